@@ -1,0 +1,346 @@
+"""Every error that a user can meet: one tree, a stable code each, and the HTTP status beside it.
+
+    ProvenanceError
+    ├── InputError            what was asked cannot be understood
+    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, MalformedRequest
+    ├── ArtifactError         the folder on disk cannot be taken as an artifact
+    │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, EmptyArtifact, FileChanged,
+    │   │   PreflightFailed, InvalidManifest, ManifestTooLarge
+    ├── ContentError          blocks, DAGs and the stores that hold them
+    │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
+    │   │   StoreFull, DestinationNotEmpty
+    ├── ChainError            the node, the contract, the key
+    │   ├── RpcUnavailable, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
+    │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog
+    ├── RegistryIndexError           the database that follows the chain
+    │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
+    └── SetupError            something that the project needs is not installed
+
+A foreign exception is wrapped where it enters; what reaches a user is one of these. The README's sibling
+`docs/errors.md` lists them all, and a test holds the two together.
+"""
+
+from typing import Any, ClassVar
+
+
+class ProvenanceError(Exception):
+    """Base of the tree. `message` is a sentence for a person; `details` are JSON values for a program."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as JSON: `code`, `message` and, where there are any, `details`."""
+        return {"code": self.code, "message": self.message, **({"details": self.details} if self.details else {})}
+
+
+class InputError(ProvenanceError):
+    """What was asked cannot be understood."""
+
+    code = "input"
+    status = 400
+
+
+class InvalidIdentifier(InputError):
+    """An identifier is malformed, of the wrong kind, or bare hex without its prefix."""
+
+    code = "input.identifier"
+
+
+class InvalidPolicy(InputError):
+    """A policy document does not have the published form."""
+
+    code = "input.policy"
+
+
+class InvalidDocument(InputError):
+    """A terms, training-data or Croissant document does not have its published form."""
+
+    code = "input.document"
+
+
+class InvalidSettings(InputError):
+    """A setting, from a flag, the environment or a file, cannot be used."""
+
+    code = "input.settings"
+
+
+class MalformedRequest(InputError):
+    """The body of a request is not JSON, or lacks a field."""
+
+    code = "input.malformed"
+    status = 422
+
+
+class RequestTooLarge(InputError):
+    """A body or a list in it is longer than the service takes."""
+
+    code = "input.too-large"
+    status = 413
+
+
+class ArtifactError(ProvenanceError):
+    """The folder on disk cannot be taken as an artifact."""
+
+    code = "artifact"
+    status = 422
+
+
+class PathMissing(ArtifactError):
+    """There is no such file or folder, or it cannot be read."""
+
+    code = "artifact.path-missing"
+
+
+class UnsafeName(ArtifactError):
+    """A name is `..`, absolute, not UTF-8, or holds a NUL or a separator."""
+
+    code = "artifact.unsafe-name"
+
+
+class NameCollision(ArtifactError):
+    """Two names in one folder are the same after NFC or case folding."""
+
+    code = "artifact.name-collision"
+
+
+class ForeignLink(ArtifactError):
+    """A symbolic link that is not one of a Hugging Face cache snapshot into its own blobs."""
+
+    code = "artifact.foreign-link"
+
+
+class SpecialFile(ArtifactError):
+    """A FIFO, socket or device."""
+
+    code = "artifact.special-file"
+
+
+class EmptyArtifact(ArtifactError):
+    """The folder holds no file."""
+
+    code = "artifact.empty"
+
+
+class FileChanged(ArtifactError):
+    """A file changed while it was read."""
+
+    code = "artifact.file-changed"
+
+
+class PreflightFailed(ArtifactError):
+    """The folder looks incomplete or holds what looks like a secret."""
+
+    code = "artifact.preflight"
+
+
+class InvalidManifest(ArtifactError):
+    """A manifest is not canonical, not of the published form, or disagrees with its record or artifact."""
+
+    code = "artifact.manifest-invalid"
+
+
+class ManifestTooLarge(ArtifactError):
+    """A manifest would not fit into one block of 1 MiB."""
+
+    code = "artifact.manifest-too-large"
+
+
+class ContentError(ProvenanceError):
+    """Blocks, DAGs and the stores that hold them."""
+
+    code = "content"
+
+
+class InvalidDag(ContentError):
+    """A block does not decode, or a DAG is not one of the profile `unixfs-v1-2025`."""
+
+    code = "content.invalid-dag"
+    status = 422
+
+
+class DirectoryTooLarge(ContentError):
+    """A folder that would need HAMT sharding."""
+
+    code = "content.directory-too-large"
+    status = 422
+
+
+class BlockMismatch(ContentError):
+    """A store or gateway gave bytes that do not hash to the CID asked for."""
+
+    code = "content.block-mismatch"
+    status = 502
+
+
+class BlockNotFound(ContentError):
+    """None of the stores and gateways asked holds this block."""
+
+    code = "content.not-found"
+    status = 404
+
+
+class RootMismatch(ContentError):
+    """A store answered with another root than the one computed here."""
+
+    code = "content.root-mismatch"
+    status = 502
+
+
+class StoreUnavailable(ContentError):
+    """A store or gateway cannot be reached or failed."""
+
+    code = "content.store-unavailable"
+    status = 503
+
+
+class StoreFull(ContentError):
+    """A store has no room left."""
+
+    code = "content.store-full"
+    status = 507
+
+
+class DestinationNotEmpty(ContentError):
+    """Files would be written into a folder that is not empty."""
+
+    code = "content.destination-not-empty"
+    status = 409
+
+
+class ChainError(ProvenanceError):
+    """The node, the contract, the key."""
+
+    code = "chain"
+    status = 502
+
+
+class RpcUnavailable(ChainError):
+    """The node cannot be reached or failed."""
+
+    code = "chain.rpc-unavailable"
+    status = 503
+
+
+class WrongChain(ChainError):
+    """The node is of another chain than the one expected."""
+
+    code = "chain.wrong-chain"
+
+
+class NoContract(ChainError):
+    """There is no registry, or other code, at the address."""
+
+    code = "chain.no-contract"
+
+
+class NoKey(ChainError):
+    """An action needs a key, and none is configured."""
+
+    code = "chain.no-key"
+    status = 400
+
+
+class InvalidKey(ChainError):
+    """A key or keystore cannot be read."""
+
+    code = "chain.invalid-key"
+    status = 400
+
+
+class WrongPassword(ChainError):
+    """The password does not open the keystore."""
+
+    code = "chain.wrong-password"
+    status = 400
+
+
+class InsufficientFunds(ChainError):
+    """The account cannot pay for the transaction."""
+
+    code = "chain.insufficient-funds"
+    status = 402
+
+
+class TransactionReverted(ChainError):
+    """The contract refused; the message says why."""
+
+    code = "chain.reverted"
+    status = 409
+
+
+class TransactionPending(ChainError):
+    """A transaction was sent and is not in a block yet."""
+
+    code = "chain.pending"
+    status = 504
+
+
+class VersionTaken(ChainError):
+    """This publisher has published this version with other content: a version never changes."""
+
+    code = "chain.version-taken"
+    status = 409
+
+
+class ReleaseNotFound(ChainError):
+    """The registry has no such release."""
+
+    code = "chain.release-not-found"
+    status = 404
+
+
+class InvalidRelease(ChainError):
+    """A name, version, relation or list of parents that the contract would refuse."""
+
+    code = "chain.invalid-release"
+    status = 400
+
+
+class InvalidLog(ChainError):
+    """An event does not decode, or does not lead to the log head that the contract holds."""
+
+    code = "chain.invalid-log"
+
+
+class RegistryIndexError(ProvenanceError):
+    """The database that follows the chain."""
+
+    code = "index"
+    status = 503
+
+
+class IndexUnavailable(RegistryIndexError):
+    """The database cannot be opened, or holds nothing yet."""
+
+    code = "index.unavailable"
+
+
+class IndexOutdated(RegistryIndexError):
+    """The database was made by another version and must be rebuilt from the chain."""
+
+    code = "index.outdated"
+
+
+class LogGap(RegistryIndexError):
+    """Events are missing: the log head computed from them is not the contract's."""
+
+    code = "index.log-gap"
+
+
+class RecordNotFound(RegistryIndexError):
+    """The index has no such record as of its block."""
+
+    code = "index.not-found"
+    status = 404
+
+
+class SetupError(ProvenanceError):
+    """Something that the project needs is not installed or did not start."""
+
+    code = "setup"
