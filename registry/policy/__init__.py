@@ -1,0 +1,1 @@
+"""Terms, policies and verdicts: pure functions of records as of a block."""

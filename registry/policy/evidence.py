@@ -1,0 +1,146 @@
+"""What a verdict is judged from: the subject asked about, and the records and documents known as of one block.
+
+Whoever holds the records (the index, a replay, a test) fills these in; nothing here reads anything. Digests and ids
+are 32 `bytes`, times are seconds since the epoch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from registry.artifacts.manifest import Manifest
+from registry.chain.records import Deployment, Reason, Record, Status
+from registry.content.cid import Cid
+from registry.policy.terms import Terms
+
+Finality = Literal["latest", "safe", "finalized"]
+Availability = Literal["available", "unavailable", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of the folder asked about. At least one of `sha256` and `cid` must be known to compare it."""
+
+    path: str
+    size: int
+    sha256: bytes | None = None
+    cid: Cid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSubject:
+    """An artifact by its root, which binds every path, size and byte."""
+
+    cid: Cid
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSubject:
+    """A folder as a list of files.
+
+    `artifact` is the root that the caller computed from the same folder: where it is given it alone decides `exact`,
+    and the files serve to find the nearest release.
+    """
+
+    files: tuple[FileEntry, ...]
+    artifact: Cid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileSubject:
+    """One file by a hash of its bytes: it says where the file occurs and never allows anything."""
+
+    sha256: bytes | None = None
+    cid: Cid | None = None
+
+
+Subject = ArtifactSubject | FilesSubject | FileSubject
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the chain: `hash` is 32 bytes."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The moment of the answer. `safe` and `finalized` are block numbers, where the node told them."""
+
+    deployment: Deployment
+    block: Block
+    finality: Finality = "latest"
+    safe: int | None = None
+    finalized: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """Whether a document could be read, by the digest that the chain holds.
+
+    `digest` is the sha2-256 of a manifest, or the id of terms (which binds their document). `invalid`: it was read,
+    and it is not of its form or disagrees with its record; `detail` says how.
+    """
+
+    digest: bytes
+    state: Availability
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusState:
+    """The status of a release as of the block. `since` is zero and `successor` is None while it never changed."""
+
+    status: Status = Status.ACTIVE
+    reason: Reason = Reason.UNSPECIFIED
+    since: int = 0
+    successor: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRelease:
+    """A release seen as a claim, with its documents.
+
+    `manifest` is there exactly when `manifest_state` is available. `terms_state` is None when the record names no
+    terms; `terms` is there exactly when it is available. `block_number` is the block that holds the record.
+    """
+
+    release_id: bytes
+    record: Record
+    block_number: int
+    status: StatusState
+    manifest_state: DocumentState
+    manifest: Manifest | None = None
+    terms_state: DocumentState | None = None
+    terms: Terms | None = None
+    first_claim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the registry's manifests the holder of the records has read."""
+
+    read: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about a subject as of a block.
+
+    `candidates` must hold every release by a publisher that the policy names which shares the artifact, or any file,
+    with the subject; `others` are such releases by anyone else, and may be cut short (`others_total` says how many
+    there are). `related` holds the ancestors and the successors reachable from the candidates, by release id.
+    `limits_reached` names what was cut short among the candidates or the related, so that it is said, never hidden.
+    """
+
+    as_of: AsOf
+    candidates: tuple[ClaimedRelease, ...] = ()
+    others: tuple[ClaimedRelease, ...] = ()
+    others_total: int | None = None
+    related: Mapping[bytes, ClaimedRelease] = field(default_factory=dict)
+    coverage: Coverage = Coverage(0, 0)
+    limits_reached: tuple[str, ...] = ()

@@ -1,0 +1,197 @@
+"""Terms: a licence in machine-readable form, one state for each use, content-addressed together with its states.
+
+`terms_id = keccak256(abi.encode(TERMS_TYPEHASH, sha256(document), packed uses))`, so that the document and the states
+that a contract reads are one thing. A state says what the text of the licence settles; what it does not settle is
+`unknown`, and unknown permits nothing.
+"""
+
+import hashlib
+import json
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from eth_utils.crypto import keccak
+from license_expression import ExpressionError, LicenseSymbol, get_spdx_licensing
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from registry.artifacts.canonical import canonical, parse_canonical
+from registry.errors import InvalidDocument
+
+TERMS_TYPE = "https://model-provenance-registry.org/terms/v1"
+NOTICE = "A reading, not legal advice."
+MAX_TERMS_BYTES = 1 << 20
+# keccak256("Terms(bytes32 document,uint256 uses)")
+TERMS_TYPEHASH = bytes.fromhex("db90472bcffbe572a10bad2756e14abbf506422c08ad2984cf978169a787224d")
+
+
+class Use(StrEnum):
+    """What someone may want to do with a model. The order is the order of the packed states, lowest bits first."""
+
+    RUN = "run"
+    COMMERCIAL = "commercial"
+    REDISTRIBUTE = "redistribute"
+    MODIFY = "modify"
+    DISTIL = "distil"
+    TRAIN_ON_OUTPUTS = "train_on_outputs"
+
+
+class UseState(IntEnum):
+    """The state of a use, with its two bits."""
+
+    UNKNOWN = 0
+    ALLOWED = 1
+    CONDITIONAL = 2
+    DENIED = 3
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def check_license_expression(expression: str) -> str:
+    """An SPDX expression; names that SPDX does not know are `LicenseRef-…`.
+
+    Raises:
+        ValueError: it does not parse, or names an unknown licence.
+    """
+    try:
+        symbols = get_spdx_licensing().license_symbols(expression, unique=True, decompose=True)
+    except ExpressionError as error:
+        raise ValueError(f"{expression!r} is not an SPDX licence expression") from error
+    known = get_spdx_licensing().known_symbols
+    for symbol in symbols:
+        key = symbol.key if isinstance(symbol, LicenseSymbol) else str(symbol)
+        if key not in known and not key.startswith("LicenseRef-"):
+            raise ValueError(f"{key!r} is not an SPDX licence; a licence of your own is named LicenseRef-{key}")
+    if not symbols:
+        raise ValueError("an SPDX licence expression, or LicenseRef- and a name, is needed")
+    return expression
+
+
+class Reading(_Model):
+    """How the text settles one use: the clause that it rests on, and the conditions in words."""
+
+    state: Literal["unknown", "allowed", "conditional", "denied"]
+    clause: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    conditions: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_rests_on(self) -> Self:
+        if self.state != "unknown" and self.clause is None:
+            raise ValueError(f"a use that is {self.state} names the clause that it rests on")
+        if self.state == "conditional" and self.conditions is None:
+            raise ValueError("a use that is conditional says its conditions")
+        return self
+
+    @property
+    def value(self) -> UseState:
+        return UseState[self.state.upper()]
+
+
+class LicenseText(_Model):
+    """Where the text is, and its plain SHA-256 as hex."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=2000)] | None = None
+
+
+class Uses(_Model):
+    """One reading for each use; none may be left out."""
+
+    run: Reading
+    commercial: Reading
+    redistribute: Reading
+    modify: Reading
+    distil: Reading
+    train_on_outputs: Reading
+
+
+class Terms(_Model):
+    """A terms document."""
+
+    type: Literal["https://model-provenance-registry.org/terms/v1"]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", max_length=64)]
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    license: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(check_license_expression)]
+    text: LicenseText
+    uses: Uses
+    notice: Literal["A reading, not legal advice."]
+
+    def reading(self, use: Use) -> Reading:
+        return getattr(self.uses, use.value)  # type: ignore[no-any-return]
+
+    def state(self, use: Use) -> UseState:
+        return self.reading(use).value
+
+    @property
+    def packed_uses(self) -> int:
+        """Two bits a use, in the order of `Use`, from the lowest bits."""
+        return sum(self.state(use) << (2 * position) for position, use in enumerate(Use))
+
+
+def _validated(value: Any) -> Terms:
+    try:
+        return Terms.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InvalidDocument(f"The terms document is not valid at {where}: {first['msg']}.", at=where) from error
+
+
+def parse_terms(data: bytes) -> Terms:
+    """The terms in a document as it is stored: canonical JSON and nothing else.
+
+    Raises:
+        InvalidDocument: the bytes are not canonical JSON, or not of the published form.
+    """
+    return _validated(parse_canonical(data, MAX_TERMS_BYTES))
+
+
+def write_terms(terms: Terms) -> bytes:
+    """The document that holds these terms (RFC 8785)."""
+    return canonical(terms.model_dump(mode="json", exclude_none=True))
+
+
+def import_terms(data: bytes) -> bytes:
+    """The canonical document for a file that a person wrote: the same form, with any spacing and order of keys.
+
+    Raises:
+        InvalidDocument: the file is not JSON, is too long, has a key twice, or is not of the published form.
+    """
+    if len(data) > MAX_TERMS_BYTES:
+        raise InvalidDocument(f"A terms document is at most {MAX_TERMS_BYTES} bytes; this one has {len(data)}.")
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_key_twice)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDocument(f"The terms document is not JSON that can be read: {error}.") from error
+    return write_terms(_validated(value))
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return result
+
+
+def terms_id(data: bytes, terms: Terms) -> bytes:
+    """The id of terms: 32 bytes that bind the document's bytes and the packed states."""
+    return packed_terms_id(hashlib.sha256(data).digest(), terms.packed_uses)
+
+
+def packed_terms_id(document: bytes, uses: int) -> bytes:
+    """keccak256(abi.encode(TERMS_TYPEHASH, document, uses)): three static words, so their concatenation."""
+    return keccak(TERMS_TYPEHASH + document + uses.to_bytes(32, "big"))
+
+
+def read_terms(data: bytes, expected: bytes) -> Terms:
+    """The terms in a document, checked against the id that a record holds.
+
+    Raises:
+        InvalidDocument: not of its form, or the id is of another document or of other states.
+    """
+    terms = parse_terms(data)
+    found = terms_id(data, terms)
+    if found != expected:
+        raise InvalidDocument(f"The terms document has the id terms:0x{found.hex()}, not terms:0x{expected.hex()}.")
+    return terms
