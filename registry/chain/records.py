@@ -1,0 +1,288 @@
+"""What the ModelRegistry records, and the hashes it commits to: pure functions equal to the contract's.
+
+A record hash is the EIP-712 hashStruct of its record; the log head is `head_n = keccak256(head_{n-1}, recordHash_n)`
+from a genesis head that binds chain id and contract. Digests and ids are 32 `bytes`, addresses EIP-55 text, times
+seconds since the epoch. `contracts/interfaces/IModelRegistry.sol` says what each field means.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Self
+
+from eth_utils.address import is_checksum_address
+from eth_utils.crypto import keccak
+
+from registry.errors import InvalidRelease
+
+ZERO: Final = bytes(32)
+MAX_NAME: Final = 64
+MAX_VERSION: Final = 32
+MAX_PARENTS: Final = 64
+
+_GENESIS_TYPE = b"Genesis(uint256 chainId,address contract)"
+_RELEASE_ID_TYPE = b"ReleaseId(uint256 chainId,address registry,address publisher,string name,string version)"
+_PARENT_TYPE = b"Parent(bytes32 releaseId,uint8 relation)"
+_RELEASE_TYPE = (
+    b"Release(address publisher,string name,string version,bytes32 artifact,bytes32 manifest,bytes32 terms,"
+    b"bytes32 trainingData,Parent[] parents)"
+)
+_RECORD_TYPE = b"Record(uint48 seq,uint48 timestamp,address actor,uint48 since,Release release)"
+_STATUS_RECORD_TYPE = (
+    b"StatusRecord(uint48 seq,uint48 timestamp,address publisher,address actor,bytes32 releaseId,uint8 status,"
+    b"uint8 reason,bytes32 detail,bytes32 successor)"
+)
+
+# EIP-712, encodeType: a type is followed by the types it refers to, in the order of their names.
+GENESIS_TYPEHASH: Final = keccak(_GENESIS_TYPE)
+RELEASE_ID_TYPEHASH: Final = keccak(_RELEASE_ID_TYPE)
+PARENT_TYPEHASH: Final = keccak(_PARENT_TYPE)
+RELEASE_TYPEHASH: Final = keccak(_RELEASE_TYPE + _PARENT_TYPE)
+RECORD_TYPEHASH: Final = keccak(_RECORD_TYPE + _PARENT_TYPE + _RELEASE_TYPE)
+STATUS_RECORD_TYPEHASH: Final = keccak(_STATUS_RECORD_TYPE)
+
+_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
+_VERSION = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*", re.ASCII)
+
+
+class _Labelled(IntEnum):
+    """A Solidity enum whose members are written in kebab-case outside the chain."""
+
+    @property
+    def label(self) -> str:
+        """The member as JSON and people write it, for example `trained-on-outputs`."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def from_label(cls, label: str) -> Self:
+        """The member of this label. Raises `InvalidRelease` that lists the labels there are."""
+        for member in cls:
+            if member.label == label:
+                return member
+        known = ", ".join(member.label for member in cls)
+        raise InvalidRelease(f"“{label}” is no {cls.__name__.lower()}; it must be one of: {known}.", given=label)
+
+
+class Relation(_Labelled):
+    """How a release was made from its parent. The contract's `None` (0) is refused there and absent here."""
+
+    FINETUNE = 1
+    CONTINUED_PRETRAINING = 2
+    ADAPTER = 3
+    MERGE = 4
+    QUANTIZATION = 5
+    PRUNING = 6
+    CONVERSION = 7
+    DISTILLATION = 8
+    TRAINED_ON_OUTPUTS = 9
+    PREFERENCE_MODEL = 10
+
+
+class Status(_Labelled):
+    """Active and deprecated may change into each other; revoked is terminal."""
+
+    ACTIVE = 0
+    DEPRECATED = 1
+    REVOKED = 2
+
+
+class Reason(_Labelled):
+    """Why a status changed."""
+
+    UNSPECIFIED = 0
+    SUPERSEDED = 1
+    DEFECTIVE = 2
+    SECURITY = 3
+    LICENSING = 4
+    TRAINING_DATA = 5
+    KEY_COMPROMISED = 6
+    LEGAL = 7
+    WITHDRAWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One registry: an address on one chain."""
+
+    chain_id: int
+    model_registry: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Parent:
+    """A release of the same registry that this one was made from."""
+
+    release_id: bytes
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a publisher says: `terms` zero gives none, `training_data` zero is undisclosed."""
+
+    publisher: str
+    name: str
+    version: str
+    artifact: bytes
+    manifest: bytes
+    terms: bytes = ZERO
+    training_data: bytes = ZERO
+    parents: tuple[Parent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A release as it was recorded. `since` is when its claim on the artifact counts from."""
+
+    seq: int
+    timestamp: int
+    actor: str
+    since: int
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRecord:
+    """A change of status as it was recorded. `detail` and `successor` are zero where there is none."""
+
+    seq: int
+    timestamp: int
+    publisher: str
+    actor: str
+    release_id: bytes
+    status: Status
+    reason: Reason
+    detail: bytes = ZERO
+    successor: bytes = ZERO
+
+
+def release_id(deployment: Deployment, publisher: str, name: str, version: str) -> bytes:
+    """The id of a release, known before it is published: it binds chain, contract, publisher, name and version."""
+    return keccak(
+        RELEASE_ID_TYPEHASH
+        + _uint(deployment.chain_id)
+        + _address(deployment.model_registry)
+        + _address(publisher)
+        + keccak(name.encode())
+        + keccak(version.encode())
+    )
+
+
+def release_hash(release: Release) -> bytes:
+    """EIP-712 hashStruct of a release."""
+    parents = b"".join(
+        keccak(PARENT_TYPEHASH + _bytes32(parent.release_id) + _uint(parent.relation)) for parent in release.parents
+    )
+    return keccak(
+        RELEASE_TYPEHASH
+        + _address(release.publisher)
+        + keccak(release.name.encode())
+        + keccak(release.version.encode())
+        + _bytes32(release.artifact)
+        + _bytes32(release.manifest)
+        + _bytes32(release.terms)
+        + _bytes32(release.training_data)
+        + keccak(parents)
+    )
+
+
+def record_hash(record: Record) -> bytes:
+    """EIP-712 hashStruct of a record: what `recordHashOf(releaseId)` holds and the log appends."""
+    return keccak(
+        RECORD_TYPEHASH
+        + _uint(record.seq)
+        + _uint(record.timestamp)
+        + _address(record.actor)
+        + _uint(record.since)
+        + release_hash(record.release)
+    )
+
+
+def status_record_hash(record: StatusRecord) -> bytes:
+    """EIP-712 hashStruct of a change of status: what the log appends."""
+    return keccak(
+        STATUS_RECORD_TYPEHASH
+        + _uint(record.seq)
+        + _uint(record.timestamp)
+        + _address(record.publisher)
+        + _address(record.actor)
+        + _bytes32(record.release_id)
+        + _uint(record.status)
+        + _uint(record.reason)
+        + _bytes32(record.detail)
+        + _bytes32(record.successor)
+    )
+
+
+def genesis_head(deployment: Deployment) -> bytes:
+    """The log head of an empty registry; no two deployments share it."""
+    return keccak(GENESIS_TYPEHASH + _uint(deployment.chain_id) + _address(deployment.model_registry))
+
+
+def next_head(head: bytes, appended: bytes) -> bytes:
+    """The log head after the record hash `appended`."""
+    return keccak(_bytes32(head) + _bytes32(appended))
+
+
+def check_release(release: Release) -> None:
+    """Raises `InvalidRelease` for what the contract would refuse whatever the chain holds.
+
+    Parents that do not exist and versions that are taken only the chain can know.
+    """
+    if not is_checksum_address(release.publisher):
+        raise InvalidRelease(f"“{release.publisher}” is not an address in EIP-55 form.", field="publisher")
+    check_name(release.name)
+    check_version(release.version)
+    for field in ("artifact", "manifest", "terms", "training_data"):
+        if len(getattr(release, field)) != 32:
+            raise InvalidRelease(f"The {field} must be a digest of 32 bytes.", field=field)
+    if release.artifact == ZERO:
+        raise InvalidRelease("The artifact digest is zero, which is no artifact.", field="artifact")
+    if release.manifest == ZERO:
+        raise InvalidRelease("The manifest digest is zero, which is no manifest.", field="manifest")
+    if len(release.parents) > MAX_PARENTS:
+        raise InvalidRelease(
+            f"A release names at most {MAX_PARENTS} parents on chain, not {len(release.parents)}.", field="parents"
+        )
+    for earlier, later in zip(release.parents, release.parents[1:], strict=False):
+        if earlier == later:
+            raise InvalidRelease("The same parent is named twice with the same relation.", field="parents")
+        if later < earlier:
+            raise InvalidRelease("Parents must be in ascending order of release id and relation.", field="parents")
+
+
+def check_name(name: str) -> None:
+    """Raises `InvalidRelease` unless `name` is of the form that the contract takes."""
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+        raise InvalidRelease(
+            f"The name “{name[:80]}” cannot be registered: use 1 to {MAX_NAME} characters of a-z, 0-9 and single "
+            "“.”, “_” or “-” between them.",
+            field="name",
+        )
+
+
+def check_version(version: str) -> None:
+    """Raises `InvalidRelease` unless `version` is of the form that the contract takes."""
+    if len(version) > MAX_VERSION or not _VERSION.fullmatch(version):
+        raise InvalidRelease(
+            f"The version “{version[:80]}” cannot be registered: use 1 to {MAX_VERSION} characters of a-z, 0-9 and "
+            "single “.”, “_”, “-” or “+” between them.",
+            field="version",
+        )
+
+
+def _uint(value: int) -> bytes:
+    return value.to_bytes(32, "big")
+
+
+def _address(address: str) -> bytes:
+    raw = bytes.fromhex(address[2:])
+    if len(raw) != 20:
+        raise ValueError("an address has 20 bytes")
+    return bytes(12) + raw
+
+
+def _bytes32(value: bytes) -> bytes:
+    if len(value) != 32:
+        raise ValueError("a digest has 32 bytes")
+    return value
