@@ -15,22 +15,20 @@ import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 /// Claim        | publisher 160 | seq 48 | since 48 |
 /// StatusEntry  | status 8 | reason 8 | seq 48 | since 48 |      no slot = Active
 contract ModelRegistry is IModelRegistry, AppendOnlyLog {
-    bytes32 internal constant RELEASE_ID_TYPEHASH =
-        keccak256("ReleaseId(uint256 chainId,address registry,address publisher,string name,string version)");
+    bytes32 internal constant RELEASE_ID_TYPEHASH = keccak256(
+        "ReleaseId(uint256 chainId,address registry,address publisher,string name,string version)"
+    );
     // EIP-712 struct types: a record hash is the hashStruct of its record.
     bytes32 internal constant PARENT_TYPEHASH = keccak256("Parent(bytes32 releaseId,uint8 relation)");
-    bytes32 internal constant RELEASE_TYPEHASH =
-        keccak256(
-            "Release(address publisher,string name,string version,bytes32 artifact,bytes32 manifest,bytes32 terms,bytes32 trainingData,Parent[] parents)Parent(bytes32 releaseId,uint8 relation)"
-        );
-    bytes32 internal constant RECORD_TYPEHASH =
-        keccak256(
-            "Record(uint48 seq,uint48 timestamp,address actor,uint48 since,Release release)Parent(bytes32 releaseId,uint8 relation)Release(address publisher,string name,string version,bytes32 artifact,bytes32 manifest,bytes32 terms,bytes32 trainingData,Parent[] parents)"
-        );
-    bytes32 internal constant STATUS_RECORD_TYPEHASH =
-        keccak256(
-            "StatusRecord(uint48 seq,uint48 timestamp,address publisher,address actor,bytes32 releaseId,uint8 status,uint8 reason,bytes32 detail,bytes32 successor)"
-        );
+    bytes32 internal constant RELEASE_TYPEHASH = keccak256(
+        "Release(address publisher,string name,string version,bytes32 artifact,bytes32 manifest,bytes32 terms,bytes32 trainingData,Parent[] parents)Parent(bytes32 releaseId,uint8 relation)"
+    );
+    bytes32 internal constant RECORD_TYPEHASH = keccak256(
+        "Record(uint48 seq,uint48 timestamp,address actor,uint48 since,Release release)Parent(bytes32 releaseId,uint8 relation)Release(address publisher,string name,string version,bytes32 artifact,bytes32 manifest,bytes32 terms,bytes32 trainingData,Parent[] parents)"
+    );
+    bytes32 internal constant STATUS_RECORD_TYPEHASH = keccak256(
+        "StatusRecord(uint48 seq,uint48 timestamp,address publisher,address actor,bytes32 releaseId,uint8 status,uint8 reason,bytes32 detail,bytes32 successor)"
+    );
 
     /// @inheritdoc IModelRegistry
     uint256 public constant override MAX_PARENTS = 64;

@@ -194,8 +194,5 @@ interface IModelRegistry is IAppendOnlyLog {
     /// The caller must compare `publisher` with one it trusts and `terms` with one it accepts.
     function verifyRecord(
         Record calldata record
-    )
-        external
-        view
-        returns (bytes32 releaseId, address publisher, bytes32 artifact, bytes32 terms, Status status);
+    ) external view returns (bytes32 releaseId, address publisher, bytes32 artifact, bytes32 terms, Status status);
 }
