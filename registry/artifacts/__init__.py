@@ -1,0 +1,1 @@
+"""Artifacts: the files of a model, their digest, and the manifest that describes a release."""

@@ -1,0 +1,88 @@
+"""JSON in exactly one form: RFC 8785 (JCS), where other bytes, or a key twice, are an error."""
+
+import json
+from typing import Any, Final
+
+import rfc8785
+
+from registry.errors import InvalidDocument
+
+MAX_DEPTH: Final = 64
+"""Levels of nesting. A fixed number, so that no reader accepts what another refuses."""
+
+_LARGEST_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785, section 3.2.2.3, and RFC 7493 (I-JSON)
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 bytes of a JSON value. Raises InvalidDocument for what JSON cannot hold."""
+    _check_depth(value)
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise InvalidDocument(f"This value cannot be written as canonical JSON: {error}.") from error
+
+
+def parse_canonical(data: bytes, limit: int) -> Any:
+    """Read canonical JSON of at most `limit` bytes. Raises InvalidDocument when it is any other bytes."""
+    value = parse_json(data, limit)
+    if canonical(value) != data:
+        raise InvalidDocument(
+            "This JSON is not in its canonical form (RFC 8785): keys sorted, no spaces, one way to write each value."
+        )
+    return value
+
+
+def parse_json(data: bytes, limit: int) -> Any:
+    """Read JSON in any form, of at most `limit` bytes and MAX_DEPTH levels, refusing a key that stands twice."""
+    if len(data) > limit:
+        raise InvalidDocument(f"This document has {len(data)} bytes; at most {limit} are read.")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_int=_number,
+            parse_constant=_refuse_constant,
+        )
+    except RecursionError as error:
+        raise InvalidDocument(f"This JSON is nested more than {MAX_DEPTH} levels deep.") from error
+    except ValueError as error:
+        raise InvalidDocument(f"This is not JSON: {error}.") from error
+    _check_depth(value)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidDocument(f"This JSON has the key {key!r} twice in one object.")
+            seen.add(key)
+    return members
+
+
+def _number(text: str) -> int | float:
+    """A JSON number is a double: an integer that a double cannot hold exactly does not survive canonical writing."""
+    if len(text) <= 17 and abs(int(text)) <= _LARGEST_SAFE_INTEGER:
+        return int(text)
+    return float(text)
+
+
+def _refuse_constant(text: str) -> Any:
+    raise InvalidDocument(f"JSON has no {text}.")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, (list, tuple)):
+                below.extend(item)
+        if not below:
+            return
+        level = below
+    raise InvalidDocument(f"This JSON is nested more than {MAX_DEPTH} levels deep.")
