@@ -1,0 +1,61 @@
+# Python 3.11 or newer and make are all that must be there; everything else is brought by `make setup`.
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+endif
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup setup-contracts kubo demo test check bench gas artifacts lock format clean python
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found; set PYTHON=/path/to/python3." >&2; exit 1; }
+
+setup: python ## the product, its tools, an EVM node: leaves .venv/bin/provenance
+	@$(PYTHON) scripts/setup.py product
+
+setup-contracts: python ## Brownie and the Solidity compiler beside it
+	@$(PYTHON) scripts/setup.py contracts
+
+kubo: setup ## a real Kubo, built from its Go module, for the tests that need one
+	@$(PYTHON) scripts/setup.py kubo
+
+demo: setup ## publishes and verifies real models on a local chain (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) $(BIN)/python scripts/demo.py
+
+test: setup-contracts ## every test: the contracts under Brownie, then the rest
+	@$(BIN)/python scripts/contract_tests.py
+	@$(BIN)/python -m pytest
+	@test -n "$(REQUIRE_KUBO)" || test -x .tools/kubo/ipfs || \
+		echo "Left out: the tests marked 'kubo', for there is no Kubo here. 'make kubo' builds one and includes them."
+
+check: setup ## formatting, types, the direction of dependencies
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy registry api scripts
+	@$(BIN)/lint-imports
+	@$(BIN)/npm exec --offline -- prettier --check --log-level warn 'contracts/**/*.sol'
+
+bench: setup ## every benchmark against its peer, one JSON object a line
+	@$(PYTHON) scripts/setup.py bench
+	@for file in benchmarks/[!_]*.py; do $(BIN)/python $$file --json || exit 1; done
+
+gas: setup-contracts ## what the contracts' calls cost
+	@$(BIN)/python scripts/contract_tests.py --gas-only
+
+artifacts: setup-contracts ## compiles the contracts and exports what the product needs of them
+	@.venv-contracts/bin/python scripts/export_artifacts.py
+
+lock: setup ## brings the lock files up to date with pyproject.toml and requirements/*.in
+	@$(BIN)/python scripts/lock.py
+
+format: setup ## puts sources into the form that `make check` asks for
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+	@$(BIN)/npm exec --offline -- prettier --write --log-level warn 'contracts/**/*.sol'
+
+clean: ## removes everything that is not in git, except .env
+	@rm -rf .venv .venv-contracts .tools node_modules build reports dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
