@@ -1,0 +1,257 @@
+"""Raw logs to events and nothing else: strict, pure, and independent of any client library.
+
+A log is taken only as the contract emits it: canonical ABI encoding (each offset where Solidity puts it, padding of
+zeros, nothing left over), indexed fields equal to those in the data, enum members that exist.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from registry.chain.records import (
+    Deployment,
+    Parent,
+    Reason,
+    Record,
+    Relation,
+    Release,
+    Status,
+    StatusRecord,
+    check_release,
+    record_hash,
+    release_id,
+    status_record_hash,
+)
+from registry.errors import InvalidLog, InvalidRelease
+
+RELEASE_PUBLISHED: Final = keccak(
+    b"ReleasePublished(bytes32,address,bytes32,(uint48,uint48,address,uint48,"
+    b"(address,string,string,bytes32,bytes32,bytes32,bytes32,(bytes32,uint8)[])))"
+)
+STATUS_CHANGED: Final = keccak(
+    b"StatusChanged(bytes32,address,(uint48,uint48,address,address,bytes32,uint8,uint8,bytes32,bytes32))"
+)
+TOPICS: Final = (RELEASE_PUBLISHED, STATUS_CHANGED)
+
+_WORD = 32
+_UINT48_LIMIT = 1 << 48
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EventLocation:
+    """Where an event is. The order is that of the chain."""
+
+    block_number: int
+    log_index: int
+    block_hash: bytes
+    transaction_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log as a node gives it, in bytes."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    location: EventLocation
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePublished:
+    """A release was published."""
+
+    release_id: bytes
+    record: Record
+    location: EventLocation
+
+    @property
+    def seq(self) -> int:
+        """Its place in the contract's log."""
+        return self.record.seq
+
+    @property
+    def record_hash(self) -> bytes:
+        """What the contract's log appends for it."""
+        return record_hash(self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The status of a release changed."""
+
+    record: StatusRecord
+    location: EventLocation
+
+    @property
+    def seq(self) -> int:
+        """Its place in the contract's log."""
+        return self.record.seq
+
+    @property
+    def release_id(self) -> bytes:
+        """The release whose status changed."""
+        return self.record.release_id
+
+    @property
+    def record_hash(self) -> bytes:
+        """What the contract's log appends for it."""
+        return status_record_hash(self.record)
+
+
+Event = ReleasePublished | StatusChanged
+
+
+def parse_log(entry: Mapping[str, Any]) -> Log:
+    """A log from the JSON of `eth_getLogs` or a receipt. Raises `InvalidLog`, also for one marked as removed."""
+    try:
+        if entry.get("removed"):
+            raise InvalidLog("The node gave a log that a reorganisation has removed.")
+        return Log(
+            address=_checksummed(_hex(entry["address"], 20)),
+            topics=tuple(_hex(topic, 32) for topic in entry["topics"]),
+            data=_hex(entry["data"]),
+            location=EventLocation(
+                block_number=int(entry["blockNumber"], 16),
+                log_index=int(entry["logIndex"], 16),
+                block_hash=_hex(entry["blockHash"], 32),
+                transaction_hash=_hex(entry["transactionHash"], 32),
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidLog(f"The node gave a log that is not of the published form ({error}).") from error
+
+
+def decode_event(deployment: Deployment, log: Log) -> Event:
+    """The event that a log of the registry holds. Raises `InvalidLog`."""
+    if log.address != deployment.model_registry:
+        raise InvalidLog(f"The node gave a log of {log.address}, which was not asked for.")
+    try:
+        if len(log.topics) == 4 and log.topics[0] == RELEASE_PUBLISHED:
+            return _release_published(deployment, log)
+        if len(log.topics) == 3 and log.topics[0] == STATUS_CHANGED:
+            return _status_changed(log)
+    except (ValueError, InvalidRelease) as error:
+        where = f"block {log.location.block_number}, log {log.location.log_index}"
+        raise InvalidLog(f"The log at {where} is not one that the registry emits: {error}.") from error
+    raise InvalidLog("The node gave a log of an event that the registry does not have.")
+
+
+def _release_published(deployment: Deployment, log: Log) -> ReleasePublished:
+    data = _Words(log.data)
+    data.expect_offset(0, 0x20)
+    base = 1  # words; offsets in a tuple count from its own start
+    seq, timestamp = data.uint48(base), data.uint48(base + 1)
+    actor, since = data.address(base + 2), data.uint48(base + 3)
+    data.expect_offset(base + 4, 5 * _WORD)
+    base += 5
+    publisher = data.address(base)
+    data.expect_offset(base + 1, 8 * _WORD)
+    name, end = data.text(base + 8)
+    data.expect_offset(base + 2, (end - base) * _WORD)
+    version, end = data.text(end)
+    artifact, manifest, terms, training_data = (data.word(base + 3 + index) for index in range(4))
+    data.expect_offset(base + 7, (end - base) * _WORD)
+    count = data.uint(end)
+    if count > 64:
+        raise ValueError("it names too many parents")
+    parents = tuple(
+        Parent(data.word(end + 1 + 2 * index), Relation(data.uint(end + 2 + 2 * index))) for index in range(count)
+    )
+    data.expect_end(end + 1 + 2 * count)
+
+    release = Release(publisher, name, version, artifact, manifest, terms, training_data, parents)
+    check_release(release)
+    identifier = release_id(deployment, publisher, name, version)
+    if log.topics[1:] != (identifier, _padded(publisher), artifact):
+        raise ValueError("its indexed fields are not those of its record")
+    return ReleasePublished(identifier, Record(seq, timestamp, actor, since, release), log.location)
+
+
+def _status_changed(log: Log) -> StatusChanged:
+    data = _Words(log.data)
+    data.expect_end(9)
+    record = StatusRecord(
+        seq=data.uint48(0),
+        timestamp=data.uint48(1),
+        publisher=data.address(2),
+        actor=data.address(3),
+        release_id=data.word(4),
+        status=Status(data.uint(5)),
+        reason=Reason(data.uint(6)),
+        detail=data.word(7),
+        successor=data.word(8),
+    )
+    if log.topics[1:] != (record.release_id, _padded(record.publisher)):
+        raise ValueError("its indexed fields are not those of its record")
+    return StatusChanged(record, log.location)
+
+
+class _Words:
+    """ABI-encoded data read word by word; anything but the canonical encoding is a `ValueError`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def word(self, index: int) -> bytes:
+        start = index * _WORD
+        word = self._data[start : start + _WORD]
+        if len(word) != _WORD:
+            raise ValueError("its data is too short")
+        return word
+
+    def uint(self, index: int) -> int:
+        return int.from_bytes(self.word(index), "big")
+
+    def uint48(self, index: int) -> int:
+        value = self.uint(index)
+        if value >= _UINT48_LIMIT:
+            raise ValueError("a number in it is too large")
+        return value
+
+    def address(self, index: int) -> str:
+        word = self.word(index)
+        if any(word[:12]):
+            raise ValueError("an address in it is too long")
+        return _checksummed(word[12:])
+
+    def text(self, index: int) -> tuple[str, int]:
+        """ASCII text, and the index of the word after it."""
+        length = self.uint(index)
+        start = (index + 1) * _WORD
+        if length > len(self._data) - start:
+            raise ValueError("its data is too short")
+        end = index + 1 + -(-length // _WORD)
+        if any(self._data[start + length : end * _WORD]):
+            raise ValueError("its padding is not zero")
+        return self._data[start : start + length].decode("ascii"), end
+
+    def expect_offset(self, index: int, offset: int) -> None:
+        if self.uint(index) != offset:
+            raise ValueError("its encoding is not canonical")
+
+    def expect_end(self, index: int) -> None:
+        if len(self._data) != index * _WORD:
+            raise ValueError("its data has another length than its fields")
+
+
+@lru_cache(maxsize=4096)  # a keccak-256 for each address otherwise
+def _checksummed(raw: bytes) -> str:
+    return str(to_checksum_address(raw))
+
+
+def _padded(address: str) -> bytes:
+    return bytes(12) + bytes.fromhex(address[2:])
+
+
+def _hex(text: str, length: int | None = None) -> bytes:
+    if not text.startswith("0x"):
+        raise ValueError("hex without 0x")
+    raw = bytes.fromhex(text[2:])
+    if length is not None and len(raw) != length:
+        raise ValueError(f"{len(raw)} bytes where {length} belong")
+    return raw
