@@ -1,0 +1,236 @@
+"""The form of a manifest: an in-toto Statement v1 with the predicate `model-release/v1`, as strict models.
+
+Keys that this version does not know are ignored, as in-toto asks (the monotonic principle); a known key of another
+type or form is an error.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
+
+from packageurl import PackageURL
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
+
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.names import check_path
+from registry.content.unixfs import LEAF_SIZE
+from registry.errors import ProvenanceError
+
+T = TypeVar("T")
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "https://model-provenance-registry.org/model-release/v1"
+RELATIONS: Final = (
+    "finetune",
+    "continued-pretraining",
+    "adapter",
+    "merge",
+    "quantization",
+    "pruning",
+    "conversion",
+    "distillation",
+    "trained-on-outputs",
+    "preference-model",
+)
+"""How a release comes from a parent; the contract numbers them from 1 in this order."""
+
+
+def check_sorted(paths: Sequence[str], what: str) -> None:
+    """Raise ValueError unless the paths are in the order of their bytes, each once."""
+    encoded = [path.encode("utf-8") for path in paths]
+    if any(first >= second for first, second in itertools.pairwise(encoded)):
+        raise ValueError(f"{what} are sorted by the bytes of their paths, each once")
+
+
+def _cid(value: Any) -> Cid:
+    if isinstance(value, Cid):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a CID is a string")
+    cid = _or_value_error(Cid.parse, value)
+    if str(cid) != value:
+        raise ValueError("a CID here is a CIDv1 in base32")
+    return cid
+
+
+def _path(value: str) -> str:
+    _or_value_error(check_path, value)
+    return value
+
+
+def _or_value_error(function: Callable[[str], T], value: str) -> T:
+    try:
+        return function(value)
+    except ProvenanceError as error:
+        raise ValueError(error.message) from error
+
+
+def _purl(value: str) -> str:
+    if not PackageURL.from_string(value).version:
+        raise ValueError("a package URL of a parent names its revision, as in pkg:huggingface/owner/name@revision")
+    return value
+
+
+def _pattern(pattern: str) -> Any:
+    return Field(pattern=re.compile(pattern))
+
+
+CidText = Annotated[Cid, PlainValidator(_cid), PlainSerializer(str, return_type=str)]
+SafePath = Annotated[str, AfterValidator(_path)]
+Hex32 = Annotated[str, _pattern(r"\A[0-9a-f]{64}\Z")]
+Account = Annotated[str, _pattern(r"\Aeip155:[1-9][0-9]{0,19}:0x[0-9a-fA-F]{40}\Z")]
+Relation = Literal[RELATIONS]  # type: ignore[valid-type]
+
+
+class _Model(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        strict=True, frozen=True, extra="ignore", arbitrary_types_allowed=True, revalidate_instances="never"
+    )
+
+
+class FileRecord(_Model):
+    """One file: its path, bytes, plain SHA-256 in hex, and UnixFS root."""
+
+    path: SafePath
+    size: Annotated[int, Field(ge=0, lt=2**53)]
+    sha256: Hex32
+    cid: CidText
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        small = self.size <= LEAF_SIZE
+        if self.cid.codec != (RAW if small else DAG_PB):
+            raise ValueError(f"{self.path!r} of {self.size} bytes cannot have the CID {self.cid}")
+        if small and self.cid.digest.hex() != self.sha256:
+            raise ValueError(f"{self.path!r} is one block, and its CID and its SHA-256 say different things")
+        return self
+
+
+class FilesTable(_Model):
+    """Where the table of files is, when it is too long for the manifest: a canonical JSON array of `count` files."""
+
+    cid: CidText
+    count: Annotated[int, Field(ge=1)]
+
+
+class LeftOut(_Model):
+    """What the scan left out, and by which list."""
+
+    rules: str
+    paths: tuple[str, ...]
+
+
+class Terms(_Model):
+    """The terms that the publisher declares: their id, and the CID of the document."""
+
+    id: Annotated[str, _pattern(r"\Aterms:0x[0-9a-f]{64}\Z")]
+    document: CidText
+
+
+class TrainingData(_Model):
+    """The training-data document that the publisher declares."""
+
+    digest: Annotated[str, _pattern(r"\Asha256:[0-9a-f]{64}\Z")]
+    cid: CidText
+    form: Literal["croissant", "training-data-manifest"]
+
+
+class Undisclosed(_Model):
+    """Nothing is said about the training data, which is not the same as that there is none."""
+
+    disclosure: Literal["undisclosed"] = "undisclosed"
+
+
+class ParentRelease(_Model):
+    """A parent in the registry."""
+
+    release: Annotated[str, _pattern(r"\Arelease:0x[0-9a-f]{64}\Z")]
+    relation: Relation
+
+
+class ExternalParent(_Model):
+    """A parent outside the registry, by a package URL with a pinned revision."""
+
+    purl: Annotated[str, AfterValidator(_purl)]
+    relation: Relation
+
+
+class ManifestFinding(_Model):
+    """What the preflight found, and the publisher published all the same."""
+
+    code: str
+    path: str
+    message: str
+
+
+class Preflight(_Model):
+    """Whether findings were overridden, and which."""
+
+    overridden: bool
+    findings: tuple[ManifestFinding, ...]
+
+
+class Tool(_Model):
+    """What wrote the manifest."""
+
+    name: str
+    version: str
+
+
+class Predicate(_Model):
+    """The release, as its publisher describes it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    version: Annotated[str, Field(min_length=1, max_length=32)]
+    publisher: Account
+    registry: Account
+    files: tuple[FileRecord, ...] | None = None
+    files_table: FilesTable | None = None
+    empty_directories: tuple[SafePath, ...]
+    left_out: LeftOut
+    terms: Terms | None
+    training_data: TrainingData | Undisclosed
+    parents: tuple[ParentRelease, ...]
+    external_parents: tuple[ExternalParent, ...]
+    preflight: Preflight
+    access: Literal["public", "gated", "private"]
+    tool: Tool
+
+    @model_validator(mode="after")
+    def _one_table(self) -> Self:
+        if (self.files is None) == (self.files_table is None):
+            raise ValueError("a manifest has either files or files_table")
+        check_sorted(self.empty_directories, "empty_directories")
+        return self
+
+
+class Digest(_Model):
+    """The artifact digest in hex."""
+
+    sha256: Hex32
+
+
+class Subject(_Model):
+    """The artifact: `name` is publisher/name@version, `uri` its IPFS address."""
+
+    name: str
+    uri: Annotated[str, _pattern(r"\Aipfs://[a-z0-9]+\Z")]
+    digest: Digest
+
+
+class Statement(_Model):
+    """An in-toto Statement v1 with our predicate."""
+
+    type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
+    subject: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=1)]
+    predicate_type: Literal["https://model-provenance-registry.org/model-release/v1"] = Field(alias="predicateType")
+    predicate: Predicate
