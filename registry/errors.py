@@ -10,7 +10,7 @@
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
     │   │   StoreFull, DestinationNotEmpty
     ├── ChainError            the node, the contract, the key
-    │   ├── RpcUnavailable, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
+    │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog
     ├── RegistryIndexError           the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
@@ -225,6 +225,12 @@ class RpcUnavailable(ChainError):
 
     code = "chain.rpc-unavailable"
     status = 503
+
+
+class RpcRefused(ChainError):
+    """The node answered a request with an error; `rpc_code` and `data` are those of its JSON-RPC answer."""
+
+    code = "chain.rpc-refused"
 
 
 class WrongChain(ChainError):
