@@ -1,0 +1,87 @@
+"""JSON-RPC to an EVM node over web3.py's provider; every foreign exception becomes one of ours here."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+
+import requests
+from web3 import HTTPProvider
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
+from registry.errors import InvalidSettings, RpcRefused, RpcUnavailable
+
+_log = logging.getLogger(__name__)
+
+
+class Rpc(Protocol):
+    """One node."""
+
+    @property
+    def name(self) -> str:
+        """How messages name the node: without path, query or credentials, which may hold an access key."""
+
+    def request(self, method: str, params: Sequence[Any]) -> Any:
+        """The `result` of a request. Raises `RpcUnavailable`, or `RpcRefused` with the node's own error."""
+
+
+class HttpRpc:
+    """A node by its HTTP address. Nothing is retried here: who asks knows whether that is safe."""
+
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidSettings("The RPC address must start with http:// or https:// and name a host.")
+        self._name = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self._provider = HTTPProvider(
+            url, request_kwargs={"timeout": timeout, "allow_redirects": False}, exception_retry_configuration=None
+        )
+
+    @property
+    def name(self) -> str:
+        """Scheme, host and port."""
+        return self._name
+
+    def request(self, method: str, params: Sequence[Any]) -> Any:
+        """See `Rpc`."""
+        try:
+            answer: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+        except requests.Timeout as error:
+            raise RpcUnavailable(f"The node at {self._name} did not answer {method} in time.") from _without_url(error)
+        except requests.HTTPError as error:
+            status = None if error.response is None else error.response.status_code
+            raise RpcUnavailable(
+                f"The node at {self._name} answered {method} with HTTP status {status}.", http_status=status
+            ) from _without_url(error)
+        except (requests.RequestException, OSError) as error:
+            raise RpcUnavailable(
+                f"The node at {self._name} cannot be reached. Is it running, and is PROVENANCE_RPC_URL its address?"
+            ) from _without_url(error)
+        except (Web3Exception, ValueError, TypeError) as error:
+            raise RpcUnavailable(f"What answers at {self._name} does not speak JSON-RPC.") from _without_url(error)
+        return self._result(method, answer)
+
+    def _result(self, method: str, answer: Any) -> Any:
+        if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
+            raise RpcUnavailable(f"What answers at {self._name} does not speak JSON-RPC.")
+        refusal = answer.get("error")
+        if refusal is None:
+            return answer["result"]
+        fields = cast(dict[str, Any], refusal) if isinstance(refusal, dict) else {"message": str(refusal)}
+        message = _printable(str(fields.get("message", "no reason given")))
+        _log.debug("%s refused %s: %s", self._name, method, message)
+        raise RpcRefused(
+            f"The node at {self._name} refused {method}: {message}",
+            rpc_code=fields.get("code"),
+            data=fields.get("data"),
+        )
+
+
+def _without_url(error: Exception) -> Exception:
+    """The kind of a foreign exception without its text, which names the whole address with any key in it."""
+    return RuntimeError(type(error).__name__)
+
+
+def _printable(text: str, limit: int = 300) -> str:
+    return "".join(character for character in text[:limit] if character.isprintable())
