@@ -1,11 +1,14 @@
 """An artifact as a DAG: its dag-pb nodes in memory, its leaves where they lie on disk."""
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry.content.cid import RAW, Cid
 from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE
+from registry.errors import FileChanged, PathMissing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,27 @@ class Dag:
             if file.cid not in seen:
                 seen.add(file.cid)
                 yield file
+
+
+def read_leaves(file: DagFile) -> Iterator[bytes]:
+    """The leaves of a file from where it lies, each hashed again. Raises FileChanged, PathMissing."""
+    try:
+        descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise PathMissing(f"{file.path!r} cannot be read: {error.strerror}.", path=file.path) from error
+    try:
+        for index in range(file.leaf_count):
+            cid, start, length = file.leaf(index)
+            try:
+                leaf = os.pread(descriptor, length, start)
+            except OSError as error:
+                raise PathMissing(f"{file.path!r} cannot be read: {error.strerror}.", path=file.path) from error
+            if hashlib.sha256(leaf).digest() != cid.digest:
+                raise FileChanged(
+                    f"{file.path!r} is not what it was when its digest was computed. "
+                    "Wait until nothing writes to it, and start again.",
+                    path=file.path,
+                )
+            yield leaf
+    finally:
+        os.close(descriptor)

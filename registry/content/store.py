@@ -1,0 +1,72 @@
+"""What a source of blocks and a store promise, and which store a location means."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from registry.content.cid import Cid
+from registry.content.dag import Dag
+from registry.errors import BlockMismatch, InvalidSettings
+
+Progress = Callable[[int], None]
+"""Told the bytes done since it was last called."""
+
+KUBO_ADDRESSES: Final = ("http://", "https://", "/ip4/", "/ip6/", "/dns/", "/dns4/", "/dns6/")
+
+
+@runtime_checkable
+class BlockSource(Protocol):
+    """Gives blocks by CID."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a sentence."""
+
+    def get_block(self, cid: Cid) -> bytes:
+        """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
+
+
+@runtime_checkable
+class Store(BlockSource, Protocol):
+    """Keeps DAGs and documents."""
+
+    def has_block(self, cid: Cid) -> bool:
+        """Whether the store holds the block itself, without asking others. Raises StoreUnavailable."""
+
+    def has_dag(self, root: Cid) -> bool:
+        """Whether the store holds every block below `root`, and keeps them. Raises StoreUnavailable."""
+
+    def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
+        """Keep a DAG: complete, durable and pinned when this returns. Doing it twice is doing it once.
+
+        Every leaf is hashed again as it is read from disk.
+        Raises FileChanged, StoreFull, StoreUnavailable, RootMismatch.
+        """
+
+    def put_document(self, data: bytes) -> Cid:
+        """Keep a document: one raw block up to 1 MiB, a UnixFS file above. Raises StoreFull, StoreUnavailable."""
+
+
+def open_store(location: str) -> Store:
+    """The store at a location: a folder, or the RPC address of a Kubo node (`http://…` or a multiaddress)."""
+    if not location:
+        raise InvalidSettings("No store is named. Give a folder, or the RPC address of a Kubo node.")
+    if location.startswith(KUBO_ADDRESSES):
+        from registry.content.kubo import KuboStore  # the client takes 0.3 s to import, and most need none of it
+
+        return KuboStore(location)
+    from registry.content.embedded import EmbeddedStore
+
+    return EmbeddedStore(Path(location).expanduser())
+
+
+def verified(cid: Cid, block: bytes, source: str) -> bytes:
+    """The block, when it hashes to its CID. Raises BlockMismatch that names the source."""
+    if hashlib.sha256(block).digest() != cid.digest:
+        raise BlockMismatch(
+            f"{source} gave bytes for {cid} that are not that block: their hash is another.",
+            source=source,
+            cid=str(cid),
+        )
+    return block
