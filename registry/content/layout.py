@@ -1,0 +1,174 @@
+"""Which files and folders a root stands for: the walk over a DAG's nodes, before any content is fetched.
+
+The walk trusts nothing but hashes. From the names, sizes and leaf digests that it finds, the root is computed again:
+when it comes out the same, the DAG has the shape of the profile `unixfs-v1-2025` in every node, and every size is true
+(but for that of a single leaf, which is checked as it is fetched).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from registry.content import dagpb
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.names import check_collisions, check_name, check_path
+from registry.content.unixfs import (
+    DIRECTORY,
+    FILE,
+    LEAF_SIZE,
+    SHARDED_DIRECTORY,
+    WIDTH,
+    UnixFs,
+    decode_data,
+    directory_root,
+    file_root,
+    leaf_count,
+)
+from registry.errors import DirectoryTooLarge, InvalidDag, StoreFull
+
+MAX_ENTRIES: Final = 1_000_000
+"""Files and folders of the largest artifact that is fetched: a small DAG can name more paths than there are atoms."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLayout:
+    """A file of the DAG: path, size in bytes, root, and the digests of its leaves in a row."""
+
+    path: str
+    size: int
+    cid: Cid
+    leaves: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All files of a DAG, and its empty folders."""
+
+    files: tuple[FileLayout, ...]
+    empty_directories: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return sum(file.size for file in self.files)
+
+
+def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int) -> Layout:
+    """Walk the folders and the inner nodes of files below `root`. `get_block` gives verified blocks.
+
+    Raises InvalidDag, UnsafeName, NameCollision, DirectoryTooLarge (a folder in shards), and StoreFull when the files
+    would take more than `room` bytes.
+    """
+    if root.codec != DAG_PB:
+        raise InvalidDag(f"{root} is a single block; the root of an artifact is a folder.")
+    walk = _Walk(get_block, room)
+    walk.folders(root)
+    found = Layout(tuple(walk.files), tuple(walk.empty))
+    again = directory_root(((file.path, file.size, file.cid) for file in found.files), found.empty_directories)
+    if again != root:
+        raise InvalidDag(f"{root} does not have the shape of the profile unixfs-v1-2025, or gives a wrong size.")
+    return found
+
+
+class _Walk:
+    def __init__(self, get_block: Callable[[Cid], bytes], room: int) -> None:
+        self._get_block = get_block
+        self._room = room
+        self._bytes = 0
+        self._entries = 0
+        self._leaves: dict[Cid, bytes] = {}
+        self.files: list[FileLayout] = []
+        self.empty: list[str] = []
+
+    def folders(self, root: Cid) -> None:
+        """Every folder, the root first."""
+        pending = [("", self._node(root, ""))]
+        while pending:
+            path, (node, unixfs) = pending.pop()
+            if unixfs.type != DIRECTORY:
+                raise InvalidDag(f"{root} is not a folder, and the root of an artifact is one.")
+            self._check_names(path, node.links)
+            if not node.links and path:
+                self.empty.append(path)
+            for link in node.links:
+                child = f"{path}/{link.name}" if path else link.name
+                if link.cid.codec == RAW:
+                    self._leaf_file(link, child)
+                    continue
+                below = self._node(link.cid, child)
+                if below[1].type == FILE:
+                    self._file(link.cid, below, child)
+                else:
+                    pending.append((child, below))
+
+    def _node(self, cid: Cid, path: str) -> tuple[dagpb.Node, UnixFs]:
+        """A dag-pb node that is a folder or a file."""
+        node = dagpb.decode(self._get_block(cid))
+        unixfs = decode_data(node.data)
+        if unixfs.type == SHARDED_DIRECTORY:
+            shown = f"The folder {path!r}" if path else "The top folder"
+            raise DirectoryTooLarge(
+                f"{shown} is stored in shards (HAMT), which this version does not read.", folder=path
+            )
+        if unixfs.type not in (DIRECTORY, FILE):
+            raise InvalidDag(f"{path!r} is neither a file nor a folder but a UnixFS node of type {unixfs.type}.")
+        return node, unixfs
+
+    def _check_names(self, path: str, links: tuple[dagpb.Link, ...]) -> None:
+        self._entries += len(links)
+        if self._entries > MAX_ENTRIES:
+            raise InvalidDag(f"This DAG names more than {MAX_ENTRIES} files and folders.")
+        for link in links:
+            check_name(link.name, path)
+            check_path(f"{path}/{link.name}" if path else link.name)
+        check_collisions((link.name for link in links), path)
+
+    def _take(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > self._room:
+            raise StoreFull(
+                f"The files of this artifact take {self._bytes} bytes or more, and there is room for {self._room}."
+            )
+
+    def _leaf_file(self, link: dagpb.Link, path: str) -> None:
+        if link.tsize > LEAF_SIZE:
+            raise InvalidDag(f"{path!r} is one block and says to have {link.tsize} bytes.")
+        self._take(link.tsize)
+        self.files.append(FileLayout(path, link.tsize, link.cid, link.cid.digest))
+
+    def _file(self, cid: Cid, root: tuple[dagpb.Node, UnixFs], path: str) -> None:
+        node, unixfs = root
+        self._take(unixfs.size)
+        if cid not in self._leaves:
+            self._leaves[cid] = self._read_leaves(cid, node, unixfs.size, path)
+        self.files.append(FileLayout(path, unixfs.size, cid, self._leaves[cid]))
+
+    def _read_leaves(self, cid: Cid, root: dagpb.Node, size: int, path: str) -> bytes:
+        """The leaf digests of a file, level by level. The size says how many links each level has."""
+        counts = [leaf_count(size)]
+        while counts[-1] > WIDTH:
+            counts.append(-(-counts[-1] // WIDTH))
+        level = [link.cid for link in root.links]
+        for expected in reversed(counts):
+            if len(level) != expected or any(child.codec != level[0].codec for child in level):
+                raise _misshapen(path)
+            if expected != counts[0]:
+                if level[0].codec != DAG_PB:
+                    raise _misshapen(path)
+                below: list[Cid] = []
+                for child in level:
+                    links = dagpb.decode(self._get_block(child)).links
+                    if len(links) > WIDTH:
+                        raise _misshapen(path)
+                    below += [link.cid for link in links]
+                level = below
+        leaves = b"".join(child.digest for child in level)
+        if file_root(leaves, size).cid != cid:
+            raise _misshapen(path)
+        return leaves
+
+
+def _misshapen(path: str) -> InvalidDag:
+    return InvalidDag(
+        f"The file {path!r} does not have the shape of the profile unixfs-v1-2025, or gives a wrong size."
+    )
