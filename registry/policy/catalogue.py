@@ -1,0 +1,43 @@
+"""The terms that ship with the registry, so that a publisher types `--license apache-2.0` and nothing else.
+
+Each entry is a terms document in `catalogue/NAME.json`, in canonical JSON, with the text that it reads in
+`catalogue/NAME.txt`. A changed reading is another document, hence other terms: an entry is never edited in place once
+it was released.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from registry.policy.terms import Terms, parse_terms, terms_id
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One licence of the catalogue: `document` is the exact bytes that `id` commits to."""
+
+    name: str
+    document: bytes
+    terms: Terms
+    id: bytes
+    text: bytes
+
+
+def catalogue() -> dict[str, CatalogueEntry]:
+    """Every entry by its name, in alphabetical order, read from the package's data."""
+    folder = files("registry.policy").joinpath("catalogue")
+    entries: dict[str, CatalogueEntry] = {}
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if not item.name.endswith(".json"):
+            continue
+        name = item.name.removesuffix(".json")
+        document = item.read_bytes()
+        terms = parse_terms(document)
+        text = folder.joinpath(f"{name}.txt").read_bytes()
+        entries[name] = CatalogueEntry(name, document, terms, terms_id(document, terms), text)
+    return entries
+
+
+def catalogue_ids(entries: Mapping[str, CatalogueEntry]) -> dict[str, bytes]:
+    """The terms id that each name stands for: what a policy's `licenses` are read with."""
+    return {name: entry.id for name, entry in entries.items()}
