@@ -1,0 +1,50 @@
+"""Runs the tests of the contracts under Brownie, on an anvil of their own.
+
+    python scripts/contract_tests.py [arguments of pytest]
+
+Brownie keeps its state in the home folder and would attach to whatever listens on port 8545: here its home is
+`.tools/brownie`, and its network a free port.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".tools" / "brownie"
+
+
+def main() -> int:
+    """Prepares Brownie's home, then gives way to pytest and its exit code."""
+    settings = HOME / ".brownie"
+    settings.mkdir(parents=True, exist_ok=True)
+    # JSON is YAML. `base_fee` is zero because Brownie sends its deployments with a fee of zero.
+    network = {"name": "anvil", "id": "development", "cmd": "anvil", "host": "http://127.0.0.1"}
+    command = {"port": _free_port(), "accounts": 10, "base_fee": 0}
+    networks = {"live": [], "development": [{**network, "cmd_settings": command}]}
+    (settings / "network-config.yaml").write_text(json.dumps(networks), encoding="utf-8")
+
+    search = [ROOT / "node_modules" / ".bin", ROOT / ".venv" / "bin", os.environ.get("PATH", "")]
+    environment = {
+        **os.environ,
+        "HOME": str(HOME),
+        "SOLCX_BINARY_PATH": str(ROOT / ".tools" / "solcx"),
+        "PATH": os.pathsep.join(map(str, search)),
+    }
+    python = ROOT / ".venv-contracts" / "bin" / "python"
+    pytest = [python, "-m", "pytest", "-c", "tests/contracts/pytest.ini", "--rootdir", ROOT, "tests/contracts", "--gas"]
+    return subprocess.run([*pytest, *sys.argv[1:]], cwd=ROOT, env=environment, check=False).returncode
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())
