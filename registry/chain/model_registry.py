@@ -34,6 +34,7 @@ from registry.chain.records import (
     Release,
     Status,
     check_release,
+    genesis_head,
     release_id,
 )
 from registry.chain.reverts import revert_of
@@ -122,6 +123,16 @@ class ModelRegistryClient:
     def size(self, at: int | bytes | None = None) -> int:
         """How many records the log has as of a block."""
         return int(self._call("size", at=at)[0])
+
+    def log_state(self, block_hash: bytes) -> tuple[bytes, int]:
+        """Head and size of the log as of exactly this block; those of an empty log before there was a contract.
+
+        Raises `RpcRefused` where the node keeps no state of that block, or does not know it.
+        """
+        data = self.chain.call(self.address, self._contract.function("head").selector, block_hash)
+        if not data:
+            return genesis_head(self.deployment), 0
+        return data[:32], self.size(block_hash)
 
     def release_record_hash(self, identifier: bytes, at: int | bytes | None = None) -> bytes:
         """The hash of a release's record, or 32 zero bytes if there is none."""

@@ -60,14 +60,7 @@ def send(chain: Chain, signer: Signer, to: str, data: bytes, *, timeout: float =
     `TransactionPending` if it is in no block after `timeout` seconds.
     """
     cost = estimate(chain, signer.address, to, data)
-    if cost.balance < cost.maximum:
-        raise InsufficientFunds(
-            f"The account {signer.address} holds {_ether(cost.balance)} ETH on chain {chain.chain_id}, and this "
-            f"transaction needs up to {_ether(cost.maximum)} ETH. Send it some and run this again.",
-            account=signer.address,
-            required=cost.maximum,
-            available=cost.balance,
-        )
+    check_funds(chain, signer.address, cost)
     raw, transaction_hash = signer.sign_transaction(
         {
             "type": 2,
@@ -86,6 +79,18 @@ def send(chain: Chain, signer: Signer, to: str, data: bytes, *, timeout: float =
     if not receipt.succeeded:
         raise _why_reverted(chain, signer.address, to, data, receipt)
     return receipt
+
+
+def check_funds(chain: Chain, sender: str, cost: Cost) -> None:
+    """Raises `InsufficientFunds` unless `sender` can pay the most that a transaction may cost."""
+    if cost.balance < cost.maximum:
+        raise InsufficientFunds(
+            f"The account {sender} holds {_ether(cost.balance)} ETH on chain {chain.chain_id}, and this "
+            f"transaction needs up to {_ether(cost.maximum)} ETH. Send it some and run this again.",
+            account=sender,
+            required=cost.maximum,
+            available=cost.balance,
+        )
 
 
 def wait_for_receipt(chain: Chain, transaction_hash: bytes, timeout: float) -> Receipt:

@@ -1,0 +1,233 @@
+"""Follows the chain into the index, one batch a step: fetch, check against the contract's log head, commit.
+
+A step commits whole or not at all, so that it may be killed anywhere. What the node says is taken only if the events
+lead to the head that the contract held at the very block where the batch ends.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from registry.chain.client import Block
+from registry.chain.events import Log, decode_event
+from registry.chain.model_registry import ModelRegistryClient
+from registry.chain.ranges import LogRange
+from registry.errors import InvalidLog, LogGap, ProvenanceError, RpcRefused
+from registry.index.database import Database
+from registry.index.fold import Gap, LogState, advance
+from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS: Final = 5
+_PATIENCE: Final = 3
+_LAG_PAUSE: Final = 0.3
+_LONGEST_PAUSE: Final = 30.0
+
+
+class Follower:
+    """One deployment, followed through one node. One step at a time; any number of processes may read meanwhile.
+
+    `now` is the wall clock that polls are noted with, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistryClient,
+        database: Database,
+        *,
+        on_events: Callable[[], None] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry = registry
+        self._chain = registry.chain
+        self._ledger = Ledger(database, registry.deployment, registry.from_block)
+        self._range = LogRange()
+        self._on_events = on_events or (lambda: None)
+        self._now = now
+        self._lagging = 0
+        self._suspicious = False
+
+    @property
+    def ledger(self) -> Ledger:
+        """What this follower writes."""
+        return self._ledger
+
+    def step(self) -> int:
+        """Poll once and read at most one range of blocks. How many blocks were added; 0: nothing more for now.
+
+        Raises `LogGap` when events are missing also after they were fetched again, `InvalidLog` for a log that the
+        contract cannot have emitted, and what the node or the database raises. The index stays consistent.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._advance()
+            except CursorMoved:  # another process follows too, or the chain changed while it was read
+                continue
+            except (LogGap, InvalidLog) as error:
+                self._ledger.record_alarm(error.message)
+                raise
+        return 0
+
+    def catch_up(self) -> int:
+        """Step until the index is at the head of the node's chain. How many blocks were added."""
+        total = 0
+        while True:
+            added = self.step()
+            total += added
+            if added == 0 and not self._lagging:
+                return total
+            if self._lagging:
+                time.sleep(_LAG_PAUSE)
+
+    def run(self, stop: threading.Event, poll_seconds: float = 1.0) -> None:
+        """Follow until `stop` is set. What goes wrong is logged once, and tried again after a pause that grows."""
+        pause, last = poll_seconds, ""
+        while not stop.is_set():
+            try:
+                added = self.step()
+            except ProvenanceError as error:
+                if error.message != last:
+                    _log.log(_level(error), "%s: %s", error.code, error.message)
+                last = error.message
+                stop.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                continue
+            pause, last = poll_seconds, ""
+            if added == 0:
+                stop.wait(poll_seconds)
+
+    def _advance(self) -> int:
+        head = self._poll()
+        cursor = self._reconciled(self._ledger.cursor(), head)
+        if cursor is None or cursor.number >= head.number:
+            return 0
+        try:
+            batch = self._fetch(cursor, head)
+        except Gap as gap:
+            return self._after_gap(cursor, gap)
+        self._ledger.append(cursor, batch)
+        if batch.verified:
+            self._suspicious = False
+        if batch.events:
+            self._on_events()
+        return batch.end.number - cursor.number
+
+    def _poll(self) -> Block:
+        head = self._chain.latest()
+        safe, finalized = self._chain.block("safe"), self._chain.block("finalized")
+        self._ledger.record_poll(
+            self._now(), head.number, safe.number if safe else None, finalized.number if finalized else None
+        )
+        return head
+
+    def _reconciled(self, cursor: Cursor, head: Block) -> Cursor | None:
+        """The cursor, on the node's chain; None while the node is merely behind the index."""
+        if not cursor.hash or self._is_on_chain(BlockRow(cursor.number, cursor.hash, cursor.timestamp), head):
+            self._lagging = 0
+            return cursor
+        if head.number < cursor.number and self._lagging < _PATIENCE:
+            known = self._ledger.remembered_up_to(head.number)
+            if known is not None and self._is_on_chain(known, head):
+                self._lagging += 1  # a node behind a load balancer; a chain that was cut stays so
+                return None
+        self._lagging = 0
+        ancestor = self._common_ancestor(head)
+        _log.warning(
+            "The chain was reorganised: the index goes back from block %d to %s.",
+            cursor.number,
+            f"block {ancestor.number}" if ancestor else "its start",
+        )
+        return self._ledger.roll_back(cursor, ancestor)
+
+    def _is_on_chain(self, block: BlockRow, head: Block) -> bool:
+        if block.number >= head.number:
+            return block.number == head.number and block.hash == head.hash
+        found = self._chain.block(block.number)
+        return found is not None and found.hash == block.hash
+
+    def _common_ancestor(self, head: Block) -> BlockRow | None:
+        """The newest remembered block that is in the node's chain: all before it are in it too, so halving finds it."""
+        wrong, step = -1, 1
+        while True:  # away from the newest in strides that double: most reorganisations are short
+            block = self._ledger.remembered(wrong + step)
+            if block is None or self._is_on_chain(block, head):
+                break
+            wrong, step = wrong + step, step * 2
+        right = wrong + step
+        while right - wrong > 1:
+            middle = (wrong + right) // 2
+            candidate = self._ledger.remembered(middle)
+            if candidate is None or self._is_on_chain(candidate, head):
+                right, block = middle, candidate
+            else:
+                wrong = middle
+        return block
+
+    def _fetch(self, cursor: Cursor, head: Block) -> Batch:
+        """The next range. Raises `Gap`, `InvalidLog`, and `CursorMoved` when the chain changed while it was read."""
+        first = cursor.number + 1
+        logs, last = self._range.fetch(self._registry.logs, first, head.number)
+        end = self._chain.block(last)
+        if end is None or (last == head.number and end.hash != head.hash):
+            raise CursorMoved
+        if cursor.hash and not self._is_on_chain(BlockRow(cursor.number, cursor.hash, cursor.timestamp), end):
+            raise CursorMoved
+        events = [decode_event(self._registry.deployment, log) for log in logs]
+        _check_places(logs, first, end)
+        states = advance(cursor.log, events)
+        state = states[-1] if states else cursor.log
+        verified = self._check_head(state, end, at_tip=last == head.number)
+        return Batch(logs, events, states, BlockRow(end.number, end.hash, end.timestamp), verified)
+
+    def _check_head(self, state: LogState, end: Block, *, at_tip: bool) -> bool:
+        """Whether the log was held against the contract's. Raises `Gap` when they differ.
+
+        A node without old states can only tell at the tip: the heads are a chain, so that one proves all before it.
+        """
+        try:
+            found = LogState(*self._registry.log_state(end.hash))
+        except RpcRefused:
+            if at_tip:
+                raise
+            return False
+        if found != state:
+            raise Gap(found.size, state.size)
+        return True
+
+    def _after_gap(self, cursor: Cursor, gap: Gap) -> int:
+        """Go back to where the log was last right and fetch again, in smaller ranges; once."""
+        verified = self._ledger.remembered_up_to(cursor.verified) if cursor.verified < cursor.number else None
+        if cursor.verified < cursor.number:
+            cursor = self._ledger.roll_back(cursor, verified)
+        if self._suspicious:
+            raise LogGap(
+                f"Events after block {cursor.number} are missing or wrong: the node's logs do not lead to the head of "
+                f"the contract's log ({gap}). Use another node; if PROVENANCE_FROM_BLOCK is set, it may be too late.",
+                block=cursor.number,
+            ) from gap
+        _log.warning("Events after block %d are incomplete (%s); fetching them again.", cursor.number, gap)
+        self._suspicious = True
+        self._range.refused(0, self._range.size - 1)
+        return self._advance()
+
+
+def _check_places(logs: list[Log], first: int, end: Block) -> None:
+    """Raises `InvalidLog` for a log outside the range, twice, or of two blocks with one number."""
+    hashes: dict[int, bytes] = {end.number: end.hash}
+    seen: set[tuple[int, int]] = set()
+    for log in logs:
+        place = log.location
+        if not first <= place.block_number <= end.number:
+            raise InvalidLog(f"The node gave a log of block {place.block_number}, which was not asked for.")
+        if hashes.setdefault(place.block_number, place.block_hash) != place.block_hash:
+            raise InvalidLog(f"The node gave logs of two different blocks {place.block_number}. Try again.")
+        if (place.block_number, place.log_index) in seen:
+            raise InvalidLog(f"The node gave a log of block {place.block_number} twice. Try again.")
+        seen.add((place.block_number, place.log_index))
+
+
+def _level(error: ProvenanceError) -> int:
+    return logging.ERROR if isinstance(error, LogGap | InvalidLog) else logging.WARNING

@@ -1,0 +1,282 @@
+"""What the follower writes: batches of events with their cursor, roll-backs, polls. Each is one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from registry.chain.events import Event, EventLocation, Log, ReleasePublished, decode_event
+from registry.chain.records import Deployment, genesis_head
+from registry.index.database import Database
+from registry.index.fold import LogState, fold
+from registry.index.schema import (
+    BY_BLOCK,
+    FOLDED,
+    blocks,
+    cursors,
+    events,
+    manifests,
+    metadata,
+    release_files,
+    releases,
+)
+
+_RECENT_BLOCKS: Final = 1024
+_ROWS_AT_ONCE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the index has read. `number` is one before the first block, with an empty hash, while it has read none.
+
+    `log` is the contract's log as of that block, `verified` the last block at which it was held against the contract.
+    """
+
+    number: int
+    hash: bytes
+    timestamp: int
+    log: LogState
+    verified: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """A block that the index remembers."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events after a cursor up to `end`, the log after each of them, and whether it was held against the contract."""
+
+    logs: Sequence[Log]
+    events: Sequence[Event]
+    states: Sequence[LogState]
+    end: BlockRow
+    verified: bool
+
+
+class CursorMoved(Exception):
+    """The index or the chain has moved meanwhile: what was fetched does not follow the cursor, and is of no use."""
+
+
+class Ledger:
+    """One deployment's part of the database, as the follower writes it."""
+
+    def __init__(self, database: Database, deployment: Deployment, from_block: int = 0) -> None:
+        self._database = database
+        self._deployment = deployment
+        self._from_block = from_block
+        self.key = database.deployment_key(deployment)
+
+    def cursor(self) -> Cursor:
+        """How far the index has read."""
+        with self._database.read() as connection:
+            return self._cursor(connection)
+
+    def append(self, cursor: Cursor, batch: Batch) -> None:
+        """Store a batch that follows `cursor`. Raises `CursorMoved`."""
+        log = batch.states[-1] if batch.states else cursor.log
+        verified = batch.end.number if batch.verified else cursor.verified
+        folded = fold(self.key, batch.events)
+        with self._database.write() as connection:
+            self._expect(connection, cursor)
+            _insert(connection, events.name, self._event_rows(batch))
+            for table in FOLDED:
+                _insert(connection, table.name, folded[table.name])
+            _insert(connection, manifests.name, _unread(self.key, batch.events))
+            _insert(connection, blocks.name, self._block_rows(batch))
+            self._forget_old_blocks(connection)
+            moved = Cursor(batch.end.number, batch.end.hash, batch.end.timestamp, log, verified)
+            self._store(connection, moved, alarm_cleared=batch.verified)
+
+    def roll_back(self, cursor: Cursor, to: BlockRow | None) -> Cursor:
+        """Forget everything after a block that the index remembers (None: everything). Raises `CursorMoved`."""
+        with self._database.write() as connection:
+            self._expect(connection, cursor)
+            place = self._start() if to is None else self._cursor_at(connection, cursor, to)
+            gone = select(releases.c.release_id).where(
+                releases.c.deployment == self.key, releases.c.block_number > place.number
+            )
+            connection.execute(
+                delete(release_files).where(
+                    release_files.c.deployment == self.key, release_files.c.release_id.in_(gone)
+                )
+            )
+            for table in BY_BLOCK:
+                connection.execute(
+                    delete(table).where(table.c.deployment == self.key, table.c.block_number > place.number)
+                )
+            connection.execute(delete(blocks).where(blocks.c.deployment == self.key, blocks.c.number > place.number))
+            self._store(connection, place, alarm_cleared=False)
+        return place
+
+    def record_poll(self, at: float, head: int, safe: int | None, finalized: int | None) -> None:
+        """Note what the node said of its chain, and when."""
+        with self._database.write() as connection:
+            self._store(connection, self._cursor(connection), alarm_cleared=False)
+            connection.execute(
+                update(cursors)
+                .where(cursors.c.deployment == self.key)
+                .values(polled_at=at, chain_head=head, safe=safe, finalized=finalized)
+            )
+
+    def record_alarm(self, message: str | None) -> None:
+        """Raise an alarm that readers see, or clear it."""
+        with self._database.write() as connection:
+            self._store(connection, self._cursor(connection), alarm_cleared=False)
+            connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(alarm=message))
+
+    def remembered(self, skip: int) -> BlockRow | None:
+        """The newest block but `skip` that the index remembers."""
+        with self._database.read() as connection:
+            return _block(
+                connection,
+                select(blocks.c.number, blocks.c.hash, blocks.c.timestamp)
+                .where(blocks.c.deployment == self.key)
+                .order_by(blocks.c.number.desc())
+                .offset(skip)
+                .limit(1),
+            )
+
+    def remembered_up_to(self, number: int) -> BlockRow | None:
+        """The newest block up to `number` that the index remembers."""
+        with self._database.read() as connection:
+            return _block(
+                connection,
+                select(blocks.c.number, blocks.c.hash, blocks.c.timestamp)
+                .where(blocks.c.deployment == self.key, blocks.c.number <= number)
+                .order_by(blocks.c.number.desc())
+                .limit(1),
+            )
+
+    def rebuild(self) -> None:
+        """Build the folded tables again from the stored events. The documents stay: they go by release id."""
+        with self._database.write() as connection:
+            for table in FOLDED:
+                connection.execute(delete(table).where(table.c.deployment == self.key))
+            rows = connection.execute(
+                select(events)
+                .where(events.c.deployment == self.key)
+                .order_by(events.c.block_number, events.c.log_index)
+                .execution_options(yield_per=_ROWS_AT_ONCE)
+            )
+            for part in rows.partitions():
+                folded = fold(self.key, [self._decode(row) for row in part])
+                for table in FOLDED:
+                    _insert(connection, table.name, folded[table.name])
+
+    def _decode(self, row: Any) -> Event:
+        topics = tuple(row.topics[start : start + 32] for start in range(0, len(row.topics), 32))
+        place = EventLocation(row.block_number, row.log_index, row.block_hash, row.transaction_hash)
+        return decode_event(self._deployment, Log(self._deployment.model_registry, topics, row.data, place))
+
+    def _start(self) -> Cursor:
+        before = self._from_block - 1
+        return Cursor(before, b"", 0, LogState(genesis_head(self._deployment), 0), before)
+
+    def _cursor(self, connection: Connection) -> Cursor:
+        row = connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        if row is None:
+            return self._start()
+        return Cursor(row.number, row.hash, row.timestamp, LogState(row.log_head, row.log_size), row.verified)
+
+    def _cursor_at(self, connection: Connection, cursor: Cursor, to: BlockRow) -> Cursor:
+        last = connection.execute(
+            select(events.c.head, events.c.seq)
+            .where(events.c.deployment == self.key, events.c.block_number <= to.number)
+            .order_by(events.c.block_number.desc(), events.c.log_index.desc())
+            .limit(1)
+        ).first()
+        log = LogState(last.head, last.seq + 1) if last else LogState(genesis_head(self._deployment), 0)
+        return Cursor(to.number, to.hash, to.timestamp, log, min(cursor.verified, to.number))
+
+    def _expect(self, connection: Connection, cursor: Cursor) -> None:
+        if self._cursor(connection) != cursor:
+            raise CursorMoved
+
+    def _store(self, connection: Connection, cursor: Cursor, *, alarm_cleared: bool) -> None:
+        values: dict[str, Any] = {
+            "number": cursor.number,
+            "hash": cursor.hash,
+            "timestamp": cursor.timestamp,
+            "log_head": cursor.log.head,
+            "log_size": cursor.log.size,
+            "verified": cursor.verified,
+            **({"alarm": None} if alarm_cleared else {}),
+        }
+        changed = connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(**values))
+        if changed.rowcount == 0:
+            connection.execute(insert(cursors).values(deployment=self.key, **values))
+
+    def _event_rows(self, batch: Batch) -> list[dict[str, Any]]:
+        return [
+            {
+                "deployment": self.key,
+                "block_number": log.location.block_number,
+                "log_index": log.location.log_index,
+                "block_hash": log.location.block_hash,
+                "transaction_hash": log.location.transaction_hash,
+                "seq": event.seq,
+                "topics": b"".join(log.topics),
+                "data": log.data,
+                "head": state.head,
+            }
+            for log, event, state in zip(batch.logs, batch.events, batch.states, strict=True)
+        ]
+
+    def _block_rows(self, batch: Batch) -> list[dict[str, Any]]:
+        rows = {batch.end.number: (batch.end.hash, batch.end.timestamp, False)}
+        for event in batch.events:
+            place = event.location
+            rows[place.block_number] = (place.block_hash, event.record.timestamp, True)
+        return [
+            {"deployment": self.key, "number": number, "hash": hash_, "timestamp": timestamp, "has_events": has_events}
+            for number, (hash_, timestamp, has_events) in rows.items()
+        ]
+
+    def _forget_old_blocks(self, connection: Connection) -> None:
+        oldest = connection.execute(
+            select(blocks.c.number)
+            .where(blocks.c.deployment == self.key)
+            .order_by(blocks.c.number.desc())
+            .offset(_RECENT_BLOCKS)
+            .limit(1)
+        ).scalar()
+        if oldest is not None:
+            connection.execute(
+                delete(blocks).where(
+                    blocks.c.deployment == self.key, blocks.c.number < oldest, blocks.c.has_events.is_(False)
+                )
+            )
+
+
+def _unread(deployment: int, batch: Sequence[Event]) -> list[dict[str, Any]]:
+    return [
+        {
+            "deployment": deployment,
+            "release_id": event.release_id,
+            "block_number": event.location.block_number,
+            "digest": event.record.release.manifest,
+            "state": "unavailable",
+            "detail": "It has not been asked for yet.",
+            "attempts": 0,
+            "retry_at": 0.0,
+        }
+        for event in batch
+        if isinstance(event, ReleasePublished)
+    ]
+
+
+def _insert(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        connection.execute(insert(metadata.tables[table]), rows[start : start + _ROWS_AT_ONCE])
+
+
+def _block(connection: Connection, query: Any) -> BlockRow | None:
+    row = connection.execute(query).first()
+    return BlockRow(row.number, row.hash, row.timestamp) if row else None

@@ -1,0 +1,210 @@
+"""The tables of the index. Each is keyed by deployment, so that one database may follow several registries.
+
+`events` and `blocks` are what the chain said. `releases`, `lineage` and `statuses` are a pure fold over events: each
+row comes from one event and goes when its block goes, and all can be built again from `events`. `manifests`,
+`release_files`, `terms_documents` and `contents` hold documents that were fetched by the digests on chain.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION: Final = 1
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("schema_version", Integer, primary_key=True))
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("model_registry", String(42), nullable=False),
+    Index("deployments_by_address", "chain_id", "model_registry", unique=True),
+)
+
+
+def _deployment() -> Column[int]:
+    return Column("deployment", Integer, primary_key=True)
+
+
+# `number` is the last block read, -1 with an empty hash before the first; `log_head` and `log_size` are the log's as of
+# that block. `verified` is the last block at which they were held against the contract's.
+cursors = Table(
+    "cursors",
+    metadata,
+    _deployment(),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("log_head", LargeBinary(32), nullable=False),
+    Column("log_size", BigInteger, nullable=False),
+    Column("verified", BigInteger, nullable=False),
+    Column("chain_head", BigInteger),
+    Column("safe", BigInteger),
+    Column("finalized", BigInteger),
+    Column("polled_at", Float),
+    Column("alarm", Text),
+)
+
+# Blocks with events, and the most recent ends of batches: where a reorganisation is looked for.
+blocks = Table(
+    "blocks",
+    metadata,
+    _deployment(),
+    Column("number", BigInteger, primary_key=True),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("has_events", Boolean, nullable=False),
+)
+
+# `head` is the log head after the event.
+events = Table(
+    "events",
+    metadata,
+    _deployment(),
+    Column("block_number", BigInteger, primary_key=True),
+    Column("log_index", Integer, primary_key=True),
+    Column("block_hash", LargeBinary(32), nullable=False),
+    Column("transaction_hash", LargeBinary(32), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("topics", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+    Index("events_by_seq", "deployment", "seq", unique=True),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _deployment(),
+    Column("release_id", LargeBinary(32), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("log_index", Integer, nullable=False),
+    Column("block_hash", LargeBinary(32), nullable=False),
+    Column("transaction_hash", LargeBinary(32), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("actor", String(42), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("publisher", String(42), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("artifact", LargeBinary(32), nullable=False),
+    Column("manifest", LargeBinary(32), nullable=False),
+    Column("terms", LargeBinary(32), nullable=False),
+    Column("training_data", LargeBinary(32), nullable=False),
+    Column("record_hash", LargeBinary(32), nullable=False),
+    # The first claim on an artifact is the first of these: by `since`, then by place in the log.
+    Index("releases_by_artifact", "deployment", "artifact", "since", "seq"),
+    Index("releases_by_artifact_and_publisher", "deployment", "artifact", "publisher", "seq"),
+    Index("releases_by_publisher", "deployment", "publisher", "name", "seq"),
+    Index("releases_by_block", "deployment", "block_number"),
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    _deployment(),
+    Column("child", LargeBinary(32), primary_key=True),
+    Column("parent", LargeBinary(32), primary_key=True),
+    Column("relation", SmallInteger, primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
+    Index("lineage_by_parent", "deployment", "parent", "child"),
+    Index("lineage_by_block", "deployment", "block_number"),
+)
+
+statuses = Table(
+    "statuses",
+    metadata,
+    _deployment(),
+    Column("release_id", LargeBinary(32), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
+    Column("log_index", Integer, nullable=False),
+    Column("block_hash", LargeBinary(32), nullable=False),
+    Column("transaction_hash", LargeBinary(32), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("publisher", String(42), nullable=False),
+    Column("actor", String(42), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("reason", SmallInteger, nullable=False),
+    Column("detail", LargeBinary(32), nullable=False),
+    Column("successor", LargeBinary(32), nullable=False),
+    Index("statuses_by_block", "deployment", "block_number"),
+)
+
+# A manifest is judged against its record, so there is one row a release; `state` as in registry.policy.evidence.
+manifests = Table(
+    "manifests",
+    metadata,
+    _deployment(),
+    Column("release_id", LargeBinary(32), primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("table_cid", LargeBinary(36)),
+    Column("terms_id", LargeBinary(32)),
+    Column("terms_cid", LargeBinary(36)),
+    Column("state", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("retry_at", Float, nullable=False),
+    Index("manifests_to_read", "state", "retry_at"),
+    Index("manifests_by_state", "deployment", "state"),
+    Index("manifests_by_block", "deployment", "block_number"),
+)
+
+release_files = Table(
+    "release_files",
+    metadata,
+    _deployment(),
+    Column("release_id", LargeBinary(32), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("publisher", String(42), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("cid", LargeBinary(36), nullable=False),
+    # The publisher stands before the release, so that the cost for one publisher does not depend on others.
+    Index("release_files_by_sha256", "deployment", "sha256", "publisher", "release_id"),
+    Index("release_files_by_cid", "deployment", "cid", "publisher", "release_id"),
+)
+
+# Content-addressed, hence the same for every deployment: whether a document is the one that a terms id binds.
+terms_documents = Table(
+    "terms_documents",
+    metadata,
+    Column("terms_id", LargeBinary(32), primary_key=True),
+    Column("cid", LargeBinary(36), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("retry_at", Float, nullable=False),
+    Index("terms_documents_to_read", "state", "retry_at"),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("cid", LargeBinary(36), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+FOLDED: Final = (releases, lineage, statuses)
+"""The tables that are a pure fold over events."""
+BY_BLOCK: Final = (events, releases, lineage, statuses, manifests)
+"""The tables whose rows go when their block goes."""
