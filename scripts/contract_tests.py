@@ -35,7 +35,17 @@ def main() -> int:
         "PATH": os.pathsep.join(map(str, search)),
     }
     python = ROOT / ".venv-contracts" / "bin" / "python"
-    pytest = [python, "-m", "pytest", "-c", "tests/contracts/pytest.ini", "--rootdir", ROOT, "tests/contracts", "--gas"]
+    pytest: list[str | Path] = [
+        python,
+        "-m",
+        "pytest",
+        "-c",
+        "tests/contracts/pytest.ini",
+        "--rootdir",
+        ROOT,
+        "tests/contracts",
+        "--gas",
+    ]
     return subprocess.run([*pytest, *sys.argv[1:]], cwd=ROOT, env=environment, check=False).returncode
 
 
