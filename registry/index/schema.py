@@ -157,6 +157,7 @@ manifests = Table(
     Column("block_number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
     Column("table_cid", LargeBinary(36)),
+    Column("distinct_files", Integer),
     Column("terms_id", LargeBinary(32)),
     Column("terms_cid", LargeBinary(36)),
     Column("state", String(16), nullable=False),

@@ -1,0 +1,270 @@
+"""What the index knows about a subject, gathered for a verdict from one snapshot.
+
+Releases by publishers that the policy names are looked for on their own, through indexes that begin with what is asked
+and continue with the publisher: however many strangers claim the same bytes, they take no place and no time of these.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, distinct, func, select
+
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.index.queries import Snapshot, chunks
+from registry.index.schema import manifests, release_files, releases
+from registry.policy.evidence import (
+    ArtifactSubject,
+    ClaimedRelease,
+    Evidence,
+    FilesSubject,
+    FileSubject,
+    Finality,
+    Subject,
+)
+from registry.policy.policy import Policy
+
+CANDIDATES_LIMIT: Final = "candidates"
+ANCESTORS_LIMIT: Final = "lineage"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is gathered. What is cut short of `whole` or `related` is named in `Evidence.limits_reached`.
+
+    `whole`: releases of one publisher whose files are all among those asked about, or have all of these among them, or
+    that are the artifact asked about: these can decide. `partial`: releases of one publisher that share some files,
+    the nearest first: these only show what changed. `others`: strangers' releases shown. `counted`: how far strangers
+    are counted. `related`: ancestors and successors.
+    """
+
+    whole: int = 200
+    partial: int = 20
+    others: int = 100
+    counted: int = 10_000
+    related: int = 1_000
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is looked for: an artifact digest, and the distinct contents of files by CID, or by SHA-256 alone."""
+
+    artifact: bytes | None
+    cids: tuple[bytes, ...]
+    sha256: tuple[bytes, ...]
+    is_folder: bool
+
+    @property
+    def contents(self) -> int:
+        return len(self.cids) + len(self.sha256)
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What a release has in common with what is looked for."""
+
+    contents: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Found:
+    ids: list[bytes] = field(default_factory=list)
+    cut: bool = False
+
+
+def gather(
+    snapshot: Snapshot,
+    subject: Subject,
+    policy: Policy,
+    *,
+    finality: Finality = "latest",
+    limits: Limits = DEFAULT_LIMITS,
+) -> Evidence:
+    """The evidence about a subject under a policy. Raises `IndexUnavailable` while the index has read nothing."""
+    as_of = snapshot.as_of(finality)
+    wanted = _wanted(subject)
+    named = sorted(policy.publishers_on(snapshot.deployment))
+    counted = _counted(snapshot, wanted, named, limits)
+    others, total = _others(snapshot, wanted, named, limits)
+    candidates = snapshot.releases(counted.ids)
+    related, related_cut = _related(snapshot, candidates, set(named), limits)
+    strangers = snapshot.releases(others)
+    reached = [CANDIDATES_LIMIT] * counted.cut + [ANCESTORS_LIMIT] * related_cut
+    return Evidence(
+        as_of=as_of,
+        candidates=_ordered(candidates.values()),
+        others=_ordered(strangers.values()),
+        others_total=total,
+        related=related,
+        coverage=snapshot.coverage(),
+        limits_reached=tuple(reached),
+    )
+
+
+def _ordered(found: Iterable[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
+    return tuple(sorted(found, key=lambda claim: (claim.record.since, claim.record.seq)))
+
+
+def _wanted(subject: Subject) -> _Wanted:
+    """Up to one leaf a file's SHA-256 is the digest of its CID, so that a raw CID is found by either."""
+    match subject:
+        case ArtifactSubject(cid):
+            artifact = cid.digest if cid.codec == DAG_PB else None
+            return _Wanted(artifact, (cid.to_bytes(),), (), is_folder=False)
+        case FileSubject(sha256, cid):
+            if cid is not None:
+                return _Wanted(None, (cid.to_bytes(),), (), is_folder=False)
+            return _Wanted(None, (), (sha256,) if sha256 is not None else (), is_folder=False)
+        case FilesSubject(files, root):
+            cids = {file.cid.to_bytes() for file in files if file.cid is not None}
+            plain = {file.sha256 for file in files if file.cid is None and file.sha256 is not None}
+            plain -= {Cid.from_bytes(cid).digest for cid in cids if Cid.from_bytes(cid).codec == RAW}
+            return _Wanted(root.digest if root else None, tuple(sorted(cids)), tuple(sorted(plain)), is_folder=True)
+
+
+def _counted(snapshot: Snapshot, wanted: _Wanted, named: Sequence[str], limits: Limits) -> _Found:
+    found = _Found()
+    for publisher in _publishers_with_releases(snapshot, named):
+        exact = _of_artifact(snapshot, wanted, publisher, limits.whole + 1)
+        whole, partial = _of_files(snapshot, wanted, publisher)
+        deciding = list(dict.fromkeys([*exact, *whole]))
+        found.cut |= len(deciding) > limits.whole
+        found.ids.extend(dict.fromkeys([*deciding[: limits.whole], *partial[: limits.partial]]))
+    return found
+
+
+def _publishers_with_releases(snapshot: Snapshot, named: Sequence[str]) -> list[str]:
+    present: list[str] = []
+    for part in chunks(named):
+        query = select(distinct(releases.c.publisher)).where(
+            releases.c.deployment == snapshot.key, releases.c.publisher.in_(part)
+        )
+        present.extend(snapshot.connection.execute(query).scalars())
+    return sorted(present)
+
+
+def _of_artifact(snapshot: Snapshot, wanted: _Wanted, publisher: str, limit: int) -> list[bytes]:
+    if wanted.artifact is None:
+        return []
+    query = (
+        select(releases.c.release_id)
+        .where(
+            releases.c.deployment == snapshot.key,
+            releases.c.artifact == wanted.artifact,
+            releases.c.publisher == publisher,
+        )
+        .order_by(releases.c.seq)
+        .limit(limit)
+    )
+    return list(snapshot.connection.execute(query).scalars())
+
+
+def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list[bytes], list[bytes]]:
+    """A publisher's releases that share files: those that can decide, and the rest with the nearest first."""
+    shared: dict[bytes, _Shared] = {}
+    for condition, content in _conditions(wanted):
+        query = (
+            select(release_files.c.release_id, content, func.max(release_files.c.size))
+            .where(release_files.c.deployment == snapshot.key, condition, release_files.c.publisher == publisher)
+            .group_by(release_files.c.release_id, content)
+        )
+        for identifier, _, size in snapshot.connection.execute(query).tuples():
+            entry = shared.setdefault(identifier, _Shared())
+            entry.contents += 1
+            entry.size += size
+    if not wanted.is_folder:
+        return sorted(shared), []
+    sizes = _distinct_files(snapshot, list(shared))
+    whole = {
+        identifier
+        for identifier, entry in shared.items()
+        if entry.contents >= wanted.contents or entry.contents >= sizes.get(identifier, 0)
+    }
+    by_nearness = sorted(
+        shared, key=lambda identifier: (-shared[identifier].size, -shared[identifier].contents, identifier)
+    )
+    return (
+        [identifier for identifier in by_nearness if identifier in whole],
+        [identifier for identifier in by_nearness if identifier not in whole],
+    )
+
+
+def _conditions(wanted: _Wanted) -> list[tuple[ColumnElement[bool], ColumnElement[Any]]]:
+    return [(release_files.c.cid.in_(part), release_files.c.cid) for part in chunks(wanted.cids)] + [
+        (release_files.c.sha256.in_(part), release_files.c.sha256) for part in chunks(wanted.sha256)
+    ]
+
+
+def _distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for part in chunks(ids):
+        query = select(manifests.c.release_id, manifests.c.distinct_files).where(
+            manifests.c.deployment == snapshot.key, manifests.c.release_id.in_(part)
+        )
+        found.update((identifier, count or 0) for identifier, count in snapshot.connection.execute(query).tuples())
+    return found
+
+
+def _others(
+    snapshot: Snapshot, wanted: _Wanted, named: Sequence[str], limits: Limits
+) -> tuple[list[bytes], int | None]:
+    """Strangers' releases, and how many there are; None: more than were counted. Never more work than the limits."""
+    trusted = set(named)
+    seen: dict[bytes, None] = {}
+    cut = False
+    for query in _others_queries(snapshot, wanted):
+        rows = snapshot.connection.execute(query.limit(limits.counted + 1)).tuples().all()
+        cut |= len(rows) > limits.counted
+        seen.update((identifier, None) for identifier, publisher in rows if publisher not in trusted)
+        if len(seen) > limits.counted:
+            cut = True
+            break
+    return list(seen)[: limits.others], None if cut else len(seen)
+
+
+def _others_queries(snapshot: Snapshot, wanted: _Wanted) -> list[Any]:
+    queries: list[Any] = []
+    if wanted.artifact is not None:
+        queries.append(
+            select(releases.c.release_id, releases.c.publisher)
+            .where(releases.c.deployment == snapshot.key, releases.c.artifact == wanted.artifact)
+            .order_by(releases.c.since, releases.c.seq)
+        )
+    for condition, _ in _conditions(wanted):
+        queries.append(
+            select(release_files.c.release_id, release_files.c.publisher).where(
+                release_files.c.deployment == snapshot.key, condition
+            )
+        )
+    return queries
+
+
+def _related(
+    snapshot: Snapshot, candidates: dict[bytes, ClaimedRelease], named: set[str], limits: Limits
+) -> tuple[dict[bytes, ClaimedRelease], bool]:
+    """Ancestors and successors, by id, and whether there are more than the limit.
+
+    Successors are followed from named publishers' releases only: they stay with their publisher, while an ancestor's
+    could be led on without end by whoever owns it.
+    """
+    found: dict[bytes, ClaimedRelease] = {}
+    frontier = list(candidates.values())
+    while frontier:
+        next_ids = {parent.release_id for claim in frontier for parent in claim.record.release.parents}
+        next_ids |= {
+            claim.status.successor
+            for claim in frontier
+            if claim.status.successor is not None and claim.record.release.publisher in named
+        }
+        new = sorted(identifier for identifier in next_ids if identifier not in found and identifier not in candidates)
+        room = limits.related - len(found)
+        loaded = snapshot.releases(new[:room])
+        found.update(loaded)
+        if len(new) > room:
+            return found, True
+        frontier = list(loaded.values())
+    return found, False

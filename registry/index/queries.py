@@ -1,0 +1,418 @@
+"""What the index answers, all from one snapshot: releases with their documents, histories, and how far it has read.
+
+A snapshot is one read transaction: every answer drawn from it is of one block, whatever the follower does meanwhile.
+"""
+
+import contextlib
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import Connection, func, select
+
+from registry.artifacts.manifest import Manifest, parse_manifest
+from registry.chain.events import EventLocation
+from registry.chain.records import (
+    ZERO,
+    Deployment,
+    Parent,
+    Reason,
+    Record,
+    Relation,
+    Release,
+    Status,
+    StatusRecord,
+    release_id,
+)
+from registry.content.cid import RAW, Cid
+from registry.errors import IndexUnavailable, RecordNotFound
+from registry.index.database import Database
+from registry.index.schema import contents, cursors, lineage, manifests, releases, statuses, terms_documents
+from registry.policy.evidence import AsOf, Block, ClaimedRelease, Coverage, DocumentState, Finality, StatusState
+from registry.policy.terms import Terms, parse_terms
+
+_IDS_AT_ONCE: Final = 500
+_MANIFEST_CACHE_BYTES: Final = 32 << 20
+_TERMS_CACHE_BYTES: Final = 4 << 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerStatus:
+    """How far the index is. `block` and `verified` are numbers, -1 before the first; `polled_at` in epoch seconds.
+
+    `behind` is how many blocks of the node's chain are not read yet. `alarm` is a sentence while events are missing.
+    """
+
+    block: int
+    verified: int
+    chain_head: int | None
+    safe: int | None
+    finalized: int | None
+    polled_at: float | None
+    alarm: str | None
+    records: int
+
+    @property
+    def behind(self) -> int | None:
+        """None before the node was ever asked."""
+        return None if self.chain_head is None else max(0, self.chain_head - self.block)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """A change of status and where it is on chain."""
+
+    record: StatusRecord
+    location: EventLocation
+
+
+class Reader:
+    """One deployment in an index, for reading. May be shared by threads; parsed documents are kept between snapshots.
+
+    Documents are kept by digest, so that what is kept is never out of date.
+    """
+
+    def __init__(self, database: Database, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self._database = database
+        self._key = database.deployment_key(deployment)
+        self._manifests: _Kept[Manifest] = _Kept(_MANIFEST_CACHE_BYTES)
+        self._terms: _Kept[Terms] = _Kept(_TERMS_CACHE_BYTES)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator["Snapshot"]:
+        """The index at one moment. Raises `IndexUnavailable`."""
+        with self._database.read() as connection:
+            yield Snapshot(connection, self.deployment, self._key, self._manifests, self._terms)
+
+
+class Snapshot:
+    """The index at one moment. Belongs to one thread, and to the `with` block that made it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        deployment: Deployment,
+        key: int,
+        kept_manifests: "_Kept[Manifest]",
+        kept_terms: "_Kept[Terms]",
+    ) -> None:
+        self.connection = connection
+        self.deployment = deployment
+        self.key = key
+        self._manifests = kept_manifests
+        self._terms = kept_terms
+
+    def status(self) -> FollowerStatus:
+        """How far the index is."""
+        row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        if row is None:
+            return FollowerStatus(-1, -1, None, None, None, None, None, 0)
+        return FollowerStatus(
+            row.number,
+            row.verified,
+            row.chain_head,
+            row.safe,
+            row.finalized,
+            row.polled_at,
+            row.alarm,
+            row.log_size,
+        )
+
+    def as_of(self, finality: Finality = "latest") -> AsOf:
+        """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
+        row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        if row is None or not row.hash:
+            raise IndexUnavailable("The index has not read any block yet. Try again in a moment.")
+        return AsOf(
+            deployment=self.deployment,
+            block=Block(row.number, row.hash, row.timestamp),
+            finality=finality,
+            safe=row.safe,
+            finalized=row.finalized,
+        )
+
+    def release(self, identifier: bytes) -> ClaimedRelease:
+        """A release by id. Raises `RecordNotFound`."""
+        found = self.releases([identifier]).get(identifier)
+        if found is None:
+            raise RecordNotFound(
+                f"The registry has no release:0x{identifier.hex()} as of block {self.status().block}.",
+                release_id="0x" + identifier.hex(),
+            )
+        return found
+
+    def release_named(self, publisher: str, name: str, version: str) -> ClaimedRelease:
+        """A release by publisher (EIP-55), name and version. Raises `RecordNotFound`."""
+        return self.release(release_id(self.deployment, publisher, name, version))
+
+    def releases(self, identifiers: Iterable[bytes]) -> dict[bytes, ClaimedRelease]:
+        """Releases by id, with status and documents; ids that the registry does not have are left out."""
+        found: dict[bytes, ClaimedRelease] = {}
+        for ids in chunks(list(dict.fromkeys(identifiers))):
+            found.update(self._releases(ids))
+        return found
+
+    def releases_of_artifact(self, artifact: bytes, limit: int = 100) -> list[ClaimedRelease]:
+        """Claims on an artifact by its digest, the first claim first."""
+        query = (
+            select(releases.c.release_id)
+            .where(releases.c.deployment == self.key, releases.c.artifact == artifact)
+            .order_by(releases.c.since, releases.c.seq)
+            .limit(limit)
+        )
+        ids = self.connection.execute(query).scalars().all()
+        found = self.releases(ids)
+        return [found[identifier] for identifier in ids]
+
+    def count_releases_of_artifact(self, artifact: bytes, limit: int = 10_000) -> int | None:
+        """How many claims there are on an artifact; None: more than `limit`."""
+        some = (
+            select(releases.c.seq)
+            .where(releases.c.deployment == self.key, releases.c.artifact == artifact)
+            .limit(limit + 1)
+            .subquery()
+        )
+        count = self.connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return count if count <= limit else None
+
+    def releases_of_publisher(self, publisher: str, limit: int = 100) -> list[ClaimedRelease]:
+        """Releases of a publisher (EIP-55), newest first."""
+        query = (
+            select(releases.c.release_id)
+            .where(releases.c.deployment == self.key, releases.c.publisher == publisher)
+            .order_by(releases.c.seq.desc())
+            .limit(limit)
+        )
+        ids = self.connection.execute(query).scalars().all()
+        found = self.releases(ids)
+        return [found[identifier] for identifier in ids]
+
+    def children(self, identifier: bytes, limit: int = 100) -> list[tuple[bytes, Relation]]:
+        """Releases that name this one as a parent, and how; anyone may. In the order of their ids."""
+        query = (
+            select(lineage.c.child, lineage.c.relation)
+            .where(lineage.c.deployment == self.key, lineage.c.parent == identifier)
+            .order_by(lineage.c.child, lineage.c.relation)
+            .limit(limit)
+        )
+        return [(row.child, Relation(row.relation)) for row in self.connection.execute(query)]
+
+    def location(self, identifier: bytes) -> EventLocation:
+        """Where a release is on chain. Raises `RecordNotFound`."""
+        query = select(releases).where(releases.c.deployment == self.key, releases.c.release_id == identifier)
+        row = self.connection.execute(query).first()
+        if row is None:
+            raise RecordNotFound(f"The registry has no release:0x{identifier.hex()}.")
+        return EventLocation(row.block_number, row.log_index, row.block_hash, row.transaction_hash)
+
+    def status_history(self, identifier: bytes) -> list[StatusEvent]:
+        """Every change of a release's status, oldest first."""
+        query = (
+            select(statuses)
+            .where(statuses.c.deployment == self.key, statuses.c.release_id == identifier)
+            .order_by(statuses.c.seq)
+        )
+        return [_status_event(row) for row in self.connection.execute(query)]
+
+    def manifest_bytes(self, digest: bytes) -> bytes | None:
+        """The bytes of a manifest, if they were read and found to be valid for some release."""
+        return self._content(Cid(RAW, digest).to_bytes())
+
+    def coverage(self) -> Coverage:
+        """Of how many manifests the files are known."""
+        query = (
+            select(manifests.c.state, func.count())
+            .where(manifests.c.deployment == self.key)
+            .group_by(manifests.c.state)
+        )
+        counts = {state: int(count) for state, count in self.connection.execute(query).tuples()}
+        return Coverage(read=sum(counts.values()) - counts.get("unavailable", 0), of=sum(counts.values()))
+
+    def _releases(self, ids: Sequence[bytes]) -> dict[bytes, ClaimedRelease]:
+        rows = self.connection.execute(
+            select(releases, manifests.c.state, manifests.c.detail, manifests.c.table_cid, manifests.c.terms_cid)
+            .join(
+                manifests,
+                (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id),
+            )
+            .where(releases.c.deployment == self.key, releases.c.release_id.in_(ids))
+        ).all()
+        parents = self._parents(ids)
+        states = self._statuses(ids)
+        firsts = self._first_claims({row.artifact for row in rows})
+        terms = self._terms_documents({row.terms for row in rows if row.terms != ZERO})
+        return {
+            row.release_id: self._claimed(
+                row,
+                parents.get(row.release_id, ()),
+                states.get(row.release_id, StatusState()),
+                firsts.get(row.artifact) == row.release_id,
+                terms.get(row.terms, []),
+            )
+            for row in rows
+        }
+
+    def _claimed(
+        self,
+        row: Any,
+        parents: tuple[Parent, ...],
+        status: StatusState,
+        first_claim: bool,
+        terms_rows: list[Any],
+    ) -> ClaimedRelease:
+        release = Release(
+            row.publisher, row.name, row.version, row.artifact, row.manifest, row.terms, row.training_data, parents
+        )
+        terms_state, terms = self._terms_of(row, terms_rows)
+        return ClaimedRelease(
+            release_id=row.release_id,
+            record=Record(row.seq, row.timestamp, row.actor, row.since, release),
+            block_number=row.block_number,
+            status=status,
+            manifest_state=DocumentState(row.manifest, row.state, row.detail),
+            manifest=self._manifest(row) if row.state == "available" else None,
+            terms_state=terms_state,
+            terms=terms,
+            first_claim=first_claim,
+        )
+
+    def _terms_of(self, row: Any, terms_rows: list[Any]) -> tuple[DocumentState | None, Terms | None]:
+        """A document that is found to be these terms is so for everyone; one that is not speaks of itself only."""
+        if row.terms == ZERO:
+            return None, None
+        for known in terms_rows:
+            if known.state == "available":
+                return DocumentState(row.terms, "available"), self._parsed_terms(row.terms, known.cid)
+        for named in terms_rows:
+            if named.cid == row.terms_cid:
+                return DocumentState(row.terms, named.state, named.detail), None
+        return DocumentState(row.terms, "unavailable", "The manifest that says where they are was not read."), None
+
+    def _parents(self, ids: Sequence[bytes]) -> dict[bytes, tuple[Parent, ...]]:
+        query = (
+            select(lineage.c.child, lineage.c.parent, lineage.c.relation)
+            .where(lineage.c.deployment == self.key, lineage.c.child.in_(ids))
+            .order_by(lineage.c.child, lineage.c.parent, lineage.c.relation)
+        )
+        return {
+            child: tuple(Parent(row.parent, Relation(row.relation)) for row in rows)
+            for child, rows in itertools.groupby(self.connection.execute(query).all(), key=lambda row: row.child)
+        }
+
+    def _statuses(self, ids: Sequence[bytes]) -> dict[bytes, StatusState]:
+        query = (
+            select(statuses)
+            .where(statuses.c.deployment == self.key, statuses.c.release_id.in_(ids))
+            .order_by(statuses.c.release_id, statuses.c.seq)
+        )
+        return {
+            row.release_id: StatusState(
+                Status(row.status), Reason(row.reason), row.timestamp, None if row.successor == ZERO else row.successor
+            )
+            for row in self.connection.execute(query)  # the last of each release stays
+        }
+
+    def _first_claims(self, artifacts: Iterable[bytes]) -> dict[bytes, bytes]:
+        found = {}
+        for artifact in artifacts:
+            query = (
+                select(releases.c.release_id)
+                .where(releases.c.deployment == self.key, releases.c.artifact == artifact)
+                .order_by(releases.c.since, releases.c.seq)
+                .limit(1)
+            )
+            found[artifact] = self.connection.execute(query).scalar_one()
+        return found
+
+    def _terms_documents(self, ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
+        query = (
+            select(terms_documents)
+            .where(terms_documents.c.terms_id.in_(list(ids)))
+            .order_by(terms_documents.c.terms_id, terms_documents.c.cid)
+        )
+        rows = self.connection.execute(query).all()
+        return {key: list(group) for key, group in itertools.groupby(rows, key=lambda row: row.terms_id)}
+
+    def _manifest(self, row: Any) -> Manifest:
+        kept = self._manifests.get(row.manifest)
+        if kept is None:
+            data = self._needed(Cid(RAW, row.manifest).to_bytes())
+            table = self._needed(row.table_cid) if row.table_cid else None
+            kept = parse_manifest(data, table)
+            self._manifests.put(row.manifest, kept, len(data) + len(table or b""))
+        return kept
+
+    def _parsed_terms(self, identifier: bytes, cid: bytes) -> Terms:
+        kept = self._terms.get(identifier)
+        if kept is None:
+            data = self._needed(cid)
+            kept = parse_terms(data)
+            self._terms.put(identifier, kept, len(data))
+        return kept
+
+    def _content(self, cid: bytes) -> bytes | None:
+        data = self.connection.execute(select(contents.c.data).where(contents.c.cid == cid)).scalar()
+        return None if data is None else bytes(data)
+
+    def _needed(self, cid: bytes) -> bytes:
+        data = self._content(cid)
+        if data is None:
+            raise IndexUnavailable("The index lacks a document that it has read. Delete it: it is made again.")
+        return data
+
+
+class _Kept(Generic[T]):
+    """The most recently used values by digest, up to a sum of sizes. Thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._values: OrderedDict[bytes, tuple[T, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: bytes) -> T | None:
+        with self._lock:
+            found = self._values.get(digest)
+            if found is None:
+                return None
+            self._values.move_to_end(digest)
+            return found[0]
+
+    def put(self, digest: bytes, value: T, size: int) -> None:
+        with self._lock:
+            if digest in self._values or size > self._limit:
+                return
+            self._values[digest] = (value, size)
+            self._size += size
+            while self._size > self._limit:
+                _, (_, freed) = self._values.popitem(last=False)
+                self._size -= freed
+
+
+def _status_event(row: Any) -> StatusEvent:
+    return StatusEvent(
+        StatusRecord(
+            row.seq,
+            row.timestamp,
+            row.publisher,
+            row.actor,
+            row.release_id,
+            Status(row.status),
+            Reason(row.reason),
+            row.detail,
+            row.successor,
+        ),
+        EventLocation(row.block_number, row.log_index, row.block_hash, row.transaction_hash),
+    )
+
+
+def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Parts that fit into one `IN (…)`."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[start : start + _IDS_AT_ONCE]
