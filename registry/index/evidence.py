@@ -176,6 +176,8 @@ def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list
             entry = shared.setdefault(identifier, _Shared())
             entry.contents += 1
             entry.size += size
+    if wanted.artifact is not None and not wanted.is_folder:
+        return [], sorted(shared)  # the root decides; that some release holds it as a file is shown
     if not wanted.is_folder:
         return sorted(shared), []
     sizes = _distinct_files(snapshot, list(shared))
@@ -260,7 +262,7 @@ def _related(
             for claim in frontier
             if claim.status.successor is not None and claim.record.release.publisher in named
         }
-        new = sorted(identifier for identifier in next_ids if identifier not in found and identifier not in candidates)
+        new = sorted(identifier for identifier in next_ids if identifier not in found)
         room = limits.related - len(found)
         loaded = snapshot.releases(new[:room])
         found.update(loaded)

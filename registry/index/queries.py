@@ -412,7 +412,7 @@ def _status_event(row: Any) -> StatusEvent:
     )
 
 
-def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     """Parts that fit into one `IN (…)`."""
     for start in range(0, len(ids), _IDS_AT_ONCE):
         yield ids[start : start + _IDS_AT_ONCE]
