@@ -190,6 +190,10 @@ class ModelRegistryClient:
 
     # acting
 
+    def settle(self) -> None:
+        """Wait until no transaction of the signer's is in the mempool, so that what follows sees what they did."""
+        wait_for_own_transactions(self.chain, self._acting().address, self._timeout)
+
     def estimate_publish(self, release: Release) -> Cost:
         """What publishing would cost now. Raises what `publish` would raise before it sends."""
         signer = self._acting_for(release.publisher)

@@ -1,0 +1,271 @@
+"""Publishing a release: planned in full before anything leaves the machine, then carried out so that it can be repeated.
+
+`prepare` computes everything (the artifact, the documents, the record) and asks the chain only what is there already;
+`execute` stores, then registers. The release id is known in advance and every step does nothing where its work is
+done, so that after a crash between any two of them the same command finishes, and never registers twice.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packageurl import PackageURL
+
+from registry import __version__
+from registry.artifacts.digest import Artifact
+from registry.artifacts.manifest import (
+    ExternalParent,
+    ManifestFinding,
+    ParentRelease,
+    TrainingData,
+    build_manifest,
+)
+from registry.artifacts.manifest import Terms as TermsReference
+from registry.artifacts.preflight import Finding, preflight
+from registry.artifacts.training_data import read_training_data
+from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_release_id
+from registry.chain.events import ReleasePublished
+from registry.chain.model_registry import ModelRegistryClient, Published
+from registry.chain.records import (
+    ZERO,
+    Parent,
+    Relation,
+    Release,
+    check_name,
+    check_release,
+    check_version,
+    release_id,
+)
+from registry.chain.transactions import Cost, check_funds
+from registry.content.cid import Cid
+from registry.content.store import Store
+from registry.content.unixfs import document_shape
+from registry.errors import (
+    InvalidDocument,
+    InvalidIdentifier,
+    PathMissing,
+    PreflightFailed,
+    ReleaseNotFound,
+    VersionTaken,
+)
+from registry.policy.catalogue import catalogue
+from registry.policy.terms import Terms, import_terms, parse_terms, terms_id
+
+MAX_TRAINING_DATA = 64 << 20
+"""Bytes of the longest training-data document that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a publisher asks for. `license` is a name of the catalogue or a file; None leaves the terms unknown."""
+
+    name: str
+    version: str
+    license: str | None = None
+    training_data: Path | None = None
+    parents: tuple[str, ...] = ()
+    allow_incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A release ready to be stored and registered.
+
+    `existing` is its record where it is on chain already; otherwise `cost` is what registering it may cost.
+    """
+
+    artifact: Artifact
+    release: Release
+    release_id: bytes
+    documents: tuple[bytes, ...]
+    manifest_cid: Cid
+    terms: Terms | None
+    findings: tuple[Finding, ...]
+    existing: ReleasePublished | None
+    cost: Cost | None
+
+    @property
+    def manifest_differs(self) -> bool:
+        """The record stands, and its manifest was written differently (by another version of this tool, say)."""
+        return self.existing is not None and self.existing.record.release.manifest != self.release.manifest
+
+
+def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, publisher: str) -> Plan:
+    """Everything about a release, without sending or storing anything.
+
+    Raises InvalidRelease, InvalidDocument, InvalidIdentifier, PreflightFailed, ReleaseNotFound for a parent,
+    VersionTaken when this version is on chain with other content, InsufficientFunds before anything is stored.
+    """
+    check_name(asked.name)
+    check_version(asked.version)
+    findings = preflight(artifact)
+    if findings and not asked.allow_incomplete:
+        listed = " ".join(finding.message for finding in findings[:10])
+        more = f" And {len(findings) - 10} more." if len(findings) > 10 else ""
+        raise PreflightFailed(
+            f"Not published, since a release is for ever: {listed}{more} If it is meant to be so, say --allow-incomplete.",
+            findings=[{"code": f.code, "path": f.path, "message": f.message} for f in findings],
+        )
+    chain_id = registry.deployment.chain_id
+    terms_document = None if asked.license is None else _terms_document(asked.license)
+    terms = None if terms_document is None else parse_terms(terms_document)
+    identity = ZERO if terms_document is None or terms is None else terms_id(terms_document, terms)
+    training = None if asked.training_data is None else _read(asked.training_data, MAX_TRAINING_DATA)
+    parents, external = _parents(asked.parents, registry)
+    manifest = build_manifest(
+        artifact,
+        publisher=str(Account(chain_id, publisher)),
+        registry=str(Account(chain_id, registry.deployment.model_registry)),
+        name=asked.name,
+        version=asked.version,
+        terms=None
+        if terms_document is None
+        else TermsReference(id=str(TermsId(identity)), document=document_shape(terms_document).cid),
+        training_data=None if training is None else _training_reference(training),
+        parents=[ParentRelease(release=str(ReleaseId(p.release_id)), relation=p.relation.label) for p in parents],
+        external_parents=external,
+        findings=[ManifestFinding(code=f.code, path=f.path, message=f.message) for f in findings],
+        overridden=bool(findings),
+        tool_version=__version__,
+    )
+    release = Release(
+        publisher=publisher,
+        name=asked.name,
+        version=asked.version,
+        artifact=artifact.digest,
+        manifest=hashlib.sha256(manifest.data).digest(),
+        terms=identity,
+        training_data=ZERO if training is None else hashlib.sha256(training).digest(),
+        parents=tuple(parents),
+    )
+    check_release(release)
+    identifier = release_id(registry.deployment, publisher, asked.name, asked.version)
+    existing = registry.find_record(identifier)
+    if existing is None:  # an earlier run may have sent it just before it died
+        registry.settle()
+        existing = registry.find_record(identifier)
+    cost: Cost | None = None
+    if existing is not None:
+        check_same(existing.record.release, release)
+    else:
+        cost = registry.estimate_publish(release)
+        check_funds(registry.chain, publisher, cost)
+    optional = (manifest.table, terms_document, training)
+    return Plan(
+        artifact=artifact,
+        release=release,
+        release_id=identifier,
+        documents=tuple(data for data in optional if data is not None) + (manifest.data,),
+        manifest_cid=document_shape(manifest.data).cid,
+        terms=terms,
+        findings=tuple(findings),
+        existing=existing,
+        cost=cost,
+    )
+
+
+def execute(
+    plan: Plan,
+    store: Store,
+    registry: ModelRegistryClient,
+    *,
+    on_step: Callable[[str], None] = lambda step: None,
+    progress: Callable[[int], None] | None = None,
+) -> Published:
+    """Stores the artifact and its documents, then registers the release; does only what is not done yet.
+
+    The artifact comes first: what the chain names can be had. `on_step` is told each step as it begins.
+    """
+    on_step("store-artifact")
+    if not store.has_dag(plan.artifact.root):
+        store.put_dag(plan.artifact.dag(), progress)
+    on_step("store-documents")
+    for document in plan.documents:
+        store.put_document(document)
+    if plan.existing is not None:
+        done = Published(plan.release_id, plan.existing.record, plan.existing.location, created=False)
+    else:
+        on_step("register")
+        done = registry.publish(plan.release)
+    on_step("done")
+    return done
+
+
+def check_same(recorded: Release, asked: Release) -> None:
+    """Raises VersionTaken unless the recorded release has the content that is asked for.
+
+    The manifest may be written differently; what it is about may not.
+    """
+    fields = ("artifact", "terms", "training_data", "parents")
+    differing = [field for field in fields if getattr(recorded, field) != getattr(asked, field)]
+    if differing:
+        raise VersionTaken(
+            f"{asked.name}@{asked.version} is published already with another {' and another '.join(differing)}, and a "
+            "published version never changes. Publish under a new version.",
+            differing=differing,
+        )
+
+
+def _terms_document(given: str) -> bytes:
+    """The document behind `--license`: a name of the catalogue, or a file of the same form."""
+    entries = catalogue()
+    entry = entries.get(given.lower())
+    if entry is not None:
+        return entry.document
+    path = Path(given)
+    if not path.is_file():
+        raise InvalidDocument(
+            f"There is no licence “{given}” in the catalogue ({', '.join(entries)}) and no such file. "
+            "Name one of them, or a terms document."
+        )
+    return import_terms(_read(path, 1 << 20))
+
+
+def _training_reference(data: bytes) -> TrainingData:
+    return TrainingData(
+        digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
+        cid=document_shape(data).cid,
+        form=read_training_data(data),
+    )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
+    if len(data) > limit:
+        raise InvalidDocument(f"“{path}” is longer than {limit:,} bytes.")
+    return data
+
+
+def _parents(texts: Sequence[str], registry: ModelRegistryClient) -> tuple[list[Parent], list[ExternalParent]]:
+    """Parents as `release:0x…=RELATION`, or outside the registry as `pkg:…@REVISION=RELATION`."""
+    known: list[Parent] = []
+    external: list[ExternalParent] = []
+    for text in texts:
+        what, equals, label = text.rpartition("=")
+        if not equals:
+            raise InvalidIdentifier(f"“{text}” does not say the relation: write {text}=finetune, for example.")
+        relation = Relation.from_label(label)
+        if what.startswith("pkg:"):
+            external.append(ExternalParent(purl=_pinned(what), relation=relation.label))
+            continue
+        parent = Parent(parse_release_id(what), relation)
+        if registry.release_record_hash(parent.release_id) == ZERO:
+            raise ReleaseNotFound(f"The parent {what} is not in this registry. Name it by a package URL instead.")
+        known.append(parent)
+    return sorted(known), external
+
+
+def _pinned(text: str) -> str:
+    """A package URL with a version, in its canonical form."""
+    try:
+        purl = PackageURL.from_string(text)
+    except ValueError as error:
+        raise InvalidIdentifier(f"“{text}” is no package URL: {error}.") from error
+    if not purl.version:
+        raise InvalidIdentifier(f"“{text}” is not pinned: add @ and the revision, pkg:huggingface/org/name@REVISION.")
+    return purl.to_string()

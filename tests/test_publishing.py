@@ -1,0 +1,227 @@
+"""Publishing: planned in full, carried out so that a crash anywhere costs nothing but the time of a rerun."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from registry.artifacts.digest import digest_artifact
+from registry.chain.devnode import DevNode, dev_key, dev_signer
+from registry.chain.model_registry import ModelRegistryClient, open_model_registry
+from registry.chain.records import ZERO, Relation
+from registry.content.embedded import EmbeddedStore
+from registry.content.reader import fetch_artifact
+from registry.errors import (
+    InsufficientFunds,
+    InvalidDocument,
+    InvalidIdentifier,
+    PreflightFailed,
+    ReleaseNotFound,
+    VersionTaken,
+)
+from registry.publishing import Asked, Plan, execute, prepare
+
+STEPS = ("store-artifact", "store-documents", "register", "done")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    model = tmp_path / "model"
+    (model / "sub").mkdir(parents=True)
+    (model / "config.json").write_text('{"model_type": "test"}')
+    (model / "sub" / "weights.bin").write_bytes(os.urandom(3 << 20))
+    return model
+
+
+def plan(folder: Path, registry: ModelRegistryClient, asked: Asked, index: int = 0) -> Plan:
+    return prepare(digest_artifact(folder), asked, registry, dev_signer(index).address)
+
+
+def test_a_release_is_on_chain_and_its_files_can_be_fetched_by_the_digest_there(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    done = execute(plan(folder, publisher, Asked("m", "1", "apache-2.0")), store, publisher)
+    assert done.created
+    found = publisher.find_record(done.release_id)
+    assert found is not None and found.record.release.artifact == digest_artifact(folder).digest
+    fetch_artifact([store], digest_artifact(folder).root, tmp_path / "back", None)
+    assert digest_artifact(tmp_path / "back").digest == found.record.release.artifact
+
+
+def test_the_same_again_registers_nothing_and_says_so(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    execute(plan(folder, publisher, Asked("m", "1")), store, publisher)
+    again = execute(plan(folder, publisher, Asked("m", "1")), store, publisher)
+    assert not again.created
+    assert publisher.size() == 1
+
+
+def test_the_same_content_with_a_file_that_is_left_out_is_the_same_release(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    execute(plan(folder, publisher, Asked("m", "1")), store, publisher)
+    (folder / ".DS_Store").write_bytes(b"finder")
+    again = plan(folder, publisher, Asked("m", "1"))
+    assert again.existing is not None and again.manifest_differs
+    assert not execute(again, store, publisher).created
+
+
+@pytest.mark.parametrize("change", ["files", "license", "parents"])
+def test_a_version_never_changes(folder: Path, publisher: ModelRegistryClient, tmp_path: Path, change: str) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    first = execute(plan(folder, publisher, Asked("base", "1")), store, publisher)
+    execute(plan(folder, publisher, Asked("m", "1", "mit")), store, publisher)
+    asked = Asked("m", "1", "mit")
+    if change == "files":
+        (folder / "config.json").write_text("{}")
+    elif change == "license":
+        asked = Asked("m", "1", "apache-2.0")
+    else:
+        asked = Asked("m", "1", "mit", parents=(f"release:0x{first.release_id.hex()}=finetune",))
+    with pytest.raises(VersionTaken):
+        plan(folder, publisher, asked)
+    assert publisher.size() == 2
+
+
+def test_without_a_licence_the_terms_are_unknown(folder: Path, publisher: ModelRegistryClient) -> None:
+    assert plan(folder, publisher, Asked("m", "1")).release.terms == ZERO
+
+
+def test_a_licence_is_a_name_or_a_document_of_the_same_form(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    by_name = plan(folder, publisher, Asked("m", "1", "MIT"))
+    assert by_name.terms is not None
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(by_name.terms.model_dump(mode="json", exclude_none=True), indent=3))
+    assert plan(folder, publisher, Asked("m", "1", str(own))).release.terms == by_name.release.terms
+    with pytest.raises(InvalidDocument, match="apache-2.0"):
+        plan(folder, publisher, Asked("m", "1", "no-such-licence"))
+
+
+def test_parents_are_on_chain_or_pinned(folder: Path, publisher: ModelRegistryClient, tmp_path: Path) -> None:
+    base = execute(plan(folder, publisher, Asked("base", "1")), EmbeddedStore(tmp_path / "store"), publisher)
+    known = f"release:0x{base.release_id.hex()}=conversion"
+    made = plan(folder, publisher, Asked("m", "1", parents=(known, "pkg:huggingface/a/b@0123abcd=finetune")))
+    assert [parent.relation for parent in made.release.parents] == [Relation.CONVERSION]
+    with pytest.raises(ReleaseNotFound):
+        plan(folder, publisher, Asked("m", "1", parents=(f"release:0x{'11' * 32}=finetune",)))
+    with pytest.raises(InvalidIdentifier, match="pinned"):
+        plan(folder, publisher, Asked("m", "1", parents=("pkg:huggingface/a/b=finetune",)))
+    with pytest.raises(InvalidIdentifier, match="relation"):
+        plan(folder, publisher, Asked("m", "1", parents=("pkg:huggingface/a/b@1",)))
+
+
+def test_preflight_stops_a_wrong_release_and_an_override_is_recorded(
+    folder: Path, publisher: ModelRegistryClient
+) -> None:
+    (folder / ".env").write_text("TOKEN=1\n")
+    with pytest.raises(PreflightFailed, match="allow-incomplete"):
+        plan(folder, publisher, Asked("m", "1"))
+    made = plan(folder, publisher, Asked("m", "1", allow_incomplete=True))
+    recorded = json.loads(made.documents[-1])["predicate"]["preflight"]
+    assert recorded["overridden"] and recorded["findings"][0]["path"] == ".env"
+
+
+def test_training_data_is_disclosed_by_its_digest(folder: Path, publisher: ModelRegistryClient, tmp_path: Path) -> None:
+    document = tmp_path / "croissant.json"
+    document.write_text(
+        json.dumps(
+            {
+                "@context": {"@vocab": "https://schema.org/", "cr": "http://mlcommons.org/croissant/"},
+                "@type": "sc:Dataset",
+                "conformsTo": "http://mlcommons.org/croissant/1.0",
+                "name": "tiny",
+            }
+        )
+    )
+    made = plan(folder, publisher, Asked("m", "1", training_data=document))
+    assert made.release.training_data != ZERO
+    assert plan(folder, publisher, Asked("m", "1")).release.training_data == ZERO
+    document.write_text("not json")
+    with pytest.raises(InvalidDocument):
+        plan(folder, publisher, Asked("m", "1", training_data=document))
+
+
+def test_an_account_without_funds_learns_it_before_anything_is_stored(
+    folder: Path, node: DevNode, tmp_path: Path
+) -> None:
+    node.chain.rpc.request("anvil_setBalance", [dev_signer(5).address, "0x1"])
+    poor = open_model_registry(node.chain, signer=dev_signer(5), timeout=20)
+    with pytest.raises(InsufficientFunds):
+        plan(folder, poor, Asked("m", "1"), index=5)
+
+
+CHILD = textwrap.dedent(
+    """
+    import os, signal, sys
+    from pathlib import Path
+    from registry.artifacts.digest import digest_artifact
+    from registry.chain.client import connect
+    from registry.chain.model_registry import open_model_registry
+    from registry.chain.signer import signer_from_key
+    from registry.content.embedded import EmbeddedStore
+    from registry.publishing import Asked, execute, prepare
+
+    url, key, folder, store, fatal = sys.argv[1:]
+    signer = signer_from_key(key)
+    registry = open_model_registry(connect(url), signer=signer, timeout=20)
+    plan = prepare(digest_artifact(Path(folder)), Asked("m", "1", "mit"), registry, signer.address)
+
+    def on_step(step):
+        print(step, flush=True)
+        if step == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    print(execute(plan, EmbeddedStore(Path(store)), registry, on_step=on_step).release_id.hex())
+    """
+)
+
+
+def child(node: DevNode, folder: Path, store: Path, fatal: str) -> "subprocess.Popen[str]":
+    """A publisher in a process of its own, which dies by SIGKILL as the step `fatal` begins."""
+    arguments = [node.url, dev_key(0), str(folder), str(store), fatal]
+    return subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("fatal", STEPS)
+def test_killed_at_any_step_the_same_command_finishes_it(
+    folder: Path, node: DevNode, publisher: ModelRegistryClient, tmp_path: Path, fatal: str
+) -> None:
+    store = tmp_path / "store"
+    with child(node, folder, store, fatal) as killed:
+        assert killed.wait(60) == -signal.SIGKILL
+    rerun = child(node, folder, store, "never")
+    output, _ = rerun.communicate(timeout=60)
+    assert rerun.returncode == 0, output
+    assert publisher.size() == 1
+    assert EmbeddedStore(store).has_dag(digest_artifact(folder).root)
+
+
+def test_killed_while_its_transaction_waits_it_does_not_send_another(
+    folder: Path, node: DevNode, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    node.chain.rpc.request("evm_setAutomine", [False])
+    with child(node, folder, tmp_path / "store", "never") as killed:
+        deadline = time.monotonic() + 60
+        while node.chain.nonce(dev_signer(0).address, "pending") == node.chain.nonce(dev_signer(0).address):
+            assert time.monotonic() < deadline and killed.poll() is None
+            time.sleep(0.05)
+        killed.kill()
+    rerun = child(node, folder, tmp_path / "store", "never")
+    time.sleep(2)
+    node.chain.rpc.request("evm_mine", [])
+    output, _ = rerun.communicate(timeout=60)
+    assert rerun.returncode == 0, output
+    assert publisher.size() == 1
+    assert node.chain.nonce(dev_signer(0).address, "pending") == 1
