@@ -83,7 +83,7 @@ def _parse_any(text: str) -> Cid:
     try:
         found = CID.decode(text)
         codec, function, digest = found.codec.code, found.hashfun.code, bytes(found.raw_digest)
-    except (ValueError, KeyError, TypeError, AssertionError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AssertionError) as error:
         raise InvalidIdentifier(f"This is not a CID: {text!r}.", value=text) from error
     if function != _SHA2_256:
         raise InvalidIdentifier(f"CIDs here use sha2-256; this one has the hash function 0x{function:x}.", value=text)

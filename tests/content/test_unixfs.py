@@ -1,0 +1,168 @@
+"""The shape of files and folders is that of the profile unixfs-v1-2025, as a real Kubo makes it."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trees import KUBO_TREES, VECTORS, table, zero_leaves
+
+from registry.content import dagpb
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.names import check_name, check_path, collision_key
+from registry.content.unixfs import (
+    DIRECTORY_LIMIT,
+    LEAF_SIZE,
+    decode_data,
+    directory_root,
+    directory_shape,
+    document_shape,
+    file_root,
+    file_tsize,
+)
+from registry.errors import DirectoryTooLarge, InvalidDag, NameCollision, UnsafeName
+
+SHARDED = {"folder of 6000 small files", "folder of 20000 small files, two HAMT levels and more"}
+EMPTY = Cid.of(RAW, b"")
+
+
+@pytest.mark.parametrize("vector", KUBO_TREES, ids=lambda vector: vector["title"])
+def test_vectors_of_a_real_kubo(vector: dict[str, Any]) -> None:
+    files, empty = table(vector["tree"])
+    if vector["title"] in SHARDED:
+        with pytest.raises(DirectoryTooLarge, match="subfolders") as caught:
+            directory_root(files, empty)
+        assert caught.value.details["bytes"] > DIRECTORY_LIMIT
+    else:
+        assert str(directory_root(files, empty)) == vector["cid"]
+
+
+def test_vectors_of_the_profile() -> None:
+    vectors = json.loads((VECTORS / "unixfs-v1-2025.json").read_text())
+    assert [str(directory_root([], []))] == [vector["cid"] for vector in vectors["directories"]]
+    assert vectors["profile"]["hamt_threshold_block_bytes"] == DIRECTORY_LIMIT
+    assert vectors["profile"]["chunk"] == LEAF_SIZE
+
+
+def test_a_folder_of_exactly_the_limit_stays_one_block_and_a_byte_more_does_not() -> None:
+    # A link with a name of n <= 85 bytes to an empty file takes 44 + n bytes of the block, and the folder itself 4.
+    files = [(f"{i:056d}", 0, EMPTY) for i in range(2620)] + [("y" * 26, 0, EMPTY)]
+    assert DIRECTORY_LIMIT == 4 + 2620 * 100 + 2 * 70
+    block = next(iter(directory_shape([*files, ("z" * 26, 0, EMPTY)], []).nodes.values()))
+    assert len(block) == DIRECTORY_LIMIT
+    with pytest.raises(DirectoryTooLarge):
+        directory_shape([*files, ("z" * 27, 0, EMPTY)], [])
+
+
+def test_a_folder_that_is_too_large_is_named() -> None:
+    files = [(f"a/b/f{i:06d}", 0, EMPTY) for i in range(6000)]
+    with pytest.raises(DirectoryTooLarge, match="'a/b' has 6000 entries") as caught:
+        directory_root(files, [])
+    assert caught.value.details["folder"] == "a/b"
+
+
+@given(st.integers(0, 2**33))
+def test_the_tsize_follows_from_the_size(size: int) -> None:
+    shape = file_root(zero_leaves(size), size)
+    assert shape.tsize == file_tsize(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**40 + 2**20 + 1, 2**50])
+def test_the_tsize_of_any_size_is_found_at_once(size: int) -> None:
+    assert file_tsize(size) >= size
+
+
+@given(st.integers(0, 2**32))
+def test_a_file_tells_its_size_and_its_leaves(size: int) -> None:
+    shape = file_root(zero_leaves(size), size)
+    if shape.cid.codec == RAW:
+        assert size <= LEAF_SIZE
+        return
+    node = dagpb.decode(shape.nodes[shape.cid])
+    data = decode_data(node.data)
+    assert data.size == size == sum(data.block_sizes)
+    assert shape.tsize == len(shape.nodes[shape.cid]) + sum(link.tsize for link in node.links)
+
+
+def test_leaves_that_are_not_those_of_the_size_are_refused() -> None:
+    with pytest.raises(InvalidDag):
+        file_root(bytes(64), LEAF_SIZE)
+    with pytest.raises(InvalidDag):
+        file_root(b"", 0)
+
+
+@given(st.binary(max_size=100), st.integers(0, 3))
+def test_a_document_is_a_file(data: bytes, leaves: int) -> None:
+    data = data + bytes(leaves * LEAF_SIZE)
+    digests = b"".join(
+        hashlib.sha256(data[start : start + LEAF_SIZE]).digest() for start in range(0, max(1, len(data)), LEAF_SIZE)
+    )
+    assert document_shape(data).cid == file_root(digests, len(data)).cid
+
+
+@pytest.mark.parametrize(
+    ("files", "empty"),
+    [
+        (["a", "a"], []),
+        (["a", "a/b"], []),
+        (["a/b"], ["a"]),
+        (["a"], ["a"]),
+        ([], ["a", "a"]),
+        ([], ["a", "a/b"]),
+        (["A", "a"], []),
+        (["x/é"], ["x/é"]),  # composed and decomposed
+        (["straße", "STRASSE"], []),
+        (["a/x", "A/y"], []),
+    ],
+)
+def test_what_would_be_one_name_is_refused(files: list[str], empty: list[str]) -> None:
+    for table_of_files in (files, files[::-1]):
+        with pytest.raises(NameCollision):
+            directory_root([(path, 0, EMPTY) for path in table_of_files], empty)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        ".",
+        "..",
+        "/a",
+        "a/",
+        "a//b",
+        "a/../b",
+        "./a",
+        "../a",
+        "a\0",
+        "a\\b",
+        "\udcff",
+        "x" * 256,
+        "/".join("a" * 101),
+    ],
+)
+def test_unsafe_paths_are_refused(path: str) -> None:
+    with pytest.raises(UnsafeName):
+        check_path(path)
+    with pytest.raises(UnsafeName):
+        directory_root([(path, 0, EMPTY)], [])
+    with pytest.raises(UnsafeName):
+        directory_root([], [path])
+
+
+@pytest.mark.parametrize("name", [".hidden", "...", "a b", "模型", "-rf", "CON", "a:b", "x" * 255])
+def test_unusual_names_are_safe(name: str) -> None:
+    check_name(name)
+
+
+def test_a_size_that_cannot_have_its_cid_is_refused() -> None:
+    with pytest.raises(InvalidDag):
+        directory_root([("a", LEAF_SIZE + 1, EMPTY)], [])
+    with pytest.raises(InvalidDag):
+        directory_root([("a", 1, Cid(DAG_PB, bytes(32)))], [])
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=10))
+def test_case_never_tells_names_apart(name: str) -> None:
+    assert collision_key(name.casefold()) == collision_key(name)
