@@ -29,8 +29,6 @@ demo: setup ## publishes and verifies real models on a local chain (KEEP=1 leave
 test: setup-contracts ## every test: the contracts under Brownie, then the rest
 	@$(BIN)/python scripts/contract_tests.py
 	@$(BIN)/python -m pytest
-	@test -n "$(REQUIRE_KUBO)" || test -x .tools/kubo/ipfs || \
-		echo "Left out: the tests marked 'kubo', for there is no Kubo here. 'make kubo' builds one and includes them."
 
 check: setup ## formatting, types, the direction of dependencies
 	@$(BIN)/ruff check
