@@ -1,6 +1,7 @@
 """JSON in exactly one form: RFC 8785 (JCS), where other bytes, or a key twice, are an error."""
 
 import json
+import re
 from typing import Any, Final
 
 import rfc8785
@@ -10,6 +11,7 @@ from registry.errors import InvalidDocument
 MAX_DEPTH: Final = 64
 """Levels of nesting. A fixed number, so that no reader accepts what another refuses."""
 
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _LARGEST_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785, section 3.2.2.3, and RFC 7493 (I-JSON)
 
 
@@ -36,19 +38,16 @@ def parse_json(data: bytes, limit: int) -> Any:
     """Read JSON in any form, of at most `limit` bytes and MAX_DEPTH levels, refusing a key that stands twice."""
     if len(data) > limit:
         raise InvalidDocument(f"This document has {len(data)} bytes; at most {limit} are read.")
+    _check_brackets(data)
     try:
-        value = json.loads(
+        return json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_object,
             parse_int=_number,
             parse_constant=_refuse_constant,
         )
-    except RecursionError as error:
-        raise InvalidDocument(f"This JSON is nested more than {MAX_DEPTH} levels deep.") from error
     except ValueError as error:
         raise InvalidDocument(f"This is not JSON: {error}.") from error
-    _check_depth(value)
-    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -73,16 +72,24 @@ def _refuse_constant(text: str) -> Any:
     raise InvalidDocument(f"JSON has no {text}.")
 
 
+def _check_brackets(data: bytes) -> None:
+    """Count the levels before parsing: the parser recurses, and can take the process with it."""
+    depth = 0
+    for token in _TOKENS.finditer(data):
+        first = token[0][0]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InvalidDocument(f"This JSON is nested more than {MAX_DEPTH} levels deep.")
+        elif first in b"]}":
+            depth -= 1
+
+
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, (list, tuple)):
-                below.extend(item)
-        if not below:
+        containers = [item for item in level if isinstance(item, (dict, list, tuple))]
+        if not containers:
             return
-        level = below
+        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
     raise InvalidDocument(f"This JSON is nested more than {MAX_DEPTH} levels deep.")

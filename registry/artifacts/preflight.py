@@ -1,6 +1,5 @@
 """What should stop a publish, since a release is for ever: incomplete files, and what looks like a secret."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -113,8 +112,8 @@ def _safetensors(file: ArtifactFile) -> Iterator[Finding]:
             return
         header = stream.read(length)
     try:
-        end = _tensors_end(json.loads(header))
-    except (ValueError, TypeError, KeyError, RecursionError):
+        end = _tensors_end(parse_json(header, MAX_SAFETENSORS_HEADER))
+    except (InvalidDocument, ValueError, TypeError, KeyError):
         yield _invalid(file, "its header is not one of that format")
         return
     if 8 + length + end > file.size:
@@ -174,8 +173,8 @@ def _is_keystore(content: bytes) -> bool:
     if b"ciphertext" not in content:
         return False
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
+        value = parse_json(content, _SMALL)
+    except InvalidDocument:
         return False
     crypto = (
         {str(key).lower(): inner for key, inner in value.items()}.get("crypto") if isinstance(value, dict) else None

@@ -112,7 +112,7 @@ def test_a_document_is_a_file(data: bytes, leaves: int) -> None:
         ([], ["a", "a"]),
         ([], ["a", "a/b"]),
         (["A", "a"], []),
-        (["x/é"], ["x/é"]),  # composed and decomposed
+        (["x/\u00e9"], ["x/e\u0301"]),  # composed and decomposed
         (["straße", "STRASSE"], []),
         (["a/x", "A/y"], []),
     ],
