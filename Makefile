@@ -42,7 +42,7 @@ bench: setup ## every benchmark against its peer, one JSON object a line
 	@for file in benchmarks/[!_]*.py; do $(BIN)/python $$file --json || exit 1; done
 
 gas: setup-contracts ## what the contracts' calls cost
-	@$(BIN)/python scripts/contract_tests.py --gas-only
+	@$(BIN)/python scripts/contract_tests.py -q -k prices
 
 artifacts: setup-contracts ## compiles the contracts and exports what the product needs of them
 	@.venv-contracts/bin/python scripts/export_artifacts.py

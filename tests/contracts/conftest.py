@@ -94,3 +94,10 @@ def one_block(web3):
             web3.provider.make_request("evm_setAutomine", [True])
 
     return OneBlock()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests recorded as prices."""
+    reports = [report for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    for what, gas in (price for report in reports for price in report.user_properties):
+        terminalreporter.write_line(f"{what:<42}{gas:>8} gas")

@@ -14,7 +14,7 @@ PRICES = {
 PUBLISH_LIMIT = 110_000
 
 
-def test_prices(registry, release, publisher, stranger, set_status):
+def test_prices(record_property, registry, release, publisher, stranger, set_status):
     def publish(by=publisher, **changes):
         values = release(publisher=by.address, **changes)
         return values, registry.publish(values, {"from": by}).gas_used
@@ -29,6 +29,6 @@ def test_prices(registry, release, publisher, stranger, set_status):
     prices["setStatus"] = set_status(*child[1:3], 2, 3, detail).gas_used
     prices["setStatus, with successor"] = set_status(*values[1:3], 1, 3, detail, child[1:3]).gas_used
     for what, gas in sorted(prices.items()):
-        print(f"{what:<42}{gas:>8} gas")
+        record_property(what, gas)
     assert prices == PRICES
     assert prices["publish"] <= PUBLISH_LIMIT
