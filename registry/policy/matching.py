@@ -1,0 +1,239 @@
+"""How the files asked about compare with those of a release: exactly, in part, or not.
+
+The root decides `exact` where it is known. Files are compared path by path: by CID where both sides have one (the
+manifest's CIDs are proven by the artifact's root), else by plain SHA-256, which for a file over one leaf is only what
+the manifest *declares*. Up to one leaf the SHA-256 is the digest of the CID (unixfs-v1-2025: one raw block).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from registry.artifacts.manifest import FileRecord
+from registry.chain.identifiers import FileHash
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.names import check_path, collision_key, printable
+from registry.content.unixfs import LEAF_SIZE
+from registry.errors import EmptyArtifact, MalformedRequest, NameCollision
+from registry.policy.evidence import ArtifactSubject, ClaimedRelease, FileEntry, FilesSubject, FileSubject, Subject
+from registry.policy.policy import MatchKind, Policy
+
+Label = Literal["proven", "declared"]
+
+# Places shown for one file: anyone may publish a folder that holds the same file a million times.
+MAX_FOUND_AT = 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ChangedFile:
+    """A file that is there with other bytes. `expected` and `found` are typed identifiers of the same kind."""
+
+    path: str
+    expected: str
+    found: str
+    lfs_pointer: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": self.path, "expected": self.expected, "found": self.found} | (
+            {"lfs_pointer": True} if self.lfs_pointer else {}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One subject against one release. `sha256` says how the files were matched; None where no file was compared."""
+
+    kind: MatchKind
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    changed: tuple[ChangedFile, ...] = ()
+    found_at: tuple[str, ...] = ()
+    sha256: Label | None = None
+    shared_bytes: int = 0
+    shared_files: int = 0
+
+    @property
+    def differences(self) -> int:
+        return len(self.missing) + len(self.extra) + len(self.changed)
+
+
+NO_MATCH = Match(MatchKind.NONE)
+
+
+def check_subject(subject: Subject) -> None:
+    """Refuses what is not a folder or a file, before anything is compared.
+
+    Raises:
+        EmptyArtifact: a list without a file. UnsafeName, NameCollision: names that no artifact may hold.
+        MalformedRequest: a path twice, a negative size, no hash, or one that is not 32 bytes.
+    """
+    if isinstance(subject, FileSubject):
+        _check_hashes("The file", subject.sha256, subject.cid)
+        return
+    if isinstance(subject, ArtifactSubject):
+        return
+    if not subject.files:
+        raise EmptyArtifact("The list names no file, so there is nothing to verify.")
+    seen: dict[str, str] = {}
+    for file in subject.files:
+        check_path(file.path)
+        shown = printable(file.path)
+        if file.size < 0:
+            raise MalformedRequest(f"The size of “{shown}” is negative.", path=shown)
+        _check_hashes(f"“{shown}”", file.sha256, file.cid)
+        key = collision_key(file.path)
+        if seen.get(key) == file.path:
+            raise MalformedRequest(f"The list names “{shown}” twice.", path=shown)
+        if key in seen:
+            raise NameCollision(
+                f"“{seen[key]}” and “{shown}” are one name on systems that ignore case or Unicode form. "
+                "Rename one of them.",
+                names=[seen[key], shown],
+            )
+        seen[key] = file.path
+
+
+def _check_hashes(what: str, sha256: bytes | None, cid: Cid | None) -> None:
+    if sha256 is None and cid is None:
+        raise MalformedRequest(f"{what} has neither a SHA-256 nor a CID.")
+    if sha256 is not None and len(sha256) != 32:
+        raise MalformedRequest(f"{what} has a SHA-256 of {len(sha256)} bytes; it has 32.")
+
+
+def compare(subject: Subject, claim: ClaimedRelease) -> Match:
+    """The match of a subject with one release, by its record alone where the manifest cannot be read."""
+    release_files = claim.manifest.files if claim.manifest is not None else ()
+    match subject:
+        case FileSubject():
+            return _compare_file(subject, release_files)
+        case ArtifactSubject(cid):
+            if is_artifact(cid, claim):
+                return Match(MatchKind.EXACT)
+            return _compare_file(FileSubject(cid=cid), release_files)
+        case FilesSubject():
+            return _compare_files(subject, claim, release_files)
+
+
+def is_artifact(cid: Cid, claim: ClaimedRelease) -> bool:
+    """Whether a root is the artifact of a release."""
+    return cid.codec == DAG_PB and cid.digest == claim.record.release.artifact
+
+
+def accepted(match: Match, policy: Policy) -> bool:
+    """Whether a policy takes this match for the release's own bytes."""
+    if match.kind not in policy.accept:
+        return False
+    return match.kind is not MatchKind.SUPERSET or all(policy.accepts_extra(path) for path in match.extra)
+
+
+def nearness(match: Match, claim: ClaimedRelease) -> tuple[Any, ...]:
+    """A key that sorts the nearest release first: most shared bytes, then files, fewest differences, not revoked, and
+    of equals the earlier record."""
+    exact = match.kind is MatchKind.EXACT
+    revoked = claim.status.status.label == "revoked"
+    shared = () if exact else (-match.shared_bytes, -match.shared_files, match.differences)
+    return (not exact, *shared, revoked, claim.record.seq, claim.release_id)
+
+
+def _compare_file(subject: FileSubject, release_files: Iterable[FileRecord]) -> Match:
+    asked = FileEntry("", 0, subject.sha256, subject.cid)
+    found: list[str] = []
+    declared = False
+    size = 0
+    for file in release_files:
+        by_cid = asked.cid == file.cid if asked.cid is not None else _raw(asked.sha256) == file.cid
+        by_sha256 = asked.cid is None and asked.sha256 is not None and asked.sha256.hex() == file.sha256
+        if by_cid or by_sha256:
+            found.append(file.path)
+            size = file.size
+            declared |= not by_cid
+    if not found:
+        return NO_MATCH
+    label: Label = "declared" if declared else "proven"
+    return Match(
+        MatchKind.FILE, found_at=tuple(sorted(found)[:MAX_FOUND_AT]), sha256=label, shared_bytes=size, shared_files=1
+    )
+
+
+def _compare_files(subject: FilesSubject, claim: ClaimedRelease, release_files: tuple[FileRecord, ...]) -> Match:
+    if subject.artifact is not None and is_artifact(subject.artifact, claim):
+        return Match(MatchKind.EXACT)
+    if not release_files:
+        return NO_MATCH
+    ours = {file.path: file for file in subject.files}
+    theirs = {file.path: file for file in release_files}
+    missing = tuple(sorted(theirs.keys() - ours.keys()))
+    extra = tuple(sorted(ours.keys() - theirs.keys()))
+    changed: list[ChangedFile] = []
+    shared_bytes = shared_files = 0
+    declared = False
+    for path in sorted(ours.keys() & theirs.keys()):
+        same, by_declaration, pair = _same(ours[path], theirs[path])
+        if same:
+            shared_bytes += theirs[path].size
+            shared_files += 1
+            declared |= by_declaration
+        else:
+            changed.append(ChangedFile(path, *pair, lfs_pointer=_is_lfs_pointer(ours[path], theirs[path])))
+    if shared_files == 0 and not _share_bytes(ours, theirs):
+        return NO_MATCH
+    return Match(
+        _kind(subject, missing, extra, tuple(changed)),
+        missing,
+        extra,
+        tuple(changed),
+        sha256=None if shared_files == 0 else "declared" if declared else "proven",
+        shared_bytes=shared_bytes,
+        shared_files=shared_files,
+    )
+
+
+def _kind(
+    subject: FilesSubject, missing: tuple[str, ...], extra: tuple[str, ...], changed: tuple[ChangedFile, ...]
+) -> MatchKind:
+    if changed or (missing and extra):
+        return MatchKind.CHANGED
+    if missing:
+        return MatchKind.SUBSET
+    if extra:
+        return MatchKind.SUPERSET
+    # Every file is the release's. A root that is known and another all the same means empty folders, or a SHA-256
+    # that was declared and is not true.
+    return MatchKind.EXACT if subject.artifact is None else MatchKind.CHANGED
+
+
+def _same(ours: FileEntry, theirs: FileRecord) -> tuple[bool, bool, tuple[str, str]]:
+    """Whether two files are the same, whether that rests on a declared SHA-256, and what was compared."""
+    cid = ours.cid
+    if cid is None and ours.size <= LEAF_SIZE:
+        cid = _raw(ours.sha256)
+    if ours.cid is not None or (cid is not None and theirs.size <= LEAF_SIZE):
+        same = cid == theirs.cid and ours.size == theirs.size
+        return same, False, (str(theirs.cid), str(cid))
+    found = ours.sha256 or b""
+    same = found.hex() == theirs.sha256 and ours.size == theirs.size
+    return same, True, (str(FileHash(bytes.fromhex(theirs.sha256))), str(FileHash(found)))
+
+
+def _raw(sha256: bytes | None) -> Cid | None:
+    """The CID of a file of at most one leaf with this plain SHA-256."""
+    return None if sha256 is None else Cid(RAW, sha256)
+
+
+def _share_bytes(ours: Mapping[str, FileEntry], theirs: Mapping[str, FileRecord]) -> bool:
+    """Whether any file occurs in both under other names, as after a rename."""
+    cids = {file.cid for file in theirs.values()}
+    hashes = {file.sha256 for file in theirs.values()}
+    return any(
+        (file.cid in cids if file.cid is not None else file.sha256 is not None and file.sha256.hex() in hashes)
+        for file in ours.values()
+    )
+
+
+def _is_lfs_pointer(ours: FileEntry, theirs: FileRecord) -> bool:
+    """Whether our file is the git-lfs pointer to theirs: its text follows from the size and the SHA-256 (git-lfs
+    spec v1), so a clone without `git lfs pull` is told apart from tampering."""
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{theirs.sha256}\nsize {theirs.size}\n".encode()
+    digest = hashlib.sha256(text).digest()
+    return ours.size == len(text) and (ours.sha256 == digest or ours.cid == Cid(RAW, digest))
