@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
-
 from registry.chain.client import Chain, connect
+from registry.chain.foreign import key_from_seed, seed_from_mnemonic
 from registry.chain.signer import Signer, signer_from_key
 from registry.errors import ChainError, SetupError
 

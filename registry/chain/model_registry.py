@@ -219,7 +219,8 @@ class ModelRegistryClient:
         try:
             receipt = send(self.chain, signer, self.address, self._publish_data(release), timeout=self._timeout)
         except VersionTaken:
-            # Another run of the same command was faster.
+            # Another run of the same command was faster; a node may say so before its transaction is in a block.
+            wait_for_own_transactions(self.chain, signer.address, self._timeout)
             found = self._published(identifier, release)
             if found is None:
                 raise

@@ -6,10 +6,8 @@ from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import requests
-from web3 import HTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
 
+from registry.chain.foreign import HTTPProvider, RPCEndpoint, Web3Exception
 from registry.errors import InvalidSettings, RpcRefused, RpcUnavailable
 
 _log = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ class HttpRpc:
             raise RpcUnavailable(
                 f"The node at {self._name} cannot be reached. Is it running, and is PROVENANCE_RPC_URL its address?"
             ) from _without_url(error)
-        except (Web3Exception, ValueError, TypeError) as error:
+        except (Web3Exception, ValueError, TypeError, RecursionError) as error:
             raise RpcUnavailable(f"What answers at {self._name} does not speak JSON-RPC.") from _without_url(error)
         return self._result(method, answer)
 

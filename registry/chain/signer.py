@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-
+from registry.chain.foreign import Account, LocalAccount
 from registry.errors import InvalidKey, NoKey, WrongPassword
 
 _LARGEST_KEYSTORE: Final = 1 << 20

@@ -1,0 +1,38 @@
+"""The only place that imports web3.py and eth-account, because of what they do to the interpreter.
+
+They load py_ecc, which raises the recursion limit of the whole process to 100,000. From then on JSON that is nested
+deeply enough, which any stranger can send or publish, overflows the C stack and kills the process where it would have
+been a `RecursionError`. Nothing used here recurses deeply, so the limit is put back as soon as they are imported.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def _recursion_limit_kept() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+with _recursion_limit_kept():
+    from eth_account import Account
+    from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
+    from eth_account.signers.local import LocalAccount
+    from web3 import HTTPProvider
+    from web3.exceptions import Web3Exception
+    from web3.types import RPCEndpoint
+
+__all__ = [
+    "Account",
+    "HTTPProvider",
+    "LocalAccount",
+    "RPCEndpoint",
+    "Web3Exception",
+    "key_from_seed",
+    "seed_from_mnemonic",
+]
