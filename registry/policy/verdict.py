@@ -84,12 +84,9 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
         return _verdict(subject, None, evidence, claims, reasons, ())
     if not policy.publishers_on(evidence.as_of.deployment):
         chain = evidence.as_of.deployment.chain_id
-        why = (
-            f"The policy names no publisher on chain {chain}" if policy.publishers else "The policy names no publisher"
-        )
-        return _verdict(
-            subject, policy, evidence, claims, [_no_publisher(why), *_nobody(subject, claims, evidence)], ()
-        )
+        why = f"The policy names no publisher{f' on chain {chain}' if policy.publishers else ''}"
+        reasons = [_no_publisher(why), *_nobody(subject, claims, evidence)]
+        return _verdict(subject, policy, evidence, claims, reasons, ())
 
     known = _known(evidence)
     chosen = _chosen(counted, policy)
