@@ -23,7 +23,16 @@ from registry.artifacts.canonical import parse_canonical
 from registry.chain.identifiers import ReleaseId
 from registry.chain.records import Status
 from registry.errors import EmptyArtifact, MalformedRequest, NameCollision, UnsafeName
-from registry.policy.evidence import AsOf, Block, Coverage, Evidence, FileEntry, FilesSubject, FileSubject
+from registry.policy.evidence import (
+    ArtifactSubject,
+    AsOf,
+    Block,
+    Coverage,
+    Evidence,
+    FileEntry,
+    FilesSubject,
+    FileSubject,
+)
 from registry.policy.policy import Policy, parse_policy
 from registry.policy.verdict import judge
 
@@ -346,8 +355,6 @@ def test_the_cid_of_a_file_is_no_artifact() -> None:
     large = b"x" * (1 << 20) + b"y"
     world = World()
     world.publish(files={"model.bin": large})
-    from registry.policy.evidence import ArtifactSubject
-
     verdict = world.judge(ArtifactSubject(cid_of(large)), policy())
     assert (verdict.outcome, codes(verdict), verdict.match.kind) == ("unknown", ["file-only"], "file")
 
