@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kubo_node import OUR_PROFILE, Kubo, running_kubo
 
 from registry.chain.deploy import deploy
 from registry.chain.devnode import DevNode, dev_node, dev_signer
@@ -66,3 +67,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def kubo_binary() -> Path:
     """A real Kubo, for tests marked `kubo`."""
     return KUBO
+
+
+@pytest.fixture(scope="session")
+def kubo(kubo_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubo]:
+    """A running Kubo with the registry's import profile, offline on loopback, for tests marked `kubo`."""
+    with running_kubo(kubo_binary, tmp_path_factory.mktemp("kubo") / "repository", OUR_PROFILE) as node:
+        yield node

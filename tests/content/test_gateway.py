@@ -1,0 +1,62 @@
+"""A gateway is believed in nothing: every block is hashed, and a redirect stays on its host."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from registry.content.cid import RAW, Cid
+from registry.content.gateway import GatewaySource
+from registry.content.unixfs import LARGEST_BLOCK
+from registry.errors import BlockMismatch, BlockNotFound, InvalidSettings, StoreUnavailable
+from tests.content.conftest import Serve
+
+BLOCK = b"a block"
+CID = Cid.of(RAW, BLOCK)
+
+
+def test_a_block_is_asked_for_raw(serve: Serve) -> None:
+    asked: list[str] = []
+    address = serve(lambda path: (asked.append(path), (200, {}, BLOCK))[1])
+    for base in (address, address + "/"):
+        with GatewaySource(base) as gateway:
+            assert gateway.get_block(CID) == BLOCK
+    assert asked == [f"/ipfs/{CID}?format=raw"] * 2
+
+
+@pytest.mark.parametrize("body", [b"another block", b"", BLOCK + b"x", bytes(LARGEST_BLOCK + 1)])
+def test_other_bytes_are_a_mismatch_that_names_the_gateway(serve: Serve, body: bytes) -> None:
+    address = serve(lambda path: (200, {}, body))
+    with GatewaySource(address) as gateway, pytest.raises(BlockMismatch, match=address):
+        gateway.get_block(CID)
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, BlockNotFound), (410, BlockNotFound), (500, StoreUnavailable)])
+def test_answers_that_are_no_block(serve: Serve, status: int, error: type[Exception]) -> None:
+    with GatewaySource(serve(lambda path: (status, {}, BLOCK))) as gateway, pytest.raises(error):
+        gateway.get_block(CID)
+
+
+def test_a_redirect_on_the_same_host_is_followed(serve: Serve) -> None:
+    address = serve(lambda path: (200, {}, BLOCK) if path == "/here" else (302, {"Location": "/here"}, b""))
+    with GatewaySource(address) as gateway:
+        assert gateway.get_block(CID) == BLOCK
+
+
+def test_a_redirect_to_another_host_or_without_end_is_not_followed(serve: Serve) -> None:
+    other = serve(lambda path: (200, {}, BLOCK))
+    assert urlsplit(other).port
+    for location in (other, "http://localhost/", "https://127.0.0.1/", "/again", "http://["):
+        address = serve(lambda path, location=location: (302, {"Location": location}, b""))
+        with GatewaySource(address) as gateway, pytest.raises(StoreUnavailable, match="redirect"):
+            gateway.get_block(CID)
+
+
+def test_a_gateway_that_is_down(unused_port: int) -> None:
+    with GatewaySource(f"http://127.0.0.1:{unused_port}") as gateway, pytest.raises(StoreUnavailable, match="reached"):
+        gateway.get_block(CID)
+
+
+@pytest.mark.parametrize("address", ["", "gateway", "ftp://gateway", "https://", "https://a/?b=c"])
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(InvalidSettings):
+        GatewaySource(address)
