@@ -1,4 +1,4 @@
-"""Publishing a release: planned in full before anything leaves the machine, then carried out so that it can be repeated.
+"""Publishing a release: planned in full before anything leaves the machine, then done so that it can be repeated.
 
 `prepare` computes everything (the artifact, the documents, the record) and asks the chain only what is there already;
 `execute` stores, then registers. The release id is known in advance and every step does nothing where its work is
@@ -24,8 +24,8 @@ from registry.artifacts.manifest import (
 from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.preflight import Finding, preflight
 from registry.artifacts.training_data import read_training_data
-from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_release_id
 from registry.chain.events import ReleasePublished
+from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import (
     ZERO,
@@ -104,7 +104,8 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
         listed = " ".join(finding.message for finding in findings[:10])
         more = f" And {len(findings) - 10} more." if len(findings) > 10 else ""
         raise PreflightFailed(
-            f"Not published, since a release is for ever: {listed}{more} If it is meant to be so, say --allow-incomplete.",
+            f"Not published, since a release is for ever: {listed}{more} "
+            "If it is meant to be so, say --allow-incomplete.",
             findings=[{"code": f.code, "path": f.path, "message": f.message} for f in findings],
         )
     chain_id = registry.deployment.chain_id
@@ -156,7 +157,7 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
         artifact=artifact,
         release=release,
         release_id=identifier,
-        documents=tuple(data for data in optional if data is not None) + (manifest.data,),
+        documents=(*(data for data in optional if data is not None), manifest.data),
         manifest_cid=document_shape(manifest.data).cid,
         terms=terms,
         findings=tuple(findings),

@@ -1,0 +1,49 @@
+"""The shapes of requests, with the examples that the OpenAPI document shows."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EXAMPLE_CID = "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu"
+EXAMPLE_RELEASE = "release:0x" + "5f" * 32
+EXAMPLE_PUBLISHER = "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+
+
+class FileItem(BaseModel):
+    """One file of the folder asked about, by its CID (proven by the artifact) or its SHA-256."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    size: Annotated[int, Field(ge=0, le=1 << 53)]
+    cid: Annotated[str, Field(max_length=128)] | None = None
+    sha256: Annotated[str, Field(max_length=80, description="`sha256:HEX`")] | None = None
+
+
+class VerifyRequest(BaseModel):
+    """What is asked: an identifier, a list of files, or both, where the identifier is the same folder's root."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "what": EXAMPLE_CID,
+                    "policy": {
+                        "version": 1,
+                        "publishers": [EXAMPLE_PUBLISHER],
+                        "licenses": ["apache-2.0"],
+                        "uses": ["run", "commercial"],
+                    },
+                }
+            ]
+        },
+    )
+
+    what: Annotated[str, Field(max_length=128)] | None = Field(
+        default=None, description="The CID of an artifact or a file, or `sha256:HEX` of a file."
+    )
+    files: list[FileItem] | None = Field(default=None, description="The files of a folder, or some of them.")
+    policy: dict[str, Any] | None = Field(
+        default=None, description="Whom the caller trusts, which licences and uses; without it nothing is allowed."
+    )

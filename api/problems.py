@@ -1,0 +1,86 @@
+"""Errors over HTTP: RFC 9457 problem documents with the codes of `registry.errors`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from registry.errors import MalformedRequest, ProvenanceError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:model-provenance-registry:error:input.identifier",
+                    "title": "Bad Request",
+                    "status": 400,
+                    "detail": "This is bare hex: say what it is by a prefix, such as sha256: or release:0x.",
+                    "code": "input.identifier",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="`urn:model-provenance-registry:error:` and the code.")
+    title: str = Field(description="The name of the HTTP status.")
+    status: int
+    detail: str = Field(description="A sentence for a person.")
+    code: str = Field(description="Stable; see docs/errors.md.")
+    details: dict[str, Any] | None = Field(default=None, description="What a program may want to know.")
+
+
+def problem(code: str, status: int, detail: str, details: dict[str, Any] | None = None) -> JSONResponse:
+    """The response for one error."""
+    document = Problem(
+        type=f"urn:model-provenance-registry:error:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        details=details or None,
+    )
+    return JSONResponse(document.model_dump(exclude_none=True), status_code=status, media_type=MEDIA_TYPE)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: the problem statuses that it can answer with."""
+    return {
+        status: {
+            "model": Problem,
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Turns every error of `app` into a problem document."""
+
+    @app.exception_handler(ProvenanceError)
+    async def _ours(_request: Request, error: ProvenanceError) -> JSONResponse:
+        return problem(error.code, error.status, error.message, error.details)
+
+    @app.exception_handler(RequestValidationError)
+    async def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        text = "The body is not JSON" if first["type"] == "json_invalid" else first["msg"]
+        sentence = f"{where}: {text}." if where and first["type"] != "json_invalid" else f"{text}."
+        return problem(MalformedRequest.code, MalformedRequest.status, sentence)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        response = problem(f"http.{error.status_code}", error.status_code, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response

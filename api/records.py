@@ -1,0 +1,51 @@
+"""GET /v1/releases/{id} and /v1/artifacts/{cid}: what the registry holds, as of the block that the index has read."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from api.dependencies import ServiceOf
+from api.examples import ARTIFACT, RELEASE
+from api.models import EXAMPLE_CID, EXAMPLE_RELEASE
+from api.problems import responses
+from registry.chain.identifiers import parse_identifier, parse_release_id
+from registry.content.cid import DAG_PB, Cid
+from registry.errors import InvalidIdentifier
+from registry.index.views import artifact_view, release_view
+
+router = APIRouter(tags=["records"])
+
+
+@router.get(
+    "/v1/releases/{id}",
+    summary="A release",
+    responses={200: {"content": {"application/json": {"example": RELEASE}}}, **responses(400, 404, 503)},
+)
+async def get_release(
+    id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
+    service: ServiceOf,
+) -> dict[str, Any]:
+    """A release with its record, documents, status and its history, parents and children."""
+    identifier = parse_release_id(id)
+    with service.reader.snapshot() as snapshot:
+        return release_view(snapshot, identifier)
+
+
+@router.get(
+    "/v1/artifacts/{cid}",
+    summary="The claims on an artifact",
+    responses={200: {"content": {"application/json": {"example": ARTIFACT}}}, **responses(400, 503)},
+)
+async def get_artifact(
+    cid: Annotated[str, Path(description="The CID of the artifact's root", examples=[EXAMPLE_CID])],
+    service: ServiceOf,
+) -> dict[str, Any]:
+    """Everyone who claims these bytes, in order of priority, which decides nothing.
+
+    An artifact that nobody claimed has an empty list: that is an answer as of the block, not an error.
+    """
+    identifier = parse_identifier(cid)
+    if not isinstance(identifier, Cid) or identifier.codec != DAG_PB:
+        raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")
+    with service.reader.snapshot() as snapshot:
+        return artifact_view(snapshot, identifier)

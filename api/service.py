@@ -1,0 +1,124 @@
+"""What the routes share: the index, the store, and the threads that follow the chain where this process does."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from registry.chain.client import connect
+from registry.chain.deploy import model_registry_address
+from registry.chain.identifiers import parse_address
+from registry.chain.model_registry import ModelRegistryClient, open_model_registry
+from registry.chain.records import Deployment
+from registry.content.cid import Cid
+from registry.content.gateway import GatewaySource
+from registry.content.reader import Sources
+from registry.content.store import BlockSource, Store, open_store
+from registry.errors import IndexUnavailable, ProvenanceError
+from registry.index.database import Database, open_database
+from registry.index.documents import DocumentReader
+from registry.index.follower import Follower
+from registry.index.queries import Reader
+from registry.policy.catalogue import catalogue, catalogue_ids
+from registry.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_RECONNECT_SECONDS = 2.0
+
+
+class Service:
+    """One process's parts, from `open_service` to `close`."""
+
+    def __init__(self, settings: Settings, database: Database, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self.licenses: Mapping[str, bytes] = catalogue_ids(catalogue())
+        self._database = database
+        self._reader: Reader | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """The index of the followed deployment. Raises IndexUnavailable until it is known which one that is."""
+        if self._reader is None and self.settings.chain_id is not None:
+            address = self.settings.model_registry
+            place = model_registry_address() if address is None else parse_address(address)
+            self._reader = Reader(self._database, Deployment(self.settings.chain_id, place))
+        if self._reader is None:
+            raise IndexUnavailable(
+                "The service does not know its chain yet: its node has not answered. Setting PROVENANCE_CHAIN_ID "
+                "lets it answer from its index meanwhile."
+            )
+        return self._reader
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        """Follow the chain in two threads of this process, one for records and one for documents."""
+        stop, wake = threading.Event(), threading.Event()
+        thread = threading.Thread(target=self._follow, args=(stop, wake), name="follower")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            wake.set()
+            thread.join()
+
+    def close(self) -> None:
+        """Give back the database."""
+        self._database.close()
+
+    def _follow(self, stop: threading.Event, wake: threading.Event) -> None:
+        registry = self._connect(stop)
+        if registry is None:
+            return
+        poll = self.settings.poll_seconds
+        self._reader = Reader(self._database, registry.deployment)
+        gateways = [GatewaySource(address) for address in self.settings.gateways]
+        source = FreshSources([self.store, *gateways])
+        documents = DocumentReader(self._database, registry.deployment, source)
+        thread = threading.Thread(target=documents.run, args=(stop, wake, poll), name="documents")
+        thread.start()
+        try:
+            Follower(registry, self._database, on_events=wake.set).run(stop, poll)
+        finally:
+            stop.set()
+            wake.set()
+            thread.join()
+            for gateway in gateways:
+                gateway.close()
+
+    def _connect(self, stop: threading.Event) -> ModelRegistryClient | None:
+        """The registry, tried until the node answers; None when the service stops first."""
+        settings, last = self.settings, ""
+        while not stop.is_set():
+            try:
+                chain = connect(settings.rpc_url, settings.chain_id)
+                return open_model_registry(chain, settings.model_registry, from_block=settings.from_block)
+            except ProvenanceError as error:
+                if error.message != last:
+                    _log.warning("%s: %s", error.code, error.message)
+                last = error.message
+            stop.wait(_RECONNECT_SECONDS)
+        return None
+
+
+class FreshSources:
+    """Several sources as one for a long time: one that failed a moment ago is asked again for the next block."""
+
+    def __init__(self, sources: Sequence[BlockSource]) -> None:
+        self._sources = sources
+
+    @property
+    def name(self) -> str:
+        """See `BlockSource`."""
+        return Sources(self._sources).name
+
+    def get_block(self, cid: Cid) -> bytes:
+        """See `BlockSource`."""
+        return Sources(self._sources).get_block(cid)
+
+
+def open_service(settings: Settings) -> Service:
+    """The service of these settings. Raises InvalidSettings, IndexUnavailable, IndexOutdated, StoreUnavailable."""
+    return Service(settings, open_database(settings.database_location), open_store(settings.store_location))

@@ -1,0 +1,53 @@
+"""`provenance digest`: what an artifact is called, computed from its bytes and from nothing else."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.artifacts.digest import Artifact, digest_scan
+from registry.artifacts.scan import scan
+from registry.cli.options import Json
+from registry.cli.output import Output, human_bytes
+
+
+def describe(artifact: Artifact) -> dict[str, Any]:
+    """An artifact as JSON: `digest`, `cid`, `size`, `files[]`, `empty_directories[]`, `left_out[]`."""
+    return {
+        "digest": artifact.digest.hex(),
+        "cid": str(artifact.root),
+        "size": artifact.size,
+        "files": [
+            {
+                "path": file.path,
+                "size": file.size,
+                "sha256": None if file.sha256 is None else file.sha256.hex(),
+                "cid": str(file.cid),
+            }
+            for file in artifact.files
+        ],
+        "empty_directories": list(artifact.empty_directories),
+        "left_out": list(artifact.left_out),
+    }
+
+
+def hashed(path: Path, output: Output, *, sha256: bool) -> Artifact:
+    """The artifact at `path`, with a progress bar."""
+    found = scan(path)
+    with output.progress("hashing", sum(entry.size for entry in found.entries)) as progress:
+        return digest_scan(found, sha256=sha256, progress=progress)
+
+
+def digest(
+    path: Annotated[Path, typer.Argument(help="A folder, or a single file.")],
+    as_json: Json = False,
+) -> None:
+    """Compute an artifact's digest, which is its IPFS address, and each file's SHA-256."""
+    output = Output(as_json=as_json)
+    artifact = hashed(path, output, sha256=True)
+    output.result(describe(artifact))
+    output.say(f"{artifact.root}")
+    output.say(f"sha2-256 of the root  {artifact.digest.hex()}")
+    output.say(f"{len(artifact.files)} files, {human_bytes(artifact.size)}")
+    for left_out in artifact.left_out:
+        output.say(f"left out: {left_out}")

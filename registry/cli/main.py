@@ -1,0 +1,97 @@
+"""The `provenance` command: its subcommands, and what becomes of an error.
+
+Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error.
+"""
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import click
+import typer
+
+from registry import __version__
+from registry.cli.digest import digest
+from registry.cli.fetch import fetch
+from registry.cli.output import ERROR, Output
+from registry.cli.publish import publish
+from registry.cli.serving import dev, serve
+from registry.cli.show import show
+from registry.cli.status import status
+from registry.cli.verify import verify
+from registry.errors import ProvenanceError
+
+app = typer.Typer(
+    name="provenance",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"provenance {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _provenance(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """Who published exactly these bytes, under which licence, derived from what?
+
+    Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error. Settings: docs/settings.md.
+    """
+
+
+for command in (digest, publish, verify, show, status, fetch, dev, serve):
+    app.command()(command)
+
+
+def main() -> None:
+    """The entry point: runs the command and exits with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command; every error has become a sentence."""
+    output = Output(as_json="--json" in arguments)
+    try:
+        code = app(args=arguments, standalone_mode=False, prog_name="provenance")
+        return code if isinstance(code, int) else 0
+    except ProvenanceError as error:
+        output.error(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        output.errors.print(error.format_message(), markup=False)
+    except click.ClickException as error:
+        output.error(_Usage(error.format_message()))
+    except (click.Abort, KeyboardInterrupt):
+        output.error(_Interrupted("Stopped. Nothing is half-done: the same command goes on where it was."))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # noqa: BLE001 - no user sees a traceback unasked
+        if os.environ.get("PROVENANCE_TRACEBACK"):
+            traceback.print_exc()
+        output.error(
+            ProvenanceError(
+                f"This is a defect of provenance ({type(error).__name__}: {error}). "
+                "PROVENANCE_TRACEBACK=1 shows where it happened."
+            )
+        )
+    return ERROR
+
+
+class _Usage(ProvenanceError):
+    code = "usage"
+
+
+class _Interrupted(ProvenanceError):
+    code = "interrupted"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""How the command line speaks: sentences and tables on a terminal, one JSON document with `--json`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from registry.errors import ProvenanceError
+
+ALLOWED, REFUSED, ERROR, UNKNOWN = 0, 1, 2, 3
+"""Exit codes: a verdict of allow, refuse and unknown; 2 is usage or error."""
+
+
+class Output:
+    """Where results go. Results are on standard output, progress and errors on standard error."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line for a person; nothing with `--json`. No markup is read and no control character passes."""
+        if not self.as_json:
+            self.console.print(Text(printable(text), style=style))
+
+    def result(self, value: Any) -> None:
+        """The JSON document; nothing without `--json`."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.flush()
+
+    def error(self, error: ProvenanceError) -> None:
+        """One sentence and the code, on standard error; as JSON on standard output with `--json`."""
+        if self.as_json:
+            self.result({"error": error.as_dict()})
+        else:
+            self.errors.print(Text.assemble(("error ", "red"), (error.code, "bold"), f": {printable(error.message)}"))
+
+    @contextmanager
+    def progress(self, title: str, total: int | None) -> Iterator[Any]:
+        """A bar over `total` bytes (None: not known yet); yields a function that takes the bytes done since."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self.errors,
+            transient=True,
+            disable=self.as_json or not self.errors.is_terminal,
+        ) as bars:
+            task = bars.add_task(title, total=total)
+            yield lambda done: bars.advance(task, done)
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: names come from strangers and must not steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def human_bytes(count: int) -> str:
+    """A size for a person, in powers of 1,000."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,103 @@
+"""`provenance serve` and `provenance dev`: the service, alone or with a whole local stack below it."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from eth_account import Account
+from eth_typing import HexStr
+
+from registry.chain.client import Chain
+from registry.chain.deploy import deploy
+from registry.chain.devnode import DEV_CHAIN_ID, dev_key, dev_node, dev_signer
+from registry.cli.options import Json
+from registry.cli.output import Output
+from registry.errors import SetupError
+from registry.settings import Settings, load_settings
+
+ACCOUNTS = {"publisher-1": 1, "publisher-2": 2, "stranger": 3}
+"""The local accounts that get a keystore, by the index of the node's test mnemonic; account 0 deploys."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Follow the chain here, or serve what another process indexes.")
+    ] = True,
+    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the chain and answer over HTTP until Ctrl-C. It holds no key."""
+    settings = load_settings(rpc_url=rpc_url, store=store)
+    output = Output(as_json=as_json)
+    output.result({"api": f"http://{host}:{port}"})
+    output.say(f"service  http://{host}:{port}/docs")
+    _run(settings, host, port, follow)
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the local node.")] = 8545,
+    api_port: Annotated[int, typer.Option(help="Port of the service.")] = 8000,
+    as_json: Json = False,
+) -> None:
+    """Run a whole local stack until Ctrl-C: node, contract, index, service. It starts again where it stopped."""
+    output = Output(as_json=as_json)
+    settings = load_settings(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
+    folder = settings.home_folder / "dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    with dev_node(state=folder / "chain.json", port=port, log=folder / "node.log") as node:
+        address = deploy(node.chain, dev_signer(0)).address
+        accounts = _accounts(node.chain, folder)
+        api = f"http://127.0.0.1:{api_port}"
+        output.result({"rpc": node.url, "api": api, "model_registry": address, "accounts": accounts})
+        output.say(f"node      {node.url} (chain {DEV_CHAIN_ID})")
+        output.say(f"contract  {address}")
+        output.say(f"service   {api}/docs")
+        for name, account in accounts.items():
+            output.say(f"account   {name}  {account}  {folder / name}.json")
+        output.say(f"password  {folder / 'password'}")
+        _run(settings, "127.0.0.1", api_port, follow=True)
+
+
+def _accounts(chain: Chain, folder: Path) -> dict[str, str]:
+    """Encrypted keystores of the local accounts in `folder`, made once; their CAIP-10 names."""
+    password = folder / "password"
+    if not password.exists():
+        _write_secret(password, secrets.token_urlsafe(24) + "\n")
+    names = {}
+    for name, index in ACCOUNTS.items():
+        keystore = folder / f"{name}.json"
+        if not keystore.exists():
+            # A test mnemonic's key is public: few iterations, so that the stack starts quickly.
+            encrypted: dict[str, Any] = Account.encrypt(
+                HexStr(dev_key(index)), password.read_text().strip(), kdf="pbkdf2", iterations=10_000
+            )
+            _write_secret(keystore, json.dumps(encrypted))
+        names[name] = f"eip155:{chain.chain_id}:{dev_signer(index).address}"
+    return names
+
+
+def _write_secret(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
+    part.write_text(text)
+    part.rename(path)
+
+
+def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
+    import uvicorn
+
+    from api.app import create_app
+
+    config = uvicorn.Config(create_app(settings, follow=follow), host=host, port=port, log_level="warning")
+    server = uvicorn.Server(config)
+    try:
+        server.run()
+    except SystemExit as stop:  # uvicorn's way to say that it could not start; it has printed why
+        raise SetupError(f"The service could not listen on {host}:{port}: is something else there?") from stop
+    if not server.started:
+        raise SetupError(f"The service could not listen on {host}:{port}: is something else there?")

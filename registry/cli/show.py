@@ -1,0 +1,75 @@
+"""`provenance show`: what the registry holds about a release or an artifact."""
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from registry.chain.identifiers import Account, ReleaseId, parse_address, parse_identifier
+from registry.chain.records import release_id
+from registry.cli.options import Json
+from registry.cli.output import Output
+from registry.cli.parts import Parts
+from registry.cli.remote import ask
+from registry.content.cid import DAG_PB, Cid
+from registry.errors import InvalidIdentifier
+from registry.index.views import artifact_view, release_view
+from registry.settings import load_settings
+
+_NAMED = re.compile(r"(?:eip155:\d+:)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)")
+
+
+def show(
+    what: Annotated[str, typer.Argument(help="release:0x…, ADDRESS/NAME@VERSION, or the CID of an artifact.")],
+    api_url: Annotated[str | None, typer.Option(help="Ask this service. Without it: follow the chain here.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a release with its documents, status and lineage, or every claim on an artifact."""
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
+    identifier = _identifier(what, parts)
+    if parts.settings.api_url:
+        kind = "releases" if isinstance(identifier, ReleaseId) else "artifacts"
+        view = ask(parts.settings.api_url, "GET", f"/v1/{kind}/{identifier}")
+    else:
+        with parts.reader() as reader, reader.snapshot() as snapshot:
+            if isinstance(identifier, ReleaseId):
+                view = release_view(snapshot, identifier.digest)
+            else:
+                view = artifact_view(snapshot, identifier)
+    output.result(view)
+    for claim in view.get("claims", [view]):
+        _show_claim(claim, output)
+    if view.get("claims") == []:
+        output.say(f"no claim in this registry as of block {view['as_of']['block']['number']}")
+
+
+def _identifier(what: str, parts: Parts) -> ReleaseId | Cid:
+    named = _NAMED.fullmatch(what)
+    if named:
+        address, name, version = named.groups()
+        return ReleaseId(release_id(parts.registry.deployment, parse_address(address), name, version))
+    identifier = parse_identifier(what)
+    if isinstance(identifier, ReleaseId) or (isinstance(identifier, Cid) and identifier.codec == DAG_PB):
+        return identifier
+    kind = "an account" if isinstance(identifier, Account) else "something else"
+    raise InvalidIdentifier(f"“{what}” is {kind}: show a release:0x…, ADDRESS/NAME@VERSION or the CID of an artifact.")
+
+
+def _show_claim(claim: dict[str, Any], output: Output) -> None:
+    output.say(f"{claim['publisher']}/{claim['name']}@{claim['version']}", style="bold")
+    output.say(f"  release        {claim['release']}")
+    output.say(f"  artifact       {claim['artifact']}")
+    output.say(f"  manifest       {claim['manifest']['cid']} ({claim['manifest']['state']})")
+    terms = claim["terms"]
+    output.say(f"  terms          {'unknown' if terms is None else terms['license'] or terms['id']}")
+    status = claim["status"]
+    output.say(f"  status         {status['status']}" + (f" ({status['reason']})" if status["since"] else ""))
+    for kind in ("parents", "children"):
+        for other in claim.get(kind, []):
+            output.say(f"  {kind:<15}{other['release']} ({other['relation']})")
+    if "training_data" in claim:
+        data = claim["training_data"]
+        output.say(f"  training data  {data.get('disclosure') or data['digest']}")

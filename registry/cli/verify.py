@@ -1,0 +1,134 @@
+"""`provenance verify`: may these files be used? The exit code is the verdict."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.artifacts.digest import Artifact
+from registry.artifacts.preflight import preflight
+from registry.cli.digest import hashed
+from registry.cli.options import Json
+from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
+from registry.cli.parts import Parts
+from registry.cli.remote import ask
+from registry.errors import InputError, InvalidPolicy, PathMissing, ServiceUnavailable
+from registry.index.verify import verify as judge
+from registry.policy.catalogue import catalogue, catalogue_ids
+from registry.policy.policy import Policy, parse_policy, parse_policy_json, parse_policy_toml
+from registry.policy.subjects import parse_subject
+from registry.settings import load_settings
+
+EXIT_CODES = {"allow": ALLOWED, "refuse": REFUSED, "unknown": UNKNOWN}
+_COLOURS = {"allow": "bold green", "refuse": "bold red", "unknown": "bold yellow"}
+_SHOWN = 10
+
+
+def verify(
+    what: Annotated[str, typer.Argument(help="A folder, a file, the CID of either, or sha256:HEX of a file.")],
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy document, JSON or TOML. The options below make one without a file.")
+    ] = None,
+    trust: Annotated[
+        list[str] | None, typer.Option(metavar="ACCOUNT", help="A publisher to trust: eip155:CHAIN:0xADDRESS.")
+    ] = None,
+    license: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|TERMS", help="An accepted licence; without it any that permits.")
+    ] = None,
+    use: Annotated[
+        list[str] | None,
+        typer.Option(help="run (the default), commercial, redistribute, modify, distil or train_on_outputs."),
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="exact (always), subset, or superset with --extra-file.")
+    ] = None,
+    extra_file: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Extra files that a superset may have.")
+    ] = None,
+    api_url: Annotated[
+        str | None, typer.Option(help="Ask this service. Without it: follow the chain and judge here.")
+    ] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
+    chosen = _policy(policy, trust, license, use, accept, extra_file)
+    question = _question(what, output)
+    if parts.settings.api_url:
+        body = question | ({} if chosen is None else {"policy": chosen.to_json()})
+        verdict = ask(parts.settings.api_url, "POST", "/v1/verify", body)
+        if verdict.get("verdict") not in EXIT_CODES:
+            raise ServiceUnavailable(f"The service at {parts.settings.api_url} answered without a verdict.")
+    else:
+        with parts.reader() as reader:
+            subject = parse_subject(question.get("what"), question.get("files"))
+            verdict = json.loads(judge(reader, subject, chosen).to_bytes())
+    output.result(verdict)
+    _show(verdict, output)
+    return EXIT_CODES[verdict["verdict"]]
+
+
+def _question(what: str, output: Output) -> dict[str, Any]:
+    """What is asked, as a request has it. A path is hashed here; its list of files finds the nearest release."""
+    path = Path(what)
+    if not path.exists():
+        if "/" in what or what.startswith((".", "~")):
+            raise PathMissing(f"There is no “{what}”.")
+        return {"what": what}
+    artifact = hashed(path, output, sha256=False)
+    _warn_of_pointers(artifact, output)
+    return {
+        "what": str(artifact.root),
+        "files": [{"path": file.path, "size": file.size, "cid": str(file.cid)} for file in artifact.files],
+    }
+
+
+def _warn_of_pointers(artifact: Artifact, output: Output) -> None:
+    for finding in preflight(artifact):
+        if finding.code == "git-lfs-pointer":
+            output.say(f"{finding.message}", style="yellow")
+
+
+def _policy(
+    document: Path | None,
+    trust: list[str] | None,
+    license: list[str] | None,
+    use: list[str] | None,
+    accept: list[str] | None,
+    extra_file: list[str] | None,
+) -> Policy | None:
+    given = {"publishers": trust, "licenses": license, "uses": use, "accept": accept, "extra_files": extra_file}
+    chosen = {key: value for key, value in given.items() if value}
+    names = catalogue_ids(catalogue())
+    if document is None:
+        return parse_policy({"version": 1, **chosen}, names) if chosen else None
+    if chosen:
+        raise InputError("A policy is a document or options, not both: put the options into the document.")
+    try:
+        data = document.read_bytes()
+    except OSError as error:
+        raise InvalidPolicy(f"The policy “{document}” cannot be read: {error.strerror}.") from error
+    return (parse_policy_toml if document.suffix == ".toml" else parse_policy_json)(data, names)
+
+
+def _show(verdict: dict[str, Any], output: Output) -> None:
+    """A verdict for a person: reasons first, then what differs, then every claim."""
+    output.say(verdict["verdict"], style=_COLOURS[verdict["verdict"]])
+    for reason in verdict["reasons"]:
+        output.say(f"  {reason['code']}: {reason['sentence']}")
+    match = verdict["match"]
+    for kind in ("changed", "missing", "extra"):
+        entries = match[kind]
+        for entry in entries[:_SHOWN]:
+            output.say(f"  {kind}: {entry['path']}")
+        if len(entries) > _SHOWN:
+            output.say(f"  {kind}: and {len(entries) - _SHOWN} more")
+    for claim in verdict["claims"]:
+        counted = "counts" if claim["counted"] else "listed only: its publisher is not trusted"
+        output.say(f"  claim: {claim['name']}@{claim['version']} ({claim['license'] or 'terms unknown'}; {counted})")
+    block = verdict["as_of"]["block"]
+    output.say(f"  as of block {block['number']} of chain {verdict['as_of']['chain_id']}")

@@ -1,0 +1,146 @@
+"""What the index knows of a release or an artifact, as JSON: the same for the service and the command line."""
+
+from typing import Any
+
+from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId
+from registry.chain.records import ZERO, record_hash
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.index.queries import Snapshot
+from registry.policy.evidence import AsOf, ClaimedRelease
+
+_CLAIMS_SHOWN = 100
+
+
+def as_of_view(as_of: AsOf) -> dict[str, Any]:
+    """The block that an answer is of."""
+    return {
+        "chain_id": as_of.deployment.chain_id,
+        "contracts": {"model_registry": as_of.deployment.model_registry},
+        "block": {
+            "number": as_of.block.number,
+            "hash": "0x" + as_of.block.hash.hex(),
+            "timestamp": as_of.block.timestamp,
+        },
+        "finality": as_of.finality,
+    }
+
+
+def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
+    """Everything about one release. Raises RecordNotFound, IndexUnavailable."""
+    as_of = snapshot.as_of()
+    claim = snapshot.release(identifier)
+    place = snapshot.location(identifier)
+    release = claim.record.release
+    return claim_view(claim, as_of) | {
+        "training_data": _training_data(claim),
+        "parents": [
+            {"release": str(ReleaseId(parent.release_id)), "relation": parent.relation.label}
+            for parent in release.parents
+        ],
+        "external_parents": []
+        if claim.manifest is None
+        else [parent.model_dump(mode="json") for parent in claim.manifest.predicate.external_parents],
+        "children": [
+            {"release": str(ReleaseId(child)), "relation": relation.label}
+            for child, relation in snapshot.children(identifier)
+        ],
+        "files": None
+        if claim.manifest is None
+        else [
+            {
+                "path": file.path,
+                "size": file.size,
+                "cid": str(file.cid),
+                "sha256": file.sha256,
+            }
+            for file in claim.manifest.files
+        ],
+        "status_history": [
+            {
+                "status": event.record.status.label,
+                "reason": event.record.reason.label,
+                "timestamp": event.record.timestamp,
+                "detail": None if event.record.detail == ZERO else str(FileHash(event.record.detail)),
+                "successor": None if event.record.successor == ZERO else str(ReleaseId(event.record.successor)),
+                "seq": event.record.seq,
+            }
+            for event in snapshot.status_history(identifier)
+        ],
+        "record": {
+            "seq": claim.record.seq,
+            "timestamp": claim.record.timestamp,
+            "actor": claim.record.actor,
+            "since": claim.record.since,
+            "record_hash": "0x" + record_hash(claim.record).hex(),
+            "block_number": place.block_number,
+            "block_hash": "0x" + place.block_hash.hex(),
+            "transaction": "0x" + place.transaction_hash.hex(),
+            "finality": _finality(place.block_number, as_of),
+        },
+        "as_of": as_of_view(as_of),
+    }
+
+
+def artifact_view(snapshot: Snapshot, artifact: Cid) -> dict[str, Any]:
+    """Every claim on an artifact, first claim first. An artifact that nobody claimed has none: that is no error."""
+    as_of = snapshot.as_of()
+    claims = snapshot.releases_of_artifact(artifact.digest, _CLAIMS_SHOWN)
+    return {
+        "artifact": str(artifact),
+        "claims": [claim_view(claim, as_of) for claim in claims],
+        "claims_total": snapshot.count_releases_of_artifact(artifact.digest),
+        "as_of": as_of_view(as_of),
+    }
+
+
+def claim_view(claim: ClaimedRelease, as_of: AsOf) -> dict[str, Any]:
+    """A release as a claim: who says that these bytes are theirs, under which terms, and how that stands."""
+    release = claim.record.release
+    terms = None
+    if claim.terms_state is not None:
+        terms = {
+            "id": str(TermsId(release.terms)),
+            "state": claim.terms_state.state,
+            "license": None if claim.terms is None else claim.terms.license,
+        }
+    return {
+        "release": str(ReleaseId(claim.release_id)),
+        "publisher": str(Account(as_of.deployment.chain_id, release.publisher)),
+        "name": release.name,
+        "version": release.version,
+        "artifact": str(Cid(DAG_PB, release.artifact)),
+        "manifest": {
+            "digest": str(FileHash(release.manifest)),
+            "cid": str(Cid(RAW, release.manifest)),
+            "state": claim.manifest_state.state,
+            "detail": claim.manifest_state.detail or None,
+        },
+        "terms": terms,
+        "status": {
+            "status": claim.status.status.label,
+            "reason": claim.status.reason.label,
+            "since": claim.status.since or None,
+            "successor": None if claim.status.successor is None else str(ReleaseId(claim.status.successor)),
+        },
+        "first_claim": claim.first_claim,
+    }
+
+
+def _training_data(claim: ClaimedRelease) -> dict[str, Any]:
+    """Undisclosed is said, never left out."""
+    digest = claim.record.release.training_data
+    if digest == ZERO:
+        return {"disclosure": "undisclosed"}
+    view: dict[str, Any] = {"digest": str(FileHash(digest))}
+    if claim.manifest is not None:
+        view |= claim.manifest.predicate.training_data.model_dump(mode="json")
+    return view
+
+
+def _finality(number: int, as_of: AsOf) -> str:
+    """`pending`, `safe` or `finalized`, by the blocks that the node named so."""
+    if as_of.finalized is not None and number <= as_of.finalized:
+        return "finalized"
+    if as_of.safe is not None and number <= as_of.safe:
+        return "safe"
+    return "pending"

@@ -1,0 +1,122 @@
+"""Releases, artifacts, blocks and health over HTTP."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from registry.chain.devnode import DevNode
+from registry.content.cid import Cid
+from registry.settings import load_settings
+from tests.api.conftest import Model, Publish, serving
+
+
+@pytest.fixture
+def model(publish: Publish, api: httpx.Client, wait_for: Callable[[Model], None]) -> Model:
+    made = publish("m", {"config.json": b"{}", "page.html": b"<script>alert(1)</script>"})
+    wait_for(made)
+    return made
+
+
+def test_a_release_shows_its_record_and_its_documents(api: httpx.Client, model: Model) -> None:
+    release = api.get(f"/v1/releases/{model.release}").json()
+    assert release["artifact"] == model.cid and release["publisher"] == model.publisher
+    assert release["terms"]["license"] == "Apache-2.0"
+    assert release["training_data"] == {"disclosure": "undisclosed"}
+    assert {file["path"] for file in release["files"]} == {"config.json", "page.html"}
+    assert release["status"]["status"] == "active" and release["status_history"] == []
+
+
+def test_parents_and_children_are_linked(
+    api: httpx.Client, model: Model, publish: Publish, wait_for: Callable[[Model], None]
+) -> None:
+    child = publish("child", {"q.bin": b"q"}, parents=(f"{model.release}=quantization",))
+    wait_for(child)
+    assert api.get(f"/v1/releases/{child.release}").json()["parents"] == [
+        {"release": model.release, "relation": "quantization"}
+    ]
+    assert api.get(f"/v1/releases/{model.release}").json()["children"] == [
+        {"release": child.release, "relation": "quantization"}
+    ]
+
+
+def test_an_artifact_lists_its_claims_and_one_without_has_none(api: httpx.Client, model: Model) -> None:
+    claims = api.get(f"/v1/artifacts/{model.cid}").json()
+    assert [claim["release"] for claim in claims["claims"]] == [model.release] and claims["claims_total"] == 1
+    nobody = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
+    assert api.get(f"/v1/artifacts/{nobody}").json()["claims"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/releases/" + "ab" * 32, 400, "input.identifier"),
+        ("/v1/releases/release:0x" + "ab" * 32, 404, "index.not-found"),
+        ("/v1/releases/sha256:" + "ab" * 32, 400, "input.identifier"),
+        ("/v1/artifacts/release:0x" + "ab" * 32, 400, "input.identifier"),
+        ("/ipfs/nonsense", 400, "input.identifier"),
+        ("/ipfs/bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e", 404, "content.not-found"),
+        (
+            "/ipfs/bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e?format=tar",
+            406,
+            "input.unsupported-format",
+        ),
+        ("/no-such-route", 404, "http.404"),
+    ],
+)
+def test_a_wrong_question_is_a_problem_document(api: httpx.Client, path: str, status: int, code: str) -> None:
+    answer = api.get(path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == code
+
+
+def test_blocks_are_served_so_that_no_browser_runs_them(api: httpx.Client, model: Model) -> None:
+    page = next(file for file in model.artifact.files if file.path == "page.html")
+    answer = api.get(f"/ipfs/{page.cid}", headers={"accept": "application/vnd.ipld.raw"})
+    assert hashlib.sha256(answer.content).digest() == page.cid.digest
+    assert answer.headers["content-type"] == "application/vnd.ipld.raw"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    again = api.get(f"/ipfs/{page.cid}", headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304 and again.content == b""
+    head = api.head(f"/ipfs/{page.cid}")
+    assert head.status_code == 200 and head.content == b""
+
+
+def test_the_whole_artifact_can_be_read_block_by_block(api: httpx.Client, model: Model) -> None:
+    root = api.get(f"/ipfs/{model.cid}").content
+    assert Cid.of(0x70, root) == model.artifact.root
+
+
+def test_it_is_ready_while_it_follows_and_not_when_its_node_is_gone(api: httpx.Client, model: Model) -> None:
+    assert api.get("/healthz").json() == {"status": "ok"}
+    ready = api.get("/readyz")
+    assert ready.status_code == 200 and ready.json()["behind"] == 0
+
+
+def test_it_is_alive_and_not_ready_while_its_node_is_down(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, rpc_url="http://127.0.0.1:9", poll_seconds=0.05)
+    with serving(settings) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        answer = client.post("/v1/verify", json={"what": "sha256:" + "ab" * 32})
+        assert answer.status_code == 503 and answer.json()["code"] == "index.unavailable"
+
+
+def test_it_is_not_ready_when_the_node_falls_silent(node: DevNode, api: httpx.Client, model: Model) -> None:
+    from api.health import not_ready
+    from registry.index.queries import FollowerStatus
+
+    settings = load_settings()
+    now = time.time()
+    fine = FollowerStatus(10, 10, 10, 9, 8, now, None, 1)
+    assert not_ready(fine, settings, now) is None
+    assert not_ready(FollowerStatus(10, 10, 10, 9, 8, now - 3600, None, 1), settings, now)
+    assert not_ready(FollowerStatus(10, 10, 100, 9, 8, now, None, 1), settings, now)
+    assert not_ready(FollowerStatus(10, 10, 10, 9, 8, now, "events are missing", 1), settings, now)
+    assert not_ready(FollowerStatus(-1, -1, None, None, None, None, None, 0), settings, now)
