@@ -114,6 +114,11 @@ class ModelRegistryClient:
         """The contract's address, EIP-55."""
         return self.deployment.model_registry
 
+    @property
+    def account(self) -> str | None:
+        """The address that it acts as, EIP-55; None when it only reads."""
+        return self._signer.address if self._signer else None
+
     # reading
 
     def head(self, at: int | bytes | None = None) -> bytes:

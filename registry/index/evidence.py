@@ -32,10 +32,10 @@ ANCESTORS_LIMIT: Final = "lineage"
 class Limits:
     """How much is gathered. What is cut short of `whole` or `related` is named in `Evidence.limits_reached`.
 
-    `whole`: releases of one publisher whose files are all among those asked about, or have all of these among them, or
-    that are the artifact asked about: these can decide. `partial`: releases of one publisher that share some files,
-    the nearest first: these only show what changed. `others`: strangers' releases shown. `counted`: how far strangers
-    are counted. `related`: ancestors and successors.
+    `whole`: releases of one publisher that can decide: the artifact asked about, those whose files are all among those
+    asked about or have all of these among them, and those whose files are not known yet. `partial`: releases of one
+    publisher that share some files, the nearest first: these only show what changed. `others`: strangers' releases
+    shown. `counted`: how far strangers are counted. `related`: ancestors and successors.
     """
 
     whole: int = 200
@@ -131,7 +131,8 @@ def _counted(snapshot: Snapshot, wanted: _Wanted, named: Sequence[str], limits: 
     for publisher in _publishers_with_releases(snapshot, named):
         exact = _of_artifact(snapshot, wanted, publisher, limits.whole + 1)
         whole, partial = _of_files(snapshot, wanted, publisher)
-        deciding = list(dict.fromkeys([*exact, *whole]))
+        unread = _unread(snapshot, wanted, publisher, limits.whole + 1)
+        deciding = list(dict.fromkeys([*exact, *whole, *unread]))
         found.cut |= len(deciding) > limits.whole
         found.ids.extend(dict.fromkeys([*deciding[: limits.whole], *partial[: limits.partial]]))
     return found
@@ -172,7 +173,7 @@ def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list
             .where(release_files.c.deployment == snapshot.key, condition, release_files.c.publisher == publisher)
             .group_by(release_files.c.release_id, content)
         )
-        for identifier, _, size in snapshot.connection.execute(query).tuples():
+        for identifier, _, size in snapshot.connection.execute(query):
             entry = shared.setdefault(identifier, _Shared())
             entry.contents += 1
             entry.size += size
@@ -195,6 +196,23 @@ def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list
     )
 
 
+def _unread(snapshot: Snapshot, wanted: _Wanted, publisher: str, limit: int) -> list[bytes]:
+    """Releases whose files are not known yet: any of them may hold what is asked about. A root needs no manifest."""
+    if wanted.artifact is not None and not wanted.is_folder:
+        return []
+    query = (
+        select(manifests.c.release_id)
+        .where(
+            manifests.c.deployment == snapshot.key,
+            manifests.c.publisher == publisher,
+            manifests.c.state == "unavailable",
+        )
+        .order_by(manifests.c.release_id)
+        .limit(limit)
+    )
+    return list(snapshot.connection.execute(query).scalars())
+
+
 def _conditions(wanted: _Wanted) -> list[tuple[ColumnElement[bool], ColumnElement[Any]]]:
     return [(release_files.c.cid.in_(part), release_files.c.cid) for part in chunks(wanted.cids)] + [
         (release_files.c.sha256.in_(part), release_files.c.sha256) for part in chunks(wanted.sha256)
@@ -207,7 +225,7 @@ def _distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int
         query = select(manifests.c.release_id, manifests.c.distinct_files).where(
             manifests.c.deployment == snapshot.key, manifests.c.release_id.in_(part)
         )
-        found.update((identifier, count or 0) for identifier, count in snapshot.connection.execute(query).tuples())
+        found.update((identifier, count or 0) for identifier, count in snapshot.connection.execute(query))
     return found
 
 
@@ -219,7 +237,7 @@ def _others(
     seen: dict[bytes, None] = {}
     cut = False
     for query in _others_queries(snapshot, wanted):
-        rows = snapshot.connection.execute(query.limit(limits.counted + 1)).tuples().all()
+        rows = snapshot.connection.execute(query.limit(limits.counted + 1)).all()
         cut |= len(rows) > limits.counted
         seen.update((identifier, None) for identifier, publisher in rows if publisher not in trusted)
         if len(seen) > limits.counted:

@@ -260,6 +260,7 @@ def _unread(deployment: int, batch: Sequence[Event]) -> list[dict[str, Any]]:
         {
             "deployment": deployment,
             "release_id": event.release_id,
+            "publisher": event.record.release.publisher,
             "block_number": event.location.block_number,
             "digest": event.record.release.manifest,
             "state": "unavailable",

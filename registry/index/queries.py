@@ -231,7 +231,7 @@ class Snapshot:
             .where(manifests.c.deployment == self.key)
             .group_by(manifests.c.state)
         )
-        counts = {state: int(count) for state, count in self.connection.execute(query).tuples()}
+        counts = {state: int(count) for state, count in self.connection.execute(query)}
         return Coverage(read=sum(counts.values()) - counts.get("unavailable", 0), of=sum(counts.values()))
 
     def _releases(self, ids: Sequence[bytes]) -> dict[bytes, ClaimedRelease]:

@@ -154,6 +154,7 @@ manifests = Table(
     metadata,
     _deployment(),
     Column("release_id", LargeBinary(32), primary_key=True),
+    Column("publisher", String(42), nullable=False),
     Column("block_number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
     Column("table_cid", LargeBinary(36)),
@@ -166,6 +167,7 @@ manifests = Table(
     Column("retry_at", Float, nullable=False),
     Index("manifests_to_read", "state", "retry_at"),
     Index("manifests_by_state", "deployment", "state"),
+    Index("manifests_by_publisher", "deployment", "publisher", "state", "release_id"),
     Index("manifests_by_block", "deployment", "block_number"),
 )
 

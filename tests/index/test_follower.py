@@ -23,7 +23,7 @@ DIGEST = b"\5" * 32
 
 
 def publish(client: ModelRegistryClient, name: str, version: str = "1", **fields) -> bytes:
-    release = Release(client._signer.address, name, version, fields.pop("artifact", DIGEST), DIGEST, **fields)
+    release = Release(client.account, name, version, fields.pop("artifact", DIGEST), DIGEST, **fields)
     return client.publish(release).release_id
 
 
