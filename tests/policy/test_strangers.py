@@ -1,0 +1,208 @@
+"""Properties: whatever strangers record changes no verdict, and the same evidence gives the same bytes."""
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world import ALICE, BOB, MALLORY, World, artifact, entries, folder, listed, policy, terms_document
+
+from registry.chain.records import Relation, Status
+from registry.policy.evidence import Evidence, FileSubject, Subject
+from registry.policy.policy import Policy
+from registry.policy.reasons import Effect
+from registry.policy.terms import Use
+from registry.policy.verdict import Verdict, judge, outcome
+
+TRUSTED = (ALICE, BOB)
+STRANGERS = (MALLORY, "0x90F79bf6EB2c4f870365E785982E1f101E93b906")
+STATES = ("unknown", "allowed", "conditional", "denied")
+
+contents = st.sampled_from([b"a", b"b", b"c"])
+folders = st.dictionaries(st.sampled_from(["README.md", "model.bin", "x/y.txt"]), contents, min_size=1)
+readings = st.fixed_dictionaries({use.value: st.sampled_from(STATES) for use in (Use.RUN, Use.MODIFY)})
+availability = st.sampled_from(["available", "available", "available", "unavailable", "invalid"])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One release, and what becomes of it; `parent` and `successor` choose among those before and after."""
+
+    publisher: int
+    files: dict[str, bytes]
+    terms: dict[str, str] | None
+    manifest: Any
+    terms_state: Any
+    status: Status
+    parent: int | None
+    relation: Relation
+    successor: int | None
+
+
+steps = st.builds(
+    Step,
+    st.integers(0, 1),
+    folders,
+    st.none() | readings,
+    availability,
+    availability,
+    st.sampled_from([Status.ACTIVE, Status.ACTIVE, Status.DEPRECATED, Status.REVOKED]),
+    st.none() | st.integers(0, 9),
+    st.sampled_from(Relation),
+    st.none() | st.integers(0, 9),
+)
+subjects = st.builds(
+    lambda files, make: make(files),
+    folders,
+    st.sampled_from([artifact, folder, listed, lambda files: listed(files, cid=False)]),
+)
+policies = st.builds(
+    lambda **keys: policy(*TRUSTED, **keys),
+    accept=st.sampled_from([["exact"], ["subset"], ["superset"], ["subset", "superset"]]),
+    extra_files=st.sampled_from([[], ["**"], ["*.md"]]),
+    accept_conditional=st.sampled_from([[], ["run"], ["run", "modify"]]),
+    lineage=st.sampled_from(["trusted", "declared"]),
+    otherwise=st.sampled_from(["unknown", "refuse"]),
+)
+
+
+def add(world: World, publishers: tuple[str, str], history: list[Step], parents: list[bytes]) -> None:
+    """Record a history by these publishers; `parents` are releases that it may also derive from."""
+    mine: list[bytes] = []
+    for step in history:
+        known = parents + mine
+        release = world.publish(
+            publishers[step.publisher],
+            step.files,
+            terms=None if step.terms is None else terms_document("drawn", **step.terms),
+            parents=[] if step.parent is None or not known else [(known[step.parent % len(known)], step.relation)],
+            manifest=step.manifest,
+            terms_state=step.terms_state,
+        )
+        mine.append(release)
+    for release, step in zip(mine, history, strict=True):
+        others = [other for other in mine if other != release]
+        successor = None if step.successor is None or not others else others[step.successor % len(others)]
+        if step.status is not Status.ACTIVE:
+            world.set_status(release, step.status, successor)
+
+
+def essence(verdict: Verdict) -> tuple[Any, ...]:
+    """All that a verdict says but what it lists."""
+    document = verdict.to_json()
+    listed_only = {"only-strangers", "no-claim"}
+    reasons = [reason for reason in document["reasons"] if reason["code"] not in listed_only]
+    return document["verdict"], document["match"], reasons, document["documents"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(steps, max_size=4), st.lists(steps, min_size=1, max_size=5), subjects, policies)
+def test_releases_of_strangers_never_change_a_verdict(
+    history: list[Step], strangers: list[Step], subject: Subject, asked: Policy
+) -> None:
+    world = World()
+    add(world, TRUSTED, history, [])
+    before = world.judge(subject, asked)
+    add(world, STRANGERS, strangers, list(world.releases))
+    after = world.judge(subject, asked)
+    assert essence(before) == essence(after)
+    if any(claim.counted for claim in before.claims):
+        assert [reason.code for reason in before.reasons] == [reason.code for reason in after.reasons]
+    counted = [claim.release.release_id for claim in after.claims if claim.counted]
+    assert counted == [claim.release.release_id for claim in before.claims if claim.counted]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=5), subjects, policies, st.randoms(use_true_random=False))
+def test_the_same_evidence_gives_the_same_bytes_in_any_order(
+    history: list[Step], subject: Subject, asked: Policy, chance: random.Random
+) -> None:
+    world = World()
+    add(world, (ALICE, MALLORY), history, [])
+    evidence = world.evidence(subject, asked)
+
+    def shuffled(claims: Any) -> Any:
+        return tuple(chance.sample(list(claims), len(claims)))
+
+    again = replace(
+        evidence,
+        candidates=shuffled(evidence.candidates),
+        others=shuffled(evidence.others),
+        related=dict(shuffled(evidence.related.items())),
+    )
+    assert judge(subject, asked, evidence).to_bytes() == judge(subject, asked, again).to_bytes()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(steps, max_size=5), subjects, policies)
+def test_allow_rests_on_an_accepted_match_and_a_counted_permission_for_every_use(
+    history: list[Step], subject: Subject, asked: Policy
+) -> None:
+    world = World()
+    add(world, (ALICE, MALLORY), history, [])
+    verdict = world.judge(subject, asked)
+    if verdict.outcome != "allow":
+        return
+    assert verdict.match.kind in asked.accept
+    assert {reason.effect for reason in verdict.reasons} <= {Effect.ALLOW, Effect.INFO}
+    for use in asked.uses:
+        grants = [r for r in verdict.reasons if r.effect is Effect.ALLOW and r.use == use and r.release is not None]
+        assert grants
+        for grant in grants:
+            assert grant.release is not None
+            claim = world.releases[grant.release]
+            assert claim.record.release.publisher in asked.publishers_on(verdict.as_of.deployment)
+            assert claim.status.status is not Status.REVOKED
+            assert claim.manifest is not None
+            assert claim.terms is not None
+            assert claim.terms.reading(use).state != "unknown"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=5), subjects, policies)
+def test_without_a_policy_or_with_one_file_nothing_is_allowed(
+    history: list[Step], subject: Subject, asked: Policy
+) -> None:
+    world = World()
+    add(world, (ALICE, MALLORY), history, [])
+    assert world.judge(subject, None).outcome == "unknown"
+    for data in (b"a", b"b", b"c"):
+        (entry,) = entries({"file": data})
+        for lone in (FileSubject(sha256=entry.sha256), FileSubject(cid=entry.cid)):
+            assert world.judge(lone, asked).outcome != "allow"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=5), subjects, policies, st.data())
+def test_taking_a_permission_away_never_leads_to_allow(
+    history: list[Step], subject: Subject, asked: Policy, data: st.DataObject
+) -> None:
+    world = World()
+    add(world, TRUSTED, history, [])
+    verdict = world.judge(subject, asked)
+    if verdict.outcome != "allow":
+        fewer = [reason for reason in verdict.reasons if reason.effect is not Effect.ALLOW]
+        assert outcome(fewer, asked) != "allow"
+        release = data.draw(st.sampled_from(sorted(world.releases)))
+        claim = world.releases[release]
+        world.releases[release] = replace(
+            claim,
+            terms=None,
+            terms_state=claim.terms_state and replace(claim.terms_state, state="unavailable"),
+        )
+        # Unread terms hide a denial too: what was refused for it becomes unknown, and never allowed.
+        assert world.judge(subject, asked).outcome != "allow"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(steps, max_size=4), subjects, policies)
+def test_evidence_without_the_relatives_never_allows_what_the_whole_does_not(
+    history: list[Step], subject: Subject, asked: Policy
+) -> None:
+    world = World()
+    add(world, TRUSTED, history, [])
+    whole = world.evidence(subject, asked)
+    cut = Evidence(whole.as_of, whole.candidates, whole.others, whole.others_total)
+    if judge(subject, asked, cut).outcome == "allow":
+        assert judge(subject, asked, whole).outcome == "allow"
