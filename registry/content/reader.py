@@ -186,7 +186,8 @@ def _check_destination(destination: Path) -> None:
         return
     except OSError as error:
         raise DestinationNotEmpty(
-            f"{str(destination)!r} cannot be written: {error.strerror}. Give a folder that is empty or does not exist yet.",
+            f"{str(destination)!r} cannot be written: {error.strerror}. "
+            "Give a folder that is empty or does not exist yet.",
             path=str(destination),
         ) from error
     if not empty:
