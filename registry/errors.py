@@ -2,7 +2,8 @@
 
     ProvenanceError
     ├── InputError            what was asked cannot be understood
-    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, MalformedRequest
+    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, MalformedRequest,
+    │   │   UnsupportedFormat
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, EmptyArtifact, FileChanged,
     │   │   PreflightFailed, InvalidManifest, ManifestTooLarge
@@ -12,9 +13,10 @@
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog
-    ├── RegistryIndexError           the database that follows the chain
+    ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
-    └── SetupError            something that the project needs is not installed
+    ├── SetupError            something that the project needs is not installed
+    └── ServiceUnavailable    the verification service that was to be asked
 
 A foreign exception is wrapped where it enters; what reaches a user is one of these. The README's sibling
 `docs/errors.md` lists them all, and a test holds the two together.
@@ -75,6 +77,13 @@ class MalformedRequest(InputError):
 
     code = "input.malformed"
     status = 422
+
+
+class UnsupportedFormat(InputError):
+    """Content was asked for in a form that is not served."""
+
+    code = "input.unsupported-format"
+    status = 406
 
 
 class RequestTooLarge(InputError):
@@ -350,3 +359,10 @@ class SetupError(ProvenanceError):
     """Something that the project needs is not installed or did not start."""
 
     code = "setup"
+
+
+class ServiceUnavailable(ProvenanceError):
+    """The verification service cannot be reached."""
+
+    code = "service.unavailable"
+    status = 503

@@ -8,7 +8,6 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
 
 from registry import __version__
@@ -24,7 +23,6 @@ from registry.errors import ProvenanceError
 
 app = typer.Typer(
     name="provenance",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -61,15 +59,13 @@ def run(arguments: list[str]) -> int:
     """The exit code of one command; every error has become a sentence."""
     output = Output(as_json="--json" in arguments)
     try:
-        code = app(args=arguments, standalone_mode=False, prog_name="provenance")
+        code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="provenance")
         return code if isinstance(code, int) else 0
     except ProvenanceError as error:
         output.error(error)
-    except click.exceptions.NoArgsIsHelpError as error:
-        output.errors.print(error.format_message(), markup=False)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         output.error(_Usage(error.format_message()))
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         output.error(_Interrupted("Stopped. Nothing is half-done: the same command goes on where it was."))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,11 +9,11 @@ import typer
 
 from registry.chain.identifiers import ReleaseId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient
-from registry.chain.records import ZERO, Reason, Record, Status
+from registry.chain.records import ZERO, Reason, Record, Release, Status
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.errors import InputError, PathMissing, ReleaseNotFound
+from registry.errors import InputError, InvalidRelease, PathMissing, ReleaseNotFound
 from registry.settings import load_settings
 
 
@@ -43,17 +43,19 @@ def status(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     identifier = parse_release_id(release)
-    registry = parts.acting_registry if new else parts.registry
+    changed = None if new is None else Status.from_label(new)
+    because = Reason.from_label(reason)
+    registry = parts.registry if changed is None else parts.acting_registry
     record = _record(registry, identifier)
-    if new is not None:
-        changed = Status.from_label(new)
-        _ask(yes, changed)
+    if changed is not None:
         place = None if successor is None else _record(registry, parse_release_id(successor)).release
+        _check_publisher(record.release, place, parts.signer.address)
+        _ask(yes, changed)
         registry.set_status(
             record.release.name,
             record.release.version,
             changed,
-            Reason.from_label(reason),
+            because,
             detail=ZERO if detail is None else _store(detail, parts),
             successor=None if place is None else (place.name, place.version),
         )
@@ -74,6 +76,14 @@ def _record(registry: ModelRegistryClient, identifier: bytes) -> Record:
     if found is None:
         raise ReleaseNotFound(f"There is no {ReleaseId(identifier)} in this registry.")
     return found.record
+
+
+def _check_publisher(release: Release, successor: Release | None, acting: str) -> None:
+    """The contract names releases by the acting key's own names: another's must not stand for one of these."""
+    if release.publisher != acting:
+        raise InvalidRelease(f"The release is {release.publisher}'s, and the configured key is {acting}'s.")
+    if successor is not None and successor.publisher != acting:
+        raise InvalidRelease(f"The successor is {successor.publisher}'s; it must be a release of the same publisher.")
 
 
 def _store(path: Path, parts: Parts) -> bytes:

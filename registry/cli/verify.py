@@ -124,7 +124,7 @@ def _show(verdict: dict[str, Any], output: Output) -> None:
     for kind in ("changed", "missing", "extra"):
         entries = match[kind]
         for entry in entries[:_SHOWN]:
-            output.say(f"  {kind}: {entry['path']}")
+            output.say(f"  {kind}: {entry['path'] if kind == 'changed' else entry}")
         if len(entries) > _SHOWN:
             output.say(f"  {kind}: and {len(entries) - _SHOWN} more")
     for claim in verdict["claims"]:

@@ -1,0 +1,109 @@
+"""Writes the reference pages that are made from the code; `--check` says whether they still agree.
+
+    python scripts/reference.py [--check]
+
+`docs/errors.md`, `docs/settings.md`, `docs/cli.md` and `docs/openapi.json` pin what users rely on: a change of any of
+them shows up in a diff, and a test fails until it is written down.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from registry import errors
+from registry.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = ("digest", "publish", "verify", "show", "status", "fetch", "dev", "serve")
+
+
+def _tree(base: type[errors.ProvenanceError]) -> Iterator[type[errors.ProvenanceError]]:
+    yield base
+    for child in base.__subclasses__():
+        yield from _tree(child)
+
+
+def errors_page() -> str:
+    """Every error of the tree in its order, with code, HTTP status and meaning."""
+    rows = [
+        f"| `{error.code}` | {error.status} | {' '.join((error.__doc__ or '').split())} |"
+        for error in _tree(errors.ProvenanceError)
+    ]
+    return "\n".join(
+        [
+            "# Errors",
+            "",
+            "Every error has a stable code. Over HTTP it is the `code` of a problem document (RFC 9457) with the",
+            "status below; on the command line it stands before the sentence, and the exit code is 2.",
+            "",
+            "| code | HTTP | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def settings_page() -> str:
+    """Every setting with its default."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "unset" if field.default in (None, ()) else f"`{field.default}`"
+        rows.append(f"| `PROVENANCE_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Flags win over the environment, the environment over a `.env` file, that over `provenance.toml` (where",
+            "the names are in lower case and without the prefix). Both files are looked for in the working directory.",
+            "",
+            "| setting | default | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def cli_page() -> str:
+    """What `--help` says, for the command and each of its subcommands."""
+    environment = {"PATH": os.environ["PATH"], "COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8"}
+    parts = ["# Command line", ""]
+    for command in ((), *((name,) for name in COMMANDS)):
+        line = [sys.executable, "-m", "registry.cli.main", *command, "--help"]
+        done = subprocess.run(line, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+        text = "\n".join(row.rstrip() for row in done.stdout.strip("\n").splitlines())
+        parts += [f"## {' '.join(('provenance', *command))}", "", "```", text, "```", ""]
+    return "\n".join(parts)
+
+
+def openapi_page() -> str:
+    """The OpenAPI document of the service."""
+    from api.app import create_app
+
+    return json.dumps(create_app(Settings(_env_file=None)).openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES = {"errors.md": errors_page, "settings.md": settings_page, "cli.md": cli_page, "openapi.json": openapi_page}
+
+
+def main() -> int:
+    """Writes or checks the pages; the exit code."""
+    check = sys.argv[1:] == ["--check"]
+    stale = []
+    for name, page in PAGES.items():
+        path, text = ROOT / "docs" / name, page()
+        if check and (not path.exists() or path.read_text() != text):
+            stale.append(f"docs/{name}")
+        elif not check:
+            path.write_text(text)
+    if stale:
+        print(f"{', '.join(stale)} no longer say what the code does: run `make docs`.")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

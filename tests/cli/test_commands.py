@@ -1,0 +1,189 @@
+"""Each subcommand as a user types it: exit codes, JSON, sentences."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from registry.artifacts.digest import digest_artifact
+from registry.chain.devnode import dev_signer
+from tests.cli.conftest import Provenance
+
+PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
+STRANGER = f"eip155:31337:{dev_signer(1).address}"
+
+
+def test_digest_gives_the_address_and_every_file(provenance: Provenance, model: Path) -> None:
+    (model / ".DS_Store").write_bytes(b"x")
+    done = provenance("digest", str(model), "--json")
+    assert done.code == 0
+    assert done.json["cid"] == str(digest_artifact(model).root)
+    assert done.json["digest"] == digest_artifact(model).digest.hex()
+    assert [set(file) for file in done.json["files"]] == [{"path", "size", "sha256", "cid"}] * 2
+    assert done.json["left_out"] == [".DS_Store"]
+    plain = provenance("digest", str(model))
+    assert done.json["cid"] in plain.out and "left out: .DS_Store" in plain.out
+
+
+def test_a_single_file_is_a_folder_that_holds_it(provenance: Provenance, model: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(model / "weights.bin", alone)
+    assert (
+        provenance("digest", str(model / "weights.bin"), "--json").json["cid"]
+        == provenance("digest", str(alone), "--json").json["cid"]
+    )
+
+
+def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path, tmp_path: Path) -> None:
+    published = provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes", "--json")
+    assert published.code == 0 and not published.json["already_published"], published
+    again = provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes")
+    assert again.code == 0 and "already published" in again.out
+
+    allowed = provenance("verify", str(model), "--trust", PUBLISHER, "--json")
+    assert allowed.code == 0 and allowed.json["verdict"] == "allow"
+    unknown = provenance("verify", str(model))
+    assert unknown.code == 3 and "no-trusted-publisher" in unknown.out
+    by_cid = provenance("verify", published.json["cid"], "--trust", PUBLISHER, "--license", "apache-2.0")
+    assert by_cid.code == 1 and "license-not-allowed" in by_cid.out
+
+    shown = provenance("show", published.json["release"], "--json")
+    assert shown.json["name"] == "m" and shown.json["manifest"]["state"] == "available"
+    named = provenance("show", f"{dev_signer(0).address}/m@1")
+    assert published.json["release"] in named.out
+    claims = provenance("show", published.json["cid"], "--json")
+    assert [claim["publisher"] for claim in claims.json["claims"]] == [PUBLISHER]
+
+    fetched = provenance("fetch", published.json["release"], str(tmp_path / "back"), "--json")
+    assert fetched.code == 0 and digest_artifact(tmp_path / "back").root == digest_artifact(model).root
+
+    revoked = provenance("status", published.json["release"], "revoked", "--reason", "legal", "--yes", "--json")
+    assert revoked.json["status"] == "revoked" and revoked.json["reason"] == "legal"
+    refused = provenance("verify", str(model), "--trust", PUBLISHER)
+    assert refused.code == 1 and "revoked" in refused.out
+    assert provenance("status", published.json["release"]).out.strip().endswith("revoked")
+
+
+def test_another_publishers_release_of_the_same_name_is_not_mistaken_for_ones_own(
+    provenance: Provenance, model: Path
+) -> None:
+    asked = ("publish", str(model), "--name", "m", "--version", "1", "--yes", "--json")
+    mine, theirs = provenance(*asked).json["release"], provenance(*asked, account=1).json["release"]
+    done = provenance("status", theirs, "revoked", "--yes")
+    assert done.code == 2 and "chain.invalid-release" in done.err
+    heir = provenance("status", mine, "revoked", "--successor", theirs, "--yes")
+    assert heir.code == 2 and "same publisher" in heir.err
+    assert provenance("status", mine, "--json").json["status"] == "active"
+
+
+def test_a_policy_is_a_document_too(provenance: Provenance, model: Path, tmp_path: Path) -> None:
+    provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes")
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f'version = 1\npublishers = ["{PUBLISHER}"]\naccept = ["subset"]\n')
+    weights = model / "weights.bin"
+    assert provenance("verify", str(weights), "--policy", str(policy)).code == 0
+    as_json = tmp_path / "policy.json"
+    as_json.write_text(json.dumps({"version": 1, "publishers": [STRANGER], "otherwise": "refuse"}))
+    assert provenance("verify", str(model), "--policy", str(as_json)).code == 1
+    both = provenance("verify", str(model), "--policy", str(policy), "--trust", PUBLISHER)
+    assert both.code == 2 and "not both" in both.err
+
+
+def test_what_preflight_overrode_is_shown_and_recorded(provenance: Provenance, model: Path) -> None:
+    (model / "weights.bin.incomplete").write_bytes(b"")
+    refused = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
+    assert refused.code == 2 and "artifact.preflight" in refused.err
+    made = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes", "--allow-incomplete", "--json")
+    assert made.code == 0 and [finding["path"] for finding in made.json["findings"]] == ["weights.bin.incomplete"]
+
+
+def test_publishing_shows_what_it_will_do_and_does_nothing_unasked(provenance: Provenance, model: Path) -> None:
+    asked = provenance("publish", str(model), "--name", "m", "--version", "1")
+    assert asked.code == 2 and "--yes" in asked.err
+    for shown in ("weights.bin", "gas", "terms", "unknown", "undisclosed", str(digest_artifact(model).root)):
+        assert shown in asked.out
+    assert provenance("show", f"{dev_signer(0).address}/m@1").code == 2
+
+
+def test_names_of_strangers_cannot_steer_the_terminal(provenance: Provenance, model: Path) -> None:
+    (model / "evil\x1b[2Jname").write_bytes(b"")
+    done = provenance("publish", str(model), "--name", "m", "--version", "1")
+    assert "\x1b" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("digest", "no-such-folder"), "artifact.path-missing", "no-such-folder"),
+        (("verify", "./no-such-folder"), "artifact.path-missing", "no-such-folder"),
+        (("verify", "ab" * 32), "input.identifier", "sha256:"),
+        (("verify", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "--trust", "0x" + "ab" * 20), "", "eip155"),
+        (("show", "release:0x" + "ab" * 32), "index.not-found", "no release"),
+        (("show", "sha256:" + "ab" * 32), "input.identifier", "release"),
+        (("fetch", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "d"), "content.not-found", "does not hold"),
+        (("fetch", "sha256:" + "ab" * 32, "d"), "input.identifier", "artifact"),
+        (("status", "release:0x" + "ab" * 32), "chain.release-not-found", "no release"),
+        (("status", "release:0x" + "ab" * 32, "gone", "--yes"), "", "one of"),
+        (("publish", "model", "--name", "Upper", "--version", "1", "--yes"), "chain.invalid-release", "name"),
+        (("publish", "model", "--name", "m", "--version", "1", "--license", "nope", "--yes"), "input.document", "catalogue"),
+        (("publish", "model", "--name", "m"), "usage", "version"),
+        (("no-such-command",), "usage", "no-such-command"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_a_sentence_with_a_code_and_exit_2(
+    provenance: Provenance, model: Path, arguments: tuple[str, ...], code: str, sentence: str
+) -> None:
+    done = provenance(*arguments)
+    assert done.code == 2, done
+    assert code in done.err and sentence in done.err
+    assert "Traceback" not in done.err
+    as_json = provenance(*arguments, "--json")
+    assert as_json.json["error"]["code"] and as_json.code == 2
+
+
+def test_the_node_down_or_of_another_chain(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVENANCE_CHAIN_ID", "1")
+    assert "chain.wrong-chain" in provenance("verify", str(model), "--trust", PUBLISHER).err
+    monkeypatch.setenv("PROVENANCE_RPC_URL", "http://127.0.0.1:9")
+    down = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
+    assert down.code == 2 and "chain.rpc-unavailable" in down.err
+
+
+def test_no_contract_at_the_address(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_MODEL_REGISTRY", "0x" + "11" * 20)
+    assert "chain.no-contract" in provenance("show", "release:0x" + "ab" * 32).err
+
+
+def test_the_store_down(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_STORE", "/ip4/127.0.0.1/tcp/9")
+    done = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
+    assert done.code == 2 and "content.store-unavailable" in done.err
+    monkeypatch.delenv("PROVENANCE_STORE")
+    assert provenance("show", f"{dev_signer(0).address}/m@1").code == 2
+
+
+def test_a_wrong_password(provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eth_account import Account
+
+    keystore, password = tmp_path / "key.json", tmp_path / "password"
+    keystore.write_text(json.dumps(Account.encrypt("0x" + "11" * 32, "right", kdf="pbkdf2", iterations=1000)))
+    password.write_text("wrong\n")
+    monkeypatch.setenv("PROVENANCE_KEYSTORE", str(keystore))
+    monkeypatch.setenv("PROVENANCE_PASSWORD_FILE", str(password))
+    done = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
+    assert done.code == 2 and "chain.wrong-password" in done.err
+
+
+def test_flags_win_over_the_environment_and_that_over_files(
+    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "provenance.toml").write_text('rpc_url = "http://127.0.0.1:9"\nchain_id = 1\n')
+    assert "chain.wrong-chain" in provenance("verify", str(model), "--trust", PUBLISHER).err
+    (tmp_path / ".env").write_text("PROVENANCE_CHAIN_ID=31337\n")
+    assert provenance("verify", str(model), "--trust", PUBLISHER).code == 3
+    down = provenance("verify", str(model), "--trust", PUBLISHER, "--rpc-url", "http://127.0.0.1:9")
+    assert "chain.rpc-unavailable" in down.err
