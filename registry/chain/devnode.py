@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,21 +25,24 @@ DEV_CHAIN_ID: Final = 31337
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
+_PORT_SECONDS: Final = 3.0
 # Runs anvil, and ends it with a SIGTERM (on which it writes its state) when the pipe to whoever asked for it closes:
 # that happens however that process ends, kill -9 included, and needs nothing of the operating system.
 # On Linux anvil also gets one when this keeper itself is killed.
 _KEEPER: Final = """
-import ctypes, os, signal, subprocess, sys, threading
+import ctypes, os, shutil, signal, subprocess, sys, threading
 def die_with_keeper():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 linux = sys.platform == "linux"
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, preexec_fn=die_with_keeper if linux else None)
+cache, *command = sys.argv[1:]
+child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_keeper if linux else None)
 signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 def wait_for_parent():
     sys.stdin.buffer.read()
     child.terminate()
 threading.Thread(target=wait_for_parent, daemon=True).start()
 code = child.wait()
+shutil.rmtree(cache, ignore_errors=True)
 os._exit(code if code >= 0 else 128 - code)
 """
 
@@ -89,16 +93,19 @@ def start_dev_node(
     port = port or _free_port()
     command = [str(binary), "--quiet", "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)]
     command += ["--slots-in-an-epoch", "1"]  # safe is one block behind and finalized two
+    if not _becomes_free(port):
+        raise SetupError(f"Port {port} on 127.0.0.1 is in use. Stop what runs there, or choose another port.")
     if state is not None:
         state.parent.mkdir(parents=True, exist_ok=True)
         _keep_readable(state)
         command += ["--state", str(state), "--state-interval", "5"]
+    # Old states go to disk, by default into the home folder and for good. The keeper removes them here.
+    cache = tempfile.mkdtemp(prefix="provenance-anvil-")
+    command += ["--cache-path", cache, "--max-persisted-states", "500"]
     url = f"http://127.0.0.1:{port}"
-    if _in_use(port):
-        raise SetupError(f"Port {port} on 127.0.0.1 is in use. Stop what runs there, or choose another port.")
     with open(log, "ab") if log else contextlib.nullcontext(subprocess.DEVNULL) as output:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _KEEPER, *command],
+            [sys.executable, "-I", "-S", "-c", _KEEPER, cache, *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -186,6 +193,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _in_use(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _becomes_free(port: int) -> bool:
+    """Whether nothing listens on a port; one that was started by a process just killed takes a moment to end."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
