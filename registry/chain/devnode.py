@@ -50,10 +50,11 @@ os._exit(code if code >= 0 else 128 - code)
 class DevNode:
     """A running anvil."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", url: str, chain: Chain) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str, chain: Chain, cache: str) -> None:
         self.url = url
         self.chain = chain
         self._process = process
+        self._cache = cache
 
     @property
     def pid(self) -> int:
@@ -67,7 +68,7 @@ class DevNode:
 
     def stop(self) -> None:
         """End it and wait until its state is written. Does nothing when it has ended."""
-        _end(self._process)
+        _end(self._process, self._cache)
 
 
 @contextlib.contextmanager
@@ -112,9 +113,9 @@ def start_dev_node(
             start_new_session=True,  # Ctrl-C reaches this process, which decides when its parts end
         )
     try:
-        return DevNode(process, url, _wait_until_ready(process, url, chain_id))
+        return DevNode(process, url, _wait_until_ready(process, url, chain_id), cache)
     except BaseException:
-        _end(process)
+        _end(process, cache)
         raise
 
 
@@ -141,7 +142,7 @@ def find_anvil() -> Path:
     raise SetupError("The local chain needs anvil, which is not installed. Run `make setup` first.")
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]", cache: str) -> None:
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
@@ -150,6 +151,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    shutil.rmtree(cache, ignore_errors=True)  # the keeper has done so, unless it was killed
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, chain_id: int) -> Chain:

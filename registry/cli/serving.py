@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from eth_account import Account
 from eth_typing import HexStr
 
 from registry.chain.client import Chain
 from registry.chain.deploy import deploy
 from registry.chain.devnode import DEV_CHAIN_ID, dev_key, dev_node, dev_signer
+from registry.chain.foreign import Account
 from registry.cli.options import Json
 from registry.cli.output import Output
 from registry.errors import SetupError
@@ -35,7 +35,7 @@ def serve(
     settings = load_settings(rpc_url=rpc_url, store=store)
     output = Output(as_json=as_json)
     output.result({"api": f"http://{host}:{port}"})
-    output.say(f"service  http://{host}:{port}/docs")
+    output.say(f"service  http://{host}:{port}")
     _run(settings, host, port, follow)
 
 
@@ -56,7 +56,7 @@ def dev(
         output.result({"rpc": node.url, "api": api, "model_registry": address, "accounts": accounts})
         output.say(f"node      {node.url} (chain {DEV_CHAIN_ID})")
         output.say(f"contract  {address}")
-        output.say(f"service   {api}/docs")
+        output.say(f"service   {api}")
         for name, account in accounts.items():
             output.say(f"account   {name}  {account}  {folder / name}.json")
         output.say(f"password  {folder / 'password'}")
