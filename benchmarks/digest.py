@@ -1,0 +1,114 @@
+"""The digest of 2 GiB in four files, against OpenSSF Model Signing, plain SHA-256 in one thread, and `ipfs add -n`.
+
+Ours is measured twice: `digest` hashes every byte twice (leaves and whole files), as a publish does; `cid` computes the
+address alone, as a check against a root does. The files are read from the page cache, once before anything is measured.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from _harness import arguments, compare, in_turn, report
+
+from registry.artifacts.digest import digest_artifact
+
+FILES = 4
+MIB = 1 << 20
+MODEL_SIGNING = """
+import sys, time
+import model_signing
+start = time.perf_counter()
+model_signing.hashing.hash(sys.argv[1])
+print(time.perf_counter() - start)
+"""
+KUBO = Path(__file__).resolve().parent.parent / ".tools/kubo/ipfs"
+
+
+def main() -> int:
+    """Measure and report."""
+    parser = arguments(__doc__)
+    parser.add_argument("--size", type=int, default=2048, metavar="MIB", help="MiB in all files together (2048)")
+    parser.add_argument("--folder", type=Path, help="where the files are made (the system's temporary folder)")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="digest-", dir=asked.folder) as temporary:
+        model, repository = Path(temporary, "model"), Path(temporary, "ipfs")
+        size = make_files(model, asked.size)
+        peers = {
+            "digest": lambda: timed(lambda: digest_artifact(model)),
+            "cid": lambda: timed(lambda: digest_artifact(model, sha256=False)),
+            "model_signing": lambda: model_signing(model),
+            "sha256": lambda: timed(lambda: sha256(model)),
+        }
+        if KUBO.is_file():
+            prepare_kubo(repository, model)
+            peers["ipfs add -n"] = lambda: timed(lambda: ipfs(repository, "add", "-rHQn", str(model)))
+        seconds = in_turn(peers, asked.rounds)
+    rates = {name: size / taken / 1e9 for name, taken in seconds.items()}
+    pairs = [
+        ("digest", "model_signing", 0.7),
+        ("cid", "model_signing", 1.3),
+        ("digest", "sha256", 0.7),
+        ("cid", "sha256", 1.3),
+        ("digest", "ipfs add -n", 1.0),
+        ("cid", "ipfs add -n", 1.3),
+    ]
+    results = [
+        compare(ours, rates[ours], rates[peer], peer, limit=limit, unit="GB/s")
+        for ours, peer, limit in pairs
+        if peer in rates
+    ]
+    return report(results, as_json=asked.json)
+
+
+def make_files(folder: Path, mebibytes: int) -> int:
+    """Files of bytes that nothing can compress or share; the bytes of all."""
+    folder.mkdir()
+    for number in range(FILES):
+        with (folder / f"model-{number:05d}-of-{FILES:05d}.bin").open("wb") as stream:
+            for _ in range(mebibytes // FILES):
+                stream.write(os.urandom(MIB))
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def sha256(folder: Path) -> None:
+    """Plain SHA-256 of each file, in one thread."""
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            hashlib.file_digest(stream, "sha256")
+
+
+def model_signing(folder: Path) -> float:
+    """Seconds that Model Signing takes to hash the model in a process of its own, imports apart."""
+    command = [sys.executable, "-c", MODEL_SIGNING, str(folder)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def prepare_kubo(repository: Path, folder: Path) -> None:
+    """A repository with our profile, where `ipfs add` must give our CID."""
+    ipfs(repository, "init", "--profile=test,unixfs-v1-2025")
+    theirs, ours = ipfs(repository, "add", "-rHQn", str(folder)), str(digest_artifact(folder, sha256=False).root)
+    if theirs != ours:
+        raise SystemExit(f"Kubo gives {theirs}, and the digest is {ours}.")
+
+
+def ipfs(repository: Path, *command: str) -> str:
+    """What Kubo prints for a command, without a daemon."""
+    environment = os.environ | {"IPFS_PATH": str(repository)}
+    done = subprocess.run([KUBO, *command], env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
