@@ -11,7 +11,7 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
 from registry.chain.artifact import model_registry_artifact
-from registry.chain.client import Chain
+from registry.chain.client import Chain, Receipt
 from registry.chain.deploy import check_code, model_registry_address
 from registry.chain.events import (
     RELEASE_PUBLISHED,
@@ -25,7 +25,7 @@ from registry.chain.events import (
     decode_event,
 )
 from registry.chain.identifiers import parse_address
-from registry.chain.ranges import in_ranges
+from registry.chain.ranges import newest_first
 from registry.chain.records import (
     ZERO,
     Deployment,
@@ -230,12 +230,9 @@ class ModelRegistryClient:
             if found is None:
                 raise
             return found
-        made = self._published(identifier, release)
-        if made is None:
-            raise RpcUnavailable(
-                f"The node at {self.chain.rpc.name} gave a receipt, and does not know the release that it made. "
-                "Run the same command again."
-            )
+        made = self._made(receipt, identifier)
+        if not isinstance(made, ReleasePublished) or made.record_hash != self.release_record_hash(identifier):
+            raise self._disagreement()
         return Published(
             identifier,
             made.record,
@@ -271,9 +268,9 @@ class ModelRegistryClient:
             (signer.address, name, version, int(status), int(reason), detail, *(successor or ("", "")))
         )
         receipt = send(self.chain, signer, self.address, data, timeout=self._timeout)
-        made = self._status_as(identifier, wanted)
-        if made is None:
-            raise TransactionReverted("The status was changed again at the same moment. Look at it and decide anew.")
+        made = self._made(receipt, identifier)
+        if not isinstance(made, StatusChanged) or _asked(made) != wanted:
+            raise self._disagreement()
         return StatusSet(made, created=True, gas_used=receipt.gas_used)
 
     def _published(self, identifier: bytes, wanted: Release) -> Published | None:
@@ -291,18 +288,30 @@ class ModelRegistryClient:
 
     def _status_as(self, identifier: bytes, wanted: tuple[Status, Reason, bytes, bytes]) -> StatusChanged | None:
         event = self.find_status_change(identifier)
-        if event is None:
-            return None
-        record = event.record
-        return event if (record.status, record.reason, record.detail, record.successor) == wanted else None
+        return event if event is not None and _asked(event) == wanted else None
+
+    def _made(self, receipt: Receipt, identifier: bytes) -> Event | None:
+        """The event of a release in a receipt."""
+        for log in receipt.logs:
+            if log.address == self.address:
+                event = decode_event(self.deployment, log)
+                if event.release_id == identifier:
+                    return event
+        return None
+
+    def _disagreement(self) -> RpcUnavailable:
+        return RpcUnavailable(
+            f"The node at {self.chain.rpc.name} gave a receipt that does not agree with the contract's state. "
+            "Run the same command again."
+        )
 
     def _events_of(self, kind: bytes, identifier: bytes) -> Iterator[Event]:
-        """Events of one release, newest first, so that what was just made is found first within a range."""
+        """Events of one release, newest first."""
 
         def fetch(first: int, last: int) -> list[Log]:
             return self.chain.logs(self.address, [kind, identifier], first, last)
 
-        for logs in in_ranges(fetch, self.from_block, self.chain.latest().number):
+        for logs in newest_first(fetch, self.from_block, self.chain.latest().number):
             for log in reversed(logs):
                 yield decode_event(self.deployment, log)
 
@@ -363,6 +372,11 @@ def open_model_registry(
     place = parse_address(address) if address else model_registry_address()
     check_code(chain, place)
     return ModelRegistryClient(chain, place, signer, from_block=from_block, timeout=timeout)
+
+
+def _asked(event: StatusChanged) -> tuple[Status, Reason, bytes, bytes]:
+    record = event.record
+    return record.status, record.reason, record.detail, record.successor
 
 
 def _differences(there: Release, wanted: Release) -> list[str]:

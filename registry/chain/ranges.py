@@ -45,12 +45,20 @@ class LogRange:
             return logs, last
 
 
-def in_ranges(
-    fetch: Callable[[int, int], list[Log]], first: int, end: int, size: int | None = None
-) -> Iterator[list[Log]]:
-    """Logs of blocks first to end, range by range; the whole span in one request where the node takes that."""
-    limit = LogRange(size or max(1, end - first + 1))
+def newest_first(fetch: Callable[[int, int], list[Log]], first: int, end: int) -> Iterator[list[Log]]:
+    """Logs of blocks first to end, range by range from the end; all in one where the node takes that.
+
+    What is looked for was mostly made a moment ago.
+    """
+    limit = LogRange(max(1, end - first + 1))
     while first <= end:
-        logs, last = limit.fetch(fetch, first, end)
+        start = max(first, end - limit.size + 1)
+        try:
+            logs = fetch(start, end)
+        except (RpcRefused, RpcUnavailable):
+            if not limit.refused(start, end):
+                raise
+            continue
+        limit.accepted(start, end)
         yield logs
-        first = last + 1
+        end = start - 1

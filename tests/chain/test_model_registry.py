@@ -6,7 +6,9 @@ import time
 
 import pytest
 from eth_account import Account
+from eth_utils.crypto import keccak
 
+from registry.chain.artifact import SLOT_FIRST_CLAIM, SLOT_RECORD_HASH_OF, SLOT_SIZE, SLOT_STATUS_OF
 from registry.chain.client import Chain, connect
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.events import EventLocation
@@ -273,3 +275,21 @@ def test_a_node_that_loses_its_answer_is_unavailable_and_not_a_crash(node: DevNo
         rpc.changes["eth_call"] = lambda ask, nonsense=nonsense: nonsense
         with pytest.raises(RpcUnavailable, match="cannot be read"):
             reader.size()
+
+
+def test_documented_slots_hold_what_proofs_will_rely_on(node: DevNode, publisher: ModelRegistryClient):
+    published = publisher.publish(release("proven"))
+    publisher.set_status("proven", "1.0.0", Status.DEPRECATED, Reason.SUPERSEDED)
+
+    def storage(slot: bytes) -> bytes:
+        answer = node.chain.rpc.request("eth_getStorageAt", [publisher.address, "0x" + slot.hex(), "latest"])
+        return bytes.fromhex(answer[2:])
+
+    def of(key: bytes, slot: int) -> bytes:
+        return keccak(key + slot.to_bytes(32, "big"))
+
+    assert storage(bytes(32)) == publisher.head()
+    assert storage((SLOT_SIZE).to_bytes(32, "big")) == (2).to_bytes(32, "big")
+    assert storage(of(published.release_id, SLOT_RECORD_HASH_OF)) == record_hash(published.record)
+    assert storage(of(ARTIFACT, SLOT_FIRST_CLAIM))[-20:] == bytes.fromhex(ALICE[2:])
+    assert storage(of(published.release_id, SLOT_STATUS_OF))[-2:] == bytes((Reason.SUPERSEDED, Status.DEPRECATED))
