@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts kubo demo test check bench gas artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo demo test check bench gas artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -19,6 +19,9 @@ setup: python ## the product, its tools, an EVM node: leaves .venv/bin/provenanc
 
 setup-contracts: python ## Brownie and the Solidity compiler beside it
 	@$(PYTHON) scripts/setup.py contracts
+
+docs: setup ## writes the reference pages in docs/ from the code
+	@$(BIN)/python scripts/reference.py
 
 kubo: setup ## a real Kubo, built from its Go module, for the tests that need one
 	@$(PYTHON) scripts/setup.py kubo

@@ -37,6 +37,9 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        # FastAPI's pages load scripts from a third party; the document itself is at /openapi.json.
+        docs_url=None,
+        redoc_url=None,
     )
     problems.install(app)
     app.add_middleware(BodyLimit, longest=settings.max_body_bytes)

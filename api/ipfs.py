@@ -21,9 +21,9 @@ RAW_BLOCK = "application/vnd.ipld.raw"
 _ACCEPTED = ("", "*/*", "application/*", RAW_BLOCK)
 
 
-@router.api_route(
+@router.head("/ipfs/{cid}", include_in_schema=False, response_class=Response)
+@router.get(
     "/ipfs/{cid}",
-    methods=["GET", "HEAD"],
     summary="A block",
     response_class=Response,
     responses={

@@ -17,7 +17,7 @@ class FileItem(BaseModel):
     path: Annotated[str, Field(min_length=1, max_length=4096)]
     size: Annotated[int, Field(ge=0, le=1 << 53)]
     cid: Annotated[str, Field(max_length=128)] | None = None
-    sha256: Annotated[str, Field(max_length=80, description="`sha256:HEX`")] | None = None
+    sha256: Annotated[str, Field(max_length=80, description="As hex, with or without `sha256:`.")] | None = None
 
 
 class VerifyRequest(BaseModel):

@@ -264,7 +264,7 @@ def main() -> int:
             demo(stack, models, report)
             console.print(f"[bold green]done[/] in {time.perf_counter() - report.started:.1f} s")
             if os.environ.get("KEEP"):
-                console.print(f"The stack stays up until Ctrl-C: {stack.api_url}/docs, node at {stack.rpc_url}")
+                console.print(f"The stack stays up until Ctrl-C: {stack.api_url}, node at {stack.rpc_url}")
                 process.wait()
     except DemoFailed as failure:
         console.print(f"[red]the demo failed[/]: {escape(str(failure))}")

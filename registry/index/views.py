@@ -7,22 +7,9 @@ from registry.chain.records import ZERO, record_hash
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Snapshot
 from registry.policy.evidence import AsOf, ClaimedRelease
+from registry.policy.rendering import as_of_json
 
 _CLAIMS_SHOWN = 100
-
-
-def as_of_view(as_of: AsOf) -> dict[str, Any]:
-    """The block that an answer is of."""
-    return {
-        "chain_id": as_of.deployment.chain_id,
-        "contracts": {"model_registry": as_of.deployment.model_registry},
-        "block": {
-            "number": as_of.block.number,
-            "hash": "0x" + as_of.block.hash.hex(),
-            "timestamp": as_of.block.timestamp,
-        },
-        "finality": as_of.finality,
-    }
 
 
 def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
@@ -52,6 +39,7 @@ def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
                 "size": file.size,
                 "cid": str(file.cid),
                 "sha256": file.sha256,
+                "sha256_state": "proven" if file.cid.codec == RAW else "declared",
             }
             for file in claim.manifest.files
         ],
@@ -77,7 +65,7 @@ def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
             "transaction": "0x" + place.transaction_hash.hex(),
             "finality": _finality(place.block_number, as_of),
         },
-        "as_of": as_of_view(as_of),
+        "as_of": as_of_json(as_of),
     }
 
 
@@ -89,7 +77,7 @@ def artifact_view(snapshot: Snapshot, artifact: Cid) -> dict[str, Any]:
         "artifact": str(artifact),
         "claims": [claim_view(claim, as_of) for claim in claims],
         "claims_total": snapshot.count_releases_of_artifact(artifact.digest),
-        "as_of": as_of_view(as_of),
+        "as_of": as_of_json(as_of),
     }
 
 

@@ -62,7 +62,8 @@ def _cid(text: str) -> Cid:
 
 
 def _sha256(text: str) -> bytes:
-    found = parse_identifier(text)
+    """The key says what it is: `provenance digest --json` and other tools write it as bare hex there."""
+    found = parse_identifier(text if ":" in text else f"sha256:{text}")
     if not isinstance(found, FileHash):
         raise InvalidIdentifier(f"“{text[:80]}” is no SHA-256 of a file, which is written sha256:HEX.")
     return found.digest

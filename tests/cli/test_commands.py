@@ -37,7 +37,9 @@ def test_a_single_file_is_a_folder_that_holds_it(provenance: Provenance, model: 
 
 
 def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path, tmp_path: Path) -> None:
-    published = provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes", "--json")
+    published = provenance(
+        "publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes", "--json"
+    )
     assert published.code == 0 and not published.json["already_published"], published
     again = provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes")
     assert again.code == 0 and "already published" in again.out

@@ -1,0 +1,82 @@
+"""The documentation says what the code does: reference pages, the README's commands, the examples of the API."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.app import create_app
+from registry import errors
+from registry.cli.main import app
+from registry.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_reference_pages_are_what_the_code_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def tree(base: type[errors.ProvenanceError]) -> list[type[errors.ProvenanceError]]:
+    return [base] + [error for child in base.__subclasses__() for error in tree(child)]
+
+
+def test_every_error_has_a_code_of_its_own_a_status_and_a_place_in_the_picture() -> None:
+    ours = [error for error in tree(errors.ProvenanceError) if error.__module__ == errors.__name__]
+    assert len({error.code for error in ours}) == len(ours)
+    for error in ours:
+        assert 400 <= error.status < 600 and error.__doc__
+        assert re.search(rf"\b{error.__name__}\b", errors.__doc__ or ""), error
+        for parent in error.__bases__:
+            if parent is not errors.ProvenanceError and issubclass(parent, errors.ProvenanceError):
+                assert error.code.startswith(f"{parent.code}."), error
+
+
+def test_every_package_that_is_depended_on_is_explained_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    project = (ROOT / "pyproject.toml").read_text()
+    named = re.search(r"^dependencies = \[(.*?)^\]", project, flags=re.MULTILINE | re.DOTALL)
+    assert named
+    packages = re.findall(r'"([a-z0-9-]+)', named[1])
+    for lock in ("dev", "contracts", "bench", "models", "go"):
+        packages += re.findall(r"^([a-z0-9-]+)", (ROOT / "requirements" / f"{lock}.in").read_text(), flags=re.MULTILINE)
+    for package in packages:
+        assert re.search(rf"^\| .*`{re.escape(package)}`", readme, flags=re.MULTILINE), package
+
+
+def test_the_readme_names_commands_and_options_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert set(re.findall(r"^provenance ([a-z]+)", readme, flags=re.MULTILINE)) <= known
+
+
+def test_the_settings_in_the_readme_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in re.findall(r"PROVENANCE_([A-Z_]+)", readme):
+        assert name.lower() in Settings.model_fields, name
+
+
+@pytest.mark.parametrize("path", ["/v1/verify", "/v1/releases/{id}", "/v1/artifacts/{cid}", "/ipfs/{cid}"])
+def test_routes_declare_their_problems_and_show_examples(path: str) -> None:
+    document = create_app(Settings()).openapi()
+    for operation in document["paths"][path].values():
+        declared = operation["responses"]
+        assert {"200", "400", "503"} <= set(declared)
+        assert "application/problem+json" in declared["400"]["content"]
+        body = declared["200"]["content"]
+        assert path == "/ipfs/{cid}" or body["application/json"]["example"]
+
+
+def test_the_policies_in_the_readme_are_policies() -> None:
+    from registry.policy.catalogue import catalogue, catalogue_ids
+    from registry.policy.policy import parse_policy_toml
+
+    found = re.findall(r"^```toml\n(.*?)^```$", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert found
+    for text in found:
+        assert parse_policy_toml(text.encode(), catalogue_ids(catalogue())).publishers
