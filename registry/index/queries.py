@@ -5,11 +5,9 @@ A snapshot is one read transaction: every answer drawn from it is of one block, 
 
 import contextlib
 import itertools
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, func, select
 
@@ -30,6 +28,7 @@ from registry.chain.records import (
 from registry.content.cid import RAW, Cid
 from registry.errors import IndexUnavailable, RecordNotFound
 from registry.index.database import Database
+from registry.index.kept import Kept
 from registry.index.schema import contents, cursors, lineage, manifests, releases, statuses, terms_documents
 from registry.policy.evidence import AsOf, Block, ClaimedRelease, Coverage, DocumentState, Finality, StatusState
 from registry.policy.terms import Terms, parse_terms
@@ -81,8 +80,8 @@ class Reader:
         self.deployment = deployment
         self._database = database
         self._key = database.deployment_key(deployment)
-        self._manifests: _Kept[Manifest] = _Kept(_MANIFEST_CACHE_BYTES)
-        self._terms: _Kept[Terms] = _Kept(_TERMS_CACHE_BYTES)
+        self._manifests: Kept[Manifest] = Kept(_MANIFEST_CACHE_BYTES)
+        self._terms: Kept[Terms] = Kept(_TERMS_CACHE_BYTES)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator["Snapshot"]:
@@ -99,8 +98,8 @@ class Snapshot:
         connection: Connection,
         deployment: Deployment,
         key: int,
-        kept_manifests: "_Kept[Manifest]",
-        kept_terms: "_Kept[Terms]",
+        kept_manifests: Kept[Manifest],
+        kept_terms: Kept[Terms],
     ) -> None:
         self.connection = connection
         self.deployment = deployment
@@ -365,34 +364,6 @@ class Snapshot:
         if data is None:
             raise IndexUnavailable("The index lacks a document that it has read. Delete it: it is made again.")
         return data
-
-
-class _Kept(Generic[T]):
-    """The most recently used values by digest, up to a sum of sizes. Thread-safe."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._values: OrderedDict[bytes, tuple[T, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, digest: bytes) -> T | None:
-        with self._lock:
-            found = self._values.get(digest)
-            if found is None:
-                return None
-            self._values.move_to_end(digest)
-            return found[0]
-
-    def put(self, digest: bytes, value: T, size: int) -> None:
-        with self._lock:
-            if digest in self._values or size > self._limit:
-                return
-            self._values[digest] = (value, size)
-            self._size += size
-            while self._size > self._limit:
-                _, (_, freed) = self._values.popitem(last=False)
-                self._size -= freed
 
 
 def _status_event(row: Any) -> StatusEvent:
