@@ -12,6 +12,7 @@ from artifact_files import every_block, write_artifact
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kubo_node import STOCK_PROFILE, Kubo, running_kubo
+from trees import KUBO_TREES
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content.cid import RAW, Cid
@@ -21,7 +22,7 @@ from registry.content.kubo import KuboStore, multiaddress
 from registry.content.reader import fetch_artifact, read_document
 from registry.content.store import Store, open_store
 from registry.content.unixfs import LEAF_SIZE, document_shape
-from registry.errors import BlockNotFound, FileChanged, InvalidSettings, StoreUnavailable
+from registry.errors import BlockNotFound, DirectoryTooLarge, FileChanged, InvalidSettings, StoreUnavailable
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), min_size=1, max_size=6).filter(
     lambda name: name not in (".", "..", ".git", ".DS_Store", "Thumbs.db")
@@ -137,6 +138,16 @@ class TestStore:
             with pytest.raises((BlockNotFound, StoreUnavailable)):
                 gateway.get_block(Cid.of(RAW, os.urandom(8)))
         assert digest_artifact(tmp_path / "back").root == artifact.root
+
+    def test_a_folder_that_kubo_stored_in_shards_is_refused_clearly(self, kubo: Kubo, tmp_path: Path) -> None:
+        (tmp_path / "many").mkdir()
+        for number in range(6000):
+            (tmp_path / f"many/f{number:05d}").write_text(str(number))
+        root = Cid.parse(kubo.run("add", "-rHQ", tmp_path / "many"))
+        assert str(root) == next(tree["cid"] for tree in KUBO_TREES if "6000" in tree["title"])
+        with pytest.raises(DirectoryTooLarge, match="shards"):
+            fetch_artifact([KuboStore(kubo.api)], root, tmp_path / "back")
+        assert not (tmp_path / "back").exists()
 
 
 class TestAddresses:
