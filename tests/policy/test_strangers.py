@@ -17,10 +17,17 @@ from registry.policy.verdict import Verdict, judge, outcome
 
 TRUSTED = (ALICE, BOB)
 STRANGERS = (MALLORY, "0x90F79bf6EB2c4f870365E785982E1f101E93b906")
-STATES = ("unknown", "allowed", "conditional", "denied")
+STATES = ("allowed", "allowed", "allowed", "unknown", "conditional", "denied")
 
-contents = st.sampled_from([b"a", b"b", b"c"])
-folders = st.dictionaries(st.sampled_from(["README.md", "model.bin", "x/y.txt"]), contents, min_size=1)
+# Few folders that are parts, changes and copies of one another, so that claims meet.
+FOLDERS: list[dict[str, bytes]] = [
+    {"README.md": b"a", "model.bin": b"b"},
+    {"README.md": b"a", "model.bin": b"c"},
+    {"model.bin": b"b"},
+    {"README.md": b"a", "model.bin": b"b", "x/y.txt": b"c"},
+    {"renamed.bin": b"b"},
+]
+folders = st.sampled_from([FOLDERS[0], *FOLDERS])
 readings = st.fixed_dictionaries({use.value: st.sampled_from(STATES) for use in (Use.RUN, Use.MODIFY)})
 availability = st.sampled_from(["available", "available", "available", "unavailable", "invalid"])
 
@@ -44,7 +51,7 @@ steps = st.builds(
     Step,
     st.integers(0, 1),
     folders,
-    st.none() | readings,
+    st.one_of(st.none(), readings, readings, readings, readings),
     availability,
     availability,
     st.sampled_from([Status.ACTIVE, Status.ACTIVE, Status.DEPRECATED, Status.REVOKED]),
@@ -63,7 +70,7 @@ policies = st.builds(
     extra_files=st.sampled_from([[], ["**"], ["*.md"]]),
     accept_conditional=st.sampled_from([[], ["run"], ["run", "modify"]]),
     lineage=st.sampled_from(["trusted", "declared"]),
-    otherwise=st.sampled_from(["unknown", "refuse"]),
+    otherwise=st.sampled_from(["unknown", "unknown", "unknown", "refuse"]),
 )
 
 
@@ -134,7 +141,7 @@ def test_the_same_evidence_gives_the_same_bytes_in_any_order(
     assert judge(subject, asked, evidence).to_bytes() == judge(subject, asked, again).to_bytes()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(steps, max_size=5), subjects, policies)
 def test_allow_rests_on_an_accepted_match_and_a_counted_permission_for_every_use(
     history: list[Step], subject: Subject, asked: Policy

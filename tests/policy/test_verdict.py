@@ -252,7 +252,8 @@ def test_a_conditional_use_is_a_permission_when_the_policy_accepts_its_condition
 def test_a_licence_that_the_policy_does_not_list_is_refused() -> None:
     world = World()
     release = world.releases[world.publish()].record.release
-    assert world.judge(artifact(MODEL), policy(licenses=["terms:0x" + "11" * 32])).outcome == "refuse"
+    unlisted = world.judge(artifact(MODEL), policy(licenses=["terms:0x" + "11" * 32]))
+    assert (unlisted.outcome, codes(unlisted)) == ("refuse", ["license-not-allowed", "use-allowed"])
     listed_terms = policy(licenses=["terms:0x" + release.terms.hex()])
     assert world.judge(artifact(MODEL), listed_terms).outcome == "allow"
 
@@ -294,6 +295,17 @@ def test_a_folder_with_a_changed_file_is_unknown_and_the_file_is_named() -> None
     assert [change.path for change in verdict.match.changed] == ["model.safetensors"]
     assert verdict.to_json()["match"]["release"] == str(ReleaseId(release))
     assert world.judge(folder(tampered), policy(otherwise="refuse")).outcome == "refuse"
+
+
+def test_a_clone_without_its_large_files_is_told_apart_from_tampering() -> None:
+    world = World()
+    world.publish()
+    (weights,) = entries({"": MODEL["model.safetensors"]})
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
+    text = pointer.format((weights.sha256 or b"").hex(), weights.size)
+    verdict = world.judge(folder({**MODEL, "model.safetensors": text.encode()}), policy())
+    assert (verdict.outcome, codes(verdict)) == ("unknown", ["match-not-accepted", "lfs-pointer"])
+    assert verdict.to_json()["reasons"][1]["file"] == "model.safetensors"
 
 
 def test_a_part_is_allowed_only_to_those_who_accept_parts() -> None:
