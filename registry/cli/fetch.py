@@ -27,9 +27,19 @@ def fetch(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(store=store, gateways=gateways, rpc_url=rpc_url))
     root = _root(what, parts)
-    with output.progress("fetching", None) as progress:
-        fetch_artifact(parts.sources, root, destination, progress)
-    output.result({"cid": str(root), "destination": str(destination)})
+    with parts.sources() as sources, output.progress("fetching", None) as progress:
+        fetched = fetch_artifact(sources, root, destination, progress)
+    output.result(
+        {
+            "cid": str(root),
+            "destination": str(destination),
+            "files": fetched.files,
+            "size": fetched.size,
+            "dropped": [error.as_dict() for error in fetched.dropped],
+        }
+    )
+    for error in fetched.dropped:
+        output.say(f"dropped: {error.message}", style="yellow")
     output.say(f"{root} is in {destination}; every block was hashed")
 
 

@@ -53,11 +53,12 @@ class Parts:
         """The configured store."""
         return open_store(self.settings.store_location)
 
-    @cached_property
-    def sources(self) -> list[BlockSource]:
+    @contextlib.contextmanager
+    def sources(self) -> Iterator[list[BlockSource]]:
         """Where content is read from: the store first, then the gateways, then the service's own gateway."""
         addresses = [*self.settings.gateways, *([self.settings.api_url] if self.settings.api_url else [])]
-        return [self.store, *(GatewaySource(address) for address in addresses)]
+        with contextlib.ExitStack() as opened:
+            yield [self.store, *(opened.enter_context(GatewaySource(address)) for address in addresses)]
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[Reader]:
@@ -65,7 +66,8 @@ class Parts:
         database = open_database(self.settings.database_location)
         try:
             Follower(self.registry, database).catch_up()
-            DocumentReader(database, self.registry.deployment, Sources(self.sources)).catch_up()
+            with self.sources() as sources:
+                DocumentReader(database, self.registry.deployment, Sources(sources)).catch_up()
             yield Reader(database, self.registry.deployment)
         finally:
             database.close()

@@ -10,6 +10,8 @@ from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import dev_signer
 from tests.cli.conftest import Provenance
 
+NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
+NAMED = ("publish", "model", "--version", "1", "--yes", "--name")
 PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
 STRANGER = f"eip155:31337:{dev_signer(1).address}"
 
@@ -121,15 +123,15 @@ def test_names_of_strangers_cannot_steer_the_terminal(provenance: Provenance, mo
         (("digest", "no-such-folder"), "artifact.path-missing", "no-such-folder"),
         (("verify", "./no-such-folder"), "artifact.path-missing", "no-such-folder"),
         (("verify", "ab" * 32), "input.identifier", "sha256:"),
-        (("verify", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "--trust", "0x" + "ab" * 20), "", "eip155"),
+        (("verify", NOBODY, "--trust", "0x" + "ab" * 20), "", "eip155"),
         (("show", "release:0x" + "ab" * 32), "index.not-found", "no release"),
         (("show", "sha256:" + "ab" * 32), "input.identifier", "release"),
-        (("fetch", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "d"), "content.not-found", "does not hold"),
+        (("fetch", NOBODY, "d"), "content.not-found", "does not hold"),
         (("fetch", "sha256:" + "ab" * 32, "d"), "input.identifier", "artifact"),
         (("status", "release:0x" + "ab" * 32), "chain.release-not-found", "no release"),
         (("status", "release:0x" + "ab" * 32, "gone", "--yes"), "", "one of"),
-        (("publish", "model", "--name", "Upper", "--version", "1", "--yes"), "chain.invalid-release", "name"),
-        (("publish", "model", "--name", "m", "--version", "1", "--license", "nope", "--yes"), "input.document", "catalogue"),
+        ((*NAMED, "Upper"), "chain.invalid-release", "name"),
+        ((*NAMED, "m", "--license", "nope"), "input.document", "catalogue"),
         (("publish", "model", "--name", "m"), "usage", "version"),
         (("no-such-command",), "usage", "no-such-command"),
     ],
