@@ -41,7 +41,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser with what every benchmark takes."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("--rounds", type=int, default=5, help="measure this many times, in turn (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="measure this many times, in turn (3)")
     return parser
 
 
