@@ -21,16 +21,18 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.longest:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, ended=False)
             return
         seen = 0
+        ended = False
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, ended
             if seen > self.longest:
                 return {"type": "http.disconnect"}
             message = await receive()
             seen += len(message.get("body", b""))
+            ended = not message.get("more_body", False)
             return {"type": "http.disconnect"} if seen > self.longest else message
 
         async def watched(message: Message) -> None:
@@ -38,12 +40,13 @@ class BodyLimit:
             if seen <= self.longest:
                 await send(message)
             elif message["type"] == "http.response.start":
-                await self._refuse(scope, receive, send)
+                await self._refuse(scope, receive, send, ended=ended)
 
         await self.app(scope, counted, watched)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._drain(receive)
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, *, ended: bool) -> None:
+        if not ended:
+            await self._drain(receive)
         sentence = f"The body is longer than {self.longest:,} bytes. Ask in smaller parts."
         response = problem(RequestTooLarge.code, RequestTooLarge.status, sentence, {"limit_bytes": self.longest})
         response.headers["connection"] = "close"

@@ -75,7 +75,7 @@ def registry_signer(index: int) -> str:
 def api(node: DevNode, tmp_path: Path) -> Iterator[httpx.Client]:
     """The service, following the node."""
     settings = load_settings(
-        home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05, max_files=100, max_body_bytes=100_000
+        home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05, max_files=100, max_body_bytes=170_000
     )
     with serving(settings) as client:
         deadline = time.monotonic() + 20

@@ -146,6 +146,16 @@ def test_bad_input_is_a_problem_document_with_a_code(
     assert sentence in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    "body", [b"[" * 90_000, b'{"policy":' * 9_000, b'{"policy": ' + b"[" * 80_000 + b"]" * 80_000 + b"}"]
+)
+def test_json_nested_without_end_is_refused_and_the_service_goes_on(api: httpx.Client, body: bytes) -> None:
+    answer = api.post("/v1/verify", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 413, 422), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert api.get("/healthz").status_code == 200
+
+
 def test_a_list_that_is_too_long_is_refused(api: httpx.Client) -> None:
     files = [{"path": f"f{number}", "size": 1, "sha256": "sha256:" + "ab" * 32} for number in range(101)]
     answer = api.post("/v1/verify", json={"files": files})
