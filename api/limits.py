@@ -1,11 +1,15 @@
 """A limit on request bodies, held while they are read: no route sees more bytes than the settings allow."""
 
+import asyncio
+import contextlib
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
 from registry.errors import RequestTooLarge
 
 _DRAINED = 4
+_DRAIN_SECONDS = 5.0
 
 
 class BodyLimit:
@@ -53,10 +57,12 @@ class BodyLimit:
         await response(scope, receive, send)
 
     async def _drain(self, receive: Receive) -> None:
-        """Throws away what still comes, within bounds: closing on unread bytes resets the connection, answer and all."""
+        """Throws away what still comes, within bounds: closing on unread bytes resets the connection."""
         left = _DRAINED * self.longest
-        while left > 0:
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if message["type"] != "http.request" or not message.get("more_body", False):
+                        return
