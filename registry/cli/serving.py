@@ -1,5 +1,6 @@
 """`provenance serve` and `provenance dev`: the service, alone or with a whole local stack below it."""
 
+import contextlib
 import json
 import secrets
 from pathlib import Path
@@ -96,7 +97,8 @@ def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
     config = uvicorn.Config(create_app(settings, follow=follow), host=host, port=port, log_level="warning")
     server = uvicorn.Server(config)
     try:
-        server.run()
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again
+            server.run()
     except SystemExit as stop:  # uvicorn's way to say that it could not start; it has printed why
         raise SetupError(f"The service could not listen on {host}:{port}: is something else there?") from stop
     if not server.started:

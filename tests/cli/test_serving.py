@@ -61,7 +61,7 @@ class Stack:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-            process.wait(30)
+            assert process.wait(30) == 0
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
