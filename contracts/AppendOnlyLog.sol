@@ -13,14 +13,18 @@ abstract contract AppendOnlyLog is IAppendOnlyLog {
     bytes32 public override head;
 
     /// @inheritdoc IAppendOnlyLog
-    uint256 public override size;
+    uint48 public override size;
+
+    /// @inheritdoc IAppendOnlyLog
+    uint48 public override deployedAt;
 
     constructor() {
+        deployedAt = uint48(block.number);
         head = keccak256(abi.encode(GENESIS_TYPEHASH, block.chainid, address(this)));
     }
 
     /// @dev `seq` must be the sequence number that `recordHash` was computed with, which is `size` before the call.
-    function _append(uint256 seq, bytes32 recordHash) internal {
+    function _append(uint48 seq, bytes32 recordHash) internal {
         head = keccak256(abi.encode(head, recordHash));
         size = seq + 1;
     }

@@ -7,11 +7,14 @@ import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 /// @title Releases of models
 /// @dev Storage (proofs rely on it; a test asserts it against the compiler's layout):
 ///   slot 0  head          bytes32
-///   slot 1  size          uint256
+///   slot 1  size          uint48
+///   slot 1  deployedAt    uint48
 ///   slot 2  recordHashOf  mapping(bytes32 releaseId => bytes32 recordHash)
 ///   slot 3  _firstClaim   mapping(bytes32 artifact => Claim)
 ///   slot 4  _statusOf     mapping(bytes32 releaseId => StatusEntry)
 ///
+/// Words that hold several fields, from the lowest bit on, with widths in bits:
+/// slot 1       | size 48 | deployedAt 48 |             never zero, so that the first append pays as every other
 /// Claim        | publisher 160 | seq 48 | since 48 |
 /// StatusEntry  | status 8 | reason 8 | seq 48 | since 48 |      no slot = Active
 contract ModelRegistry is IModelRegistry, AppendOnlyLog {
@@ -58,7 +61,7 @@ contract ModelRegistry is IModelRegistry, AppendOnlyLog {
         if (recordHashOf[releaseId] != 0) revert VersionExists(releaseId);
 
         uint48 timestamp = uint48(block.timestamp);
-        Record memory record = Record(uint48(size), timestamp, msg.sender, timestamp, release);
+        Record memory record = Record(size, timestamp, msg.sender, timestamp, release);
         bytes32 recordHash = _hash(record);
         recordHashOf[releaseId] = recordHash;
         _claim(record);
@@ -76,7 +79,7 @@ contract ModelRegistry is IModelRegistry, AppendOnlyLog {
         if (current == update.status) revert StatusUnchanged();
 
         StatusRecord memory record = StatusRecord(
-            uint48(size),
+            size,
             uint48(block.timestamp),
             update.publisher,
             msg.sender,

@@ -12,7 +12,8 @@ from eth_utils.crypto import keccak
 
 # Storage that proofs rely on (EIP-1186). A test asserts it against the compiler's layout.
 SLOT_HEAD: Final = 0
-SLOT_SIZE: Final = 1
+SLOT_SIZE: Final = 1  # the lowest 48 bits
+SLOT_DEPLOYED_AT: Final = 1  # the 48 bits above them
 SLOT_RECORD_HASH_OF: Final = 2
 SLOT_FIRST_CLAIM: Final = 3
 SLOT_STATUS_OF: Final = 4

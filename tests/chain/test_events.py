@@ -206,6 +206,7 @@ def test_slots_are_those_of_the_compiler():
     assert layout == {
         "head": slots.SLOT_HEAD,
         "size": slots.SLOT_SIZE,
+        "deployedAt": slots.SLOT_DEPLOYED_AT,
         "recordHashOf": slots.SLOT_RECORD_HASH_OF,
         "_firstClaim": slots.SLOT_FIRST_CLAIM,
         "_statusOf": slots.SLOT_STATUS_OF,

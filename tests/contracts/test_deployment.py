@@ -40,6 +40,14 @@ def test_the_log_starts_from_a_head_that_binds_chain_and_contract(accounts, arti
     assert registry.head() != deployed.head()
 
 
+def test_the_log_says_from_which_block_on_there_can_be_events(accounts, artifact, release, publisher, web3):
+    deployed = deploy(accounts, artifact)
+    began = web3.eth.block_number
+    deployed.publish(release(), {"from": publisher})
+    assert deployed.deployedAt() == began > 0
+    assert web3.eth.get_logs({"address": deployed.address, "fromBlock": 0, "toBlock": began}) == []
+
+
 def test_an_id_of_one_deployment_is_not_of_another(accounts, artifact, registry, publisher):
     deployed = deploy(accounts, artifact)
     assert deployed.releaseIdOf(publisher, "a", "1") != registry.releaseIdOf(publisher, "a", "1")

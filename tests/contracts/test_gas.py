@@ -4,12 +4,12 @@ from eth_utils import keccak
 
 # A full release: four digests, a name of 16 characters and a version of 5.
 PRICES = {
-    "publish": 97488,
-    "publish, first of a deployment": 114588,
-    "publish, bytes that were claimed before": 77187,
-    "publish, one parent": 102408,
-    "setStatus": 67818,
-    "setStatus, with successor": 71646,
+    "publish": 97647,
+    "publish, first of a deployment": 97647,
+    "publish, bytes that were claimed before": 77346,
+    "publish, one parent": 102567,
+    "setStatus": 67970,
+    "setStatus, with successor": 71798,
 }
 PUBLISH_LIMIT = 110_000
 
@@ -31,4 +31,4 @@ def test_prices(record_property, registry, release, publisher, stranger, set_sta
     for what, gas in sorted(prices.items()):
         record_property(what, gas)
     assert prices == PRICES
-    assert prices["publish"] <= PUBLISH_LIMIT
+    assert max(prices["publish"], prices["publish, first of a deployment"]) <= PUBLISH_LIMIT

@@ -33,13 +33,30 @@ def test_the_slots_are_as_documented(artifact):
     assert [(int(slot), label) for slot, label, _ in documented] == [
         (0, "head"),
         (1, "size"),
+        (1, "deployedAt"),
         (2, "recordHashOf"),
         (3, "_firstClaim"),
         (4, "_statusOf"),
     ]
     compiled = [(entry["slot"], entry["label"]) for entry in artifact["storage_layout"]["variables"]]
     assert compiled == [(int(slot), label) for slot, label, _ in documented]
-    assert all(entry["offset"] == 0 for entry in artifact["storage_layout"]["variables"])
+    kinds = [entry["type"] for entry in artifact["storage_layout"]["variables"]]
+    assert kinds[:3] == [kind for _, _, kind in documented][:3] == ["bytes32", "uint48", "uint48"]
+
+
+def test_packed_words_are_as_drawn(artifact):
+    layout = artifact["storage_layout"]
+    words = {
+        "slot 1": [entry for entry in layout["variables"] if entry["slot"] == 1],
+        "Claim": layout["structs"]["IModelRegistry.Claim"],
+        "StatusEntry": layout["structs"]["IModelRegistry.StatusEntry"],
+    }
+    drawn = dict(re.findall(r"/// (slot \d+|\w+)\s+\| (.+) \|", SOURCE.read_text(encoding="utf-8")))
+    assert drawn.keys() == words.keys()
+    for word_name, fields in words.items():
+        assert [f"{field['label']} {8 * field['bytes']}" for field in fields] == drawn[word_name].split(" | ")
+        widths = [field["bytes"] for field in fields]
+        assert [field["offset"] for field in fields] == [sum(widths[:place]) for place in range(len(widths))]
 
 
 def test_claim_and_status_are_one_word_each(artifact):
@@ -57,10 +74,18 @@ def test_claim_and_status_are_one_word_each(artifact):
     ]
 
 
-def test_head_and_size_are_slots_0_and_1(registry, publish, web3):
+def test_the_head_is_slot_0(registry, publish, web3):
     publish()
     assert word(web3, registry, 0) == bytes(registry.head())
-    assert int.from_bytes(word(web3, registry, 1), "big") == registry.size() == 1
+
+
+def test_size_and_the_block_of_the_deployment_share_slot_1(registry, publish, set_status, web3):
+    began = registry.tx.block_number
+    assert unpack(word(web3, registry, 1), 48, 48) == [0, began]
+    publish(name="model", version="1")
+    set_status("model", "1", 2)
+    assert unpack(word(web3, registry, 1), 48, 48) == [2, began]
+    assert (registry.size(), registry.deployedAt()) == (2, began)
 
 
 def test_the_record_hash_is_in_slot_2(registry, publish, web3):
