@@ -44,7 +44,11 @@ class Settings(BaseSettings):
         default=None,
         description="Address of the ModelRegistry. Unset: the CREATE2 address, which is the same on every chain.",
     )
-    from_block: int = Field(default=0, ge=0, description="First block that can hold the contract's events.")
+    from_block: int | None = Field(
+        default=None,
+        ge=0,
+        description="First block that can hold the contract's events. Unset: the contract's own answer.",
+    )
     keystore: Path | None = Field(default=None, description="Encrypted keystore (JSON, version 3) of the acting key.")
     password_file: Path | None = Field(default=None, description="File whose first line opens the keystore.")
     private_key: SecretStr | None = Field(

@@ -129,6 +129,10 @@ class ModelRegistryClient:
         """How many records the log has as of a block."""
         return int(self._call("size", at=at)[0])
 
+    def deployed_at(self) -> int:
+        """The block in which the log began, as the contract was told. A hint where to start, and no more."""
+        return int(self._call("deployedAt")[0])
+
     def log_state(self, block_hash: bytes) -> tuple[bytes, int]:
         """Head and size of the log as of exactly this block; those of an empty log before there was a contract.
 
@@ -365,13 +369,28 @@ def open_model_registry(
     address: str | None = None,
     signer: Signer | None = None,
     *,
-    from_block: int = 0,
+    from_block: int | None = None,
     timeout: float = 120.0,
 ) -> ModelRegistryClient:
-    """The registry at `address`, by default where CREATE2 puts it. Raises `NoContract` if it is not there."""
+    """The registry at `address`, by default where CREATE2 puts it. Raises `NoContract` if it is not there.
+
+    Events are looked for from `from_block` on, by default from the block in which the contract says it was deployed.
+    """
     place = parse_address(address) if address else model_registry_address()
     check_code(chain, place)
-    return ModelRegistryClient(chain, place, signer, from_block=from_block, timeout=timeout)
+    first = _first_block(ModelRegistryClient(chain, place)) if from_block is None else from_block
+    return ModelRegistryClient(chain, place, signer, from_block=first, timeout=timeout)
+
+
+def _first_block(client: ModelRegistryClient) -> int:
+    """Where the contract's events can begin.
+
+    A block that is too late is met where events are held against the log head. A block that the chain does not have
+    would be met nowhere, as nothing would be read: then a node lies, lags, or counts blocks unlike `block.number` does
+    (some rollups), and everything is read.
+    """
+    deployed_at = client.deployed_at()
+    return deployed_at if deployed_at <= client.chain.latest().number else 0
 
 
 def _asked(event: StatusChanged) -> tuple[Status, Reason, bytes, bytes]:

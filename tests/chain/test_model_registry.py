@@ -289,7 +289,53 @@ def test_documented_slots_hold_what_proofs_will_rely_on(node: DevNode, publisher
         return keccak(key + slot.to_bytes(32, "big"))
 
     assert storage(bytes(32)) == publisher.head()
-    assert storage((SLOT_SIZE).to_bytes(32, "big")) == (2).to_bytes(32, "big")
+    packed = publisher.deployed_at() << 48 | 2
+    assert storage(SLOT_SIZE.to_bytes(32, "big")) == packed.to_bytes(32, "big")
     assert storage(of(published.release_id, SLOT_RECORD_HASH_OF)) == record_hash(published.record)
     assert storage(of(ARTIFACT, SLOT_FIRST_CLAIM))[-20:] == bytes.fromhex(ALICE[2:])
     assert storage(of(published.release_id, SLOT_STATUS_OF))[-2:] == bytes((Reason.SUPERSEDED, Status.DEPRECATED))
+
+
+def test_events_are_looked_for_from_the_deployment_on(node: DevNode, publisher: ModelRegistryClient):
+    began = publisher.deployed_at()
+    assert publisher.from_block == began > 0
+    assert node.chain.code(publisher.address)
+    assert open_model_registry(node.chain, from_block=0).from_block == 0
+    assert open_model_registry(node.chain, from_block=began + 7).from_block == began + 7
+    publisher.publish(release("after"))
+    found = publisher.find_record(publisher.release_id(ALICE, "after", "1.0.0"))
+    assert found is not None
+    assert found.location.block_number > began
+    assert publisher.logs(0, began) == []
+
+
+def saying_deployed_at(node: DevNode, block: int) -> ModelRegistryClient:
+    """The registry through a node that gives this answer to whoever asks when it was deployed."""
+    rpc = Spying(node.url)
+    rpc.answers["eth_call"] = ["0x" + block.to_bytes(32, "big").hex()]
+    return open_model_registry(connect(rpc))
+
+
+def test_a_node_that_says_too_late_a_deployment_hides_no_release(node: DevNode, publisher: ModelRegistryClient):
+    identifier = publisher.publish(release("early")).release_id
+    publisher.publish(release("late"))
+    latest = node.chain.latest().number
+    deceived = saying_deployed_at(node, latest)
+    assert deceived.from_block == latest
+    with pytest.raises(InvalidLog, match="gives no event"):
+        deceived.find_record(identifier)
+
+
+@pytest.mark.parametrize("ahead", [1, 2**40])
+def test_a_deployment_in_a_block_that_does_not_exist_is_not_believed(
+    node: DevNode, publisher: ModelRegistryClient, ahead: int
+):
+    identifier = publisher.publish(release("early")).release_id
+    deceived = saying_deployed_at(node, node.chain.latest().number + ahead)
+    assert deceived.from_block == 0
+    assert deceived.find_record(identifier) is not None
+
+
+def test_a_deployment_that_no_contract_can_name_is_refused(node: DevNode):
+    with pytest.raises(RpcUnavailable, match="deployedAt"):
+        saying_deployed_at(node, 2**48)

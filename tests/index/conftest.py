@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.chain.model_registry import ModelRegistryClient
+from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.index.database import Database, open_database
 from registry.index.follower import Follower
 from registry.index.queries import Reader
@@ -20,7 +20,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def follower(publisher: ModelRegistryClient, database: Database) -> Follower:
-    return Follower(publisher, database)
+    """Follows from block 0 on, so that tests can count the blocks of the chain."""
+    return Follower(open_model_registry(publisher.chain, from_block=0), database)
 
 
 @pytest.fixture
