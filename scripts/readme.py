@@ -5,6 +5,7 @@
 A command that fails ends the run. What the blocks start in the background is ended with it.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -29,10 +30,8 @@ def main() -> int:
     try:
         return shell.wait()
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
 
 
 if __name__ == "__main__":
