@@ -82,7 +82,9 @@ def _parse_any(text: str) -> Cid:
 
     try:
         found = CID.decode(text)
-        codec, function, digest = found.codec.code, found.hashfun.code, bytes(found.raw_digest)
+        codec, function = found.codec.code, found.hashfun.code
+        # Only sha2-256 is unwrapped: for others the library would import packages that nothing here needs.
+        digest = bytes(found.raw_digest) if function == _SHA2_256 else b""
     except (ValueError, LookupError, TypeError, ArithmeticError, AssertionError) as error:
         raise InvalidIdentifier(f"This is not a CID: {text!r}.", value=text) from error
     if function != _SHA2_256:

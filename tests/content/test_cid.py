@@ -70,6 +70,17 @@ def test_any_text_is_a_cid_or_an_error_of_ours(text: str) -> None:
         assert isinstance(Cid.parse(text), Cid)
 
 
+@pytest.mark.parametrize("function", ["keccak-224", "blake3", "skein512-256", "identity", "sha2-512"])
+def test_other_hash_functions_are_refused_without_what_would_compute_them(function: str) -> None:
+    from multiformats import multibase, multihash, varint
+
+    size = 16 if function == "identity" else 64 if function == "sha2-512" else 28 if function == "keccak-224" else 32
+    code = multihash.get(function).code
+    binary = b"\x01\x55" + varint.encode(code) + varint.encode(size) + bytes(size)
+    with pytest.raises(InvalidIdentifier, match="sha2-256"):
+        Cid.parse(multibase.encode(binary, "base32"))
+
+
 @pytest.mark.parametrize("data", [b"", b"\x01\x55\x12\x20", b"\x12\x20" + bytes(32), b"\x01\x71\x12\x20" + bytes(32)])
 def test_a_link_has_one_binary_form(data: bytes) -> None:
     with pytest.raises(InvalidIdentifier):
