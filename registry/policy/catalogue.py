@@ -1,8 +1,8 @@
 """The terms that ship with the registry, so that a publisher types `--license apache-2.0` and nothing else.
 
-Each entry is a terms document in `catalogue/NAME.json`, in canonical JSON, with the text that it reads in
-`catalogue/NAME.txt`. A changed reading is another document, hence other terms: an entry is never edited in place once
-it was released.
+Each entry is a terms document in `catalogue/NAME.json`, in canonical JSON. The text that it reads is beside it in
+`catalogue/NAME.txt` where it is free to ship; otherwise the document says where the text is. A changed reading is
+another document, hence other terms: an entry is never edited in place once it was released.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,16 @@ from registry.policy.terms import Terms, parse_terms, terms_id
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One licence of the catalogue: `document` is the exact bytes that `id` commits to."""
+    """One licence of the catalogue: `document` is the exact bytes that `id` commits to.
+
+    `text` is the licence's own text; None where that is not free to ship.
+    """
 
     name: str
     document: bytes
     terms: Terms
     id: bytes
-    text: bytes
+    text: bytes | None
 
 
 def catalogue() -> dict[str, CatalogueEntry]:
@@ -33,8 +36,10 @@ def catalogue() -> dict[str, CatalogueEntry]:
         name = item.name.removesuffix(".json")
         document = item.read_bytes()
         terms = parse_terms(document)
-        text = folder.joinpath(f"{name}.txt").read_bytes()
-        entries[name] = CatalogueEntry(name, document, terms, terms_id(document, terms), text)
+        text = folder.joinpath(f"{name}.txt")
+        entries[name] = CatalogueEntry(
+            name, document, terms, terms_id(document, terms), text.read_bytes() if text.is_file() else None
+        )
     return entries
 
 

@@ -51,6 +51,16 @@ class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+def _given(key: str) -> dict[str, Any]:
+    """JSON Schema: the key is there, and not null."""
+    return {"required": [key], "properties": {key: {"type": "string"}}}
+
+
+def _where_state(states: list[str], *, needs: str) -> dict[str, Any]:
+    """JSON Schema: what the validator of a reading holds."""
+    return {"if": {"properties": {"state": {"enum": states}}}, "then": _given(needs)}
+
+
 @cache
 def _licensing() -> Any:
     """The SPDX list that ships with license-expression: 25 ms to build, and every document needs it."""
@@ -81,6 +91,15 @@ def check_license_expression(expression: str) -> str:
 class Reading(_Model):
     """How the text settles one use: the clause that it rests on, and the conditions in words."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _where_state(["allowed", "conditional", "denied"], needs="clause"),
+                _where_state(["conditional"], needs="conditions"),
+            ]
+        }
+    )
+
     state: Literal["unknown", "allowed", "conditional", "denied"]
     clause: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
     conditions: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
@@ -99,10 +118,18 @@ class Reading(_Model):
 
 
 class LicenseText(_Model):
-    """Where the text is, and its plain SHA-256 as hex."""
+    """Where the text is, and its plain SHA-256 as hex where the bytes that were read are at hand."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_given("sha256"), _given("url")]})
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=2000)] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Self:
+        if self.sha256 is None and self.url is None:
+            raise ValueError("the text is named by its sha256, by a url, or by both")
+        return self
 
 
 class Uses(_Model):

@@ -10,7 +10,6 @@ from eth_utils.crypto import keccak
 from world import OPEN, terms_document
 
 from registry.errors import InvalidDocument
-from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.policy.terms import (
     TERMS_TYPEHASH,
     Use,
@@ -74,6 +73,7 @@ def test_a_document_is_read_in_its_one_form_and_written_as_it_was() -> None:
         ({"license": "MIT AND"}, "license"),
         ({"text": {"sha256": "ab"}}, "text.sha256"),
         ({"text": {"sha256": "00" * 32, "url": "file:///etc/passwd"}}, "text.url"),
+        ({"text": {}}, "named by its sha256"),
         ({"uses": {"run": {"state": "allowed", "clause": "1"}}}, "uses"),
     ],
 )
@@ -98,6 +98,11 @@ def test_a_settled_use_says_what_it_rests_on(reading: dict[str, str], says: str)
         parse_terms(document(uses=uses))
 
 
+def test_a_text_that_is_not_at_hand_is_named_by_its_address_alone() -> None:
+    text = parse_terms(document(text={"url": "https://example.org/licence"})).text
+    assert text.sha256 is None and text.url == "https://example.org/licence"
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"type":1,"type":2}', b"[" * 100_000])
 def test_what_is_no_document_is_refused(data: bytes) -> None:
     for read in (parse_terms, import_terms):
@@ -114,36 +119,3 @@ def test_licences_are_spdx_expressions(expression: str) -> None:
 def test_other_text_is_no_licence(expression: str) -> None:
     with pytest.raises(ValueError, match="SPDX"):
         check_license_expression(expression)
-
-
-# The catalogue: an entry that was released is never edited, because its id stands in records for ever.
-
-IDS = {
-    "apache-2.0": "8b58f8e2806779935c40459cd21d6022096e84177de7ac723f6a9b0dbe3fad0a",
-    "cc-by-nc-4.0": "cbcfd7df138acc2e38afaf00649a9dc749dbdfa1def5849565f67440d8568eb6",
-    "mit": "fc41f389bbfe6472c4af735fba2c91e95330e8a5629caa336708d5ac05dccac3",
-}
-
-
-def test_every_entry_is_canonical_and_its_text_is_the_one_that_it_names() -> None:
-    entries = catalogue()
-    assert {name: identity.hex() for name, identity in catalogue_ids(entries).items()} == IDS
-    for name, entry in entries.items():
-        assert entry.name == entry.terms.name == name
-        assert write_terms(entry.terms) == entry.document
-        assert hashlib.sha256(entry.text).hexdigest() == entry.terms.text.sha256
-        assert entry.terms.license.lower() == name
-        for use in Use:
-            assert entry.terms.reading(use).clause, f"{name} says nothing on {use}"
-
-
-def test_the_apache_text_is_the_one_that_apache_org_serves() -> None:
-    text = catalogue()["apache-2.0"].terms.text
-    assert text.sha256 == "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
-
-
-def test_what_no_clause_settles_is_unknown() -> None:
-    for entry in catalogue().values():
-        assert entry.terms.state(Use.TRAIN_ON_OUTPUTS) is UseState.UNKNOWN
-        assert entry.terms.state(Use.REDISTRIBUTE) is UseState.CONDITIONAL
-    assert catalogue()["cc-by-nc-4.0"].terms.state(Use.COMMERCIAL) is UseState.DENIED
