@@ -5,11 +5,33 @@ Each entry is a terms document in `catalogue/NAME.json`, in canonical JSON. The 
 another document, hence other terms: an entry is never edited in place once it was released.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from registry.policy.terms import Terms, parse_terms, terms_id
+from registry.artifacts.declared_license import KnownLicense, named, slug
+from registry.policy.terms import Terms, license_names, parse_terms, terms_id
+
+# Tags of model cards (`license`, or `license_name` beside `license: other`) that are no name here; some mean several.
+_TAGS: Mapping[str, tuple[str, ...]] = {
+    "bsd": ("bsd-2-clause", "bsd-3-clause"),
+    "cc": ("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0"),
+    "deepseek-license": ("deepseek",),
+    "exaone": ("exaone-ai-model-1.1-nc",),
+    "gpl": ("gpl-3.0",),
+    "gpl-3.0-or-later": ("gpl-3.0",),
+    "agpl-3.0-or-later": ("agpl-3.0",),
+    "openmdw": ("openmdw-1.0",),
+    "openrail": (
+        "bigcode-openrail-m",
+        "bigscience-bloom-rail-1.0",
+        "bigscience-openrail-m",
+        "creativeml-openrail-m",
+        "creativeml-openrail-plus-plus-m",
+    ),
+    "openrail++": ("creativeml-openrail-plus-plus-m",),
+    "tongyi-qianwen-license": ("tongyi-qianwen",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +68,24 @@ def catalogue() -> dict[str, CatalogueEntry]:
 def catalogue_ids(entries: Mapping[str, CatalogueEntry]) -> dict[str, bytes]:
     """The terms id that each name stands for: what a policy's `licenses` are read with."""
     return {name: entry.id for name, entry in entries.items()}
+
+
+def known_licenses(entries: Mapping[str, CatalogueEntry]) -> tuple[KnownLicense, ...]:
+    """The entries as what a folder's own declaration is compared with: names, tags, headings, texts."""
+    return tuple(
+        KnownLicense(
+            name=entry.name,
+            also=license_names(entry.terms.license)
+            | {slug(entry.terms.title)}
+            | {tag for tag, names in _TAGS.items() if entry.name in names},
+            heading=entry.terms.title,
+            text=None if entry.text is None else entry.text.decode("utf-8"),
+        )
+        for entry in entries.values()
+    )
+
+
+def names_of(terms: Terms, known: Sequence[KnownLicense]) -> frozenset[str]:
+    """The names under which a folder may declare these terms: their own, and the licences of their expression."""
+    own = {terms.name, slug(terms.title)} | license_names(terms.license)
+    return frozenset(own).union(*(named(name, known) for name in own))

@@ -88,6 +88,12 @@ def check_license_expression(expression: str) -> str:
     return expression
 
 
+def license_names(expression: str) -> frozenset[str]:
+    """The licences that a checked expression names, in lower case: `Apache-2.0 OR MIT` names `apache-2.0` and `mit`."""
+    symbols = _licensing().license_symbols(expression, unique=True, decompose=True)
+    return frozenset(symbol.key.lower() for symbol in symbols)
+
+
 class Reading(_Model):
     """How the text settles one use: the clause that it rests on, and the conditions in words."""
 

@@ -11,8 +11,17 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from registry.errors import InvalidDocument
-from registry.policy.catalogue import CatalogueEntry, catalogue, catalogue_ids
-from registry.policy.terms import NOTICE, Use, UseState, check_license_expression, import_terms, write_terms
+from registry.policy.catalogue import CatalogueEntry, catalogue, catalogue_ids, known_licenses, names_of
+from registry.policy.terms import (
+    NOTICE,
+    Use,
+    UseState,
+    check_license_expression,
+    import_terms,
+    license_names,
+    parse_terms,
+    write_terms,
+)
 
 FOLDER = files("registry.policy")
 SCHEMA = json.loads(FOLDER.joinpath("schemas", "terms.v1.json").read_text())
@@ -177,6 +186,19 @@ def test_llama_forbade_improving_other_models_until_3_1() -> None:
 
 def test_a_text_that_contradicts_itself_settles_nothing() -> None:
     assert states("exaone-ai-model-1.1-nc")["redistribute"] == "unknown"
+
+
+def test_terms_go_by_their_name_and_by_the_licences_of_their_expression() -> None:
+    known = known_licenses(ENTRIES)
+    assert license_names("Apache-2.0 OR (MIT AND LicenseRef-Own)") == {"apache-2.0", "mit", "licenseref-own"}
+    assert {"agpl-3.0", "agpl-3.0-only"} <= names_of(ENTRIES["agpl-3.0"].terms, known)
+    own = json.loads(ENTRIES["mit"].document) | {"name": "acme", "license": "Apache-2.0 OR MIT", "title": "Acme Terms"}
+    assert names_of(parse_terms(import_terms(json.dumps(own).encode())), known) == {
+        "acme",
+        "acme-terms",
+        "apache-2.0",
+        "mit",
+    }
 
 
 def test_the_readme_shows_every_entry_with_its_states() -> None:

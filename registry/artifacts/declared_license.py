@@ -1,0 +1,283 @@
+"""What a folder says of its own licence: its LICENSE files, and the front matter of its model card.
+
+A file is taken for a licence only where that is sure: by the digest of its words in a row, by nearly all of them, or,
+for a text that is not at hand, by its heading. Everything else is “not recognised”. Nothing here judges; the known
+licences are handed in.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from registry.artifacts.digest import Artifact, ArtifactFile
+from registry.errors import PathMissing
+
+MAX_LICENSE: Final = 256 << 10
+"""Bytes of the longest licence file that is looked at."""
+MAX_FRONT_MATTER: Final = 512 << 10
+"""Bytes of the longest front matter that is read; cards with many evaluation results come near 400 KiB."""
+MAX_LICENSE_FILES: Final = 20
+MAX_TAGS: Final = 20
+
+_SURE: Final = 0.98
+"""Share of three-word sequences in common. Licences of one family have up to 0.973 (CC BY and CC BY-NC), copies of one
+text in other layouts 0.984 or more."""
+_MOST_ADDED: Final = 60
+"""Sequences that a copy may have beyond the text: a long text does not hide a clause that was added."""
+_TELLING: Final = ("commercial", "noncommercial", "research", "only", "except", "must", "revocable")
+"""Words that turn a permission round: a copy has each as often as the text."""
+
+_LICENSE_WORDS: Final = frozenset({"license", "licence", "licenses", "licences", "copying", "unlicense"})
+_TEXT: Final = re.compile(r"txt|md|rst|html?|pdf|rtf|[0-9]+")
+_CODE: Final = re.compile(r"py|pyi|js|ts|json|jsonl|ya?ml|toml|sh|c|h|cc|cpp|rs|go|ipynb|csv|bin|onnx|safetensors")
+_COPYRIGHT: Final = re.compile(
+    r"^\W*(?:copyright\s+(?:\(c\)|©|[<\[{0-9])|(?:\(c\)|©)\s*[<\[{0-9]).{0,200}$", re.IGNORECASE | re.MULTILINE
+)
+_WORD: Final = re.compile(r"[a-z0-9+]+")
+_OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n")
+_CLOSING: Final = re.compile(rb"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
+_END: Final = ("end", "of", "terms", "and", "conditions")
+_SAYS_NOTHING: Final = frozenset({"other", "unknown", "", "null", "~"})
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLicense:
+    """A licence: its name, other names and tags that may stand for it, its heading, and its text where at hand."""
+
+    name: str
+    also: frozenset[str]
+    heading: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What one file says: in words, and the names of the licences that it may mean (none: not recognised)."""
+
+    path: str
+    says: str
+    names: frozenset[str]
+
+
+def slug(name: str) -> str:
+    """A name as it is compared: `Llama 3.1 Community License` is `llama-3.1-community-license`."""
+    return re.sub(r"[^a-z0-9+.]+", "-", name.lower()).strip("-.")
+
+
+def named(tag: str, known: Sequence[KnownLicense]) -> frozenset[str]:
+    """The names that a tag may stand for; a tag that nobody knows stands for itself."""
+    text = slug(tag)
+    return frozenset(one.name for one in known if text == one.name or text in one.also) or frozenset({text})
+
+
+def declared_licenses(artifact: Artifact, known: Sequence[KnownLicense]) -> tuple[Declaration, ...]:
+    """What the files at the top of an artifact declare, in their order. Raises PathMissing for an unreadable one."""
+    top = [file for file in artifact.files if "/" not in file.path]
+    texts = [file for file in top if is_license_file(file.path)]
+    profiles = _profiles(known) if texts else {}
+    found: list[Declaration] = []
+    for file in texts[:MAX_LICENSE_FILES]:
+        found.append(_license_file(file, known, profiles))
+    for file in texts[MAX_LICENSE_FILES:]:
+        found.append(Declaration(file.path, "not read: there are too many licence files", frozenset()))
+    for file in top:
+        if file.path.lower() == "readme.md":
+            found += _model_card(file, known)
+    return tuple(found)
+
+
+def contradicting(declarations: Sequence[Declaration], accepted: Collection[str]) -> tuple[Declaration, ...]:
+    """Those that name a licence, and none of the accepted ones."""
+    return tuple(one for one in declarations if one.names and one.names.isdisjoint(accepted))
+
+
+def is_license_file(name: str) -> bool:
+    """LICENSE, LICENCE.txt, COPYING.LESSER, LICENSE-MODEL, MODEL_LICENSE.md and the like; no source code, no data."""
+    words = re.split(r"[-_.]", name.lower())
+    suffix = name.lower().rpartition(".")[2] if "." in name else "txt"
+    if words[0] in _LICENSE_WORDS:
+        return _CODE.fullmatch(suffix) is None
+    return not _LICENSE_WORDS.isdisjoint(words) and _TEXT.fullmatch(suffix) is not None
+
+
+def recognise(text: str, known: Sequence[KnownLicense]) -> frozenset[str]:
+    """The name of the licence whose text this is, where that is sure; else nothing."""
+    return _recognise(text, known, _profiles(known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    digest: bytes
+    telling: tuple[int, ...]
+    sequences: Mapping[tuple[str, ...], int]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, without its copyright lines."""
+    return _WORD.findall(_COPYRIGHT.sub("", text).lower())
+
+
+def _profiles(known: Sequence[KnownLicense]) -> dict[str, list[_Profile]]:
+    """Each text that is at hand, as a whole and without what stands after the end of its terms (how to apply it)."""
+    found: dict[str, list[_Profile]] = {}
+    for one in known:
+        if one.text is None:
+            continue
+        words = _words(one.text)
+        found[one.name] = [_profile(words)]
+        for end in range(len(_END), len(words)):
+            if tuple(words[end - len(_END) : end]) == _END:
+                found[one.name].append(_profile(words[:end]))
+                break
+    return found
+
+
+def _profile(words: list[str]) -> _Profile:
+    digest = hashlib.sha256(" ".join(words).encode()).digest()
+    telling = tuple(words.count(word) for word in _TELLING)
+    return _Profile(digest, telling, Counter(zip(words, words[1:], words[2:], strict=False)))
+
+
+def _likeness(one: _Profile, other: _Profile) -> float:
+    """Sørensen-Dice over three-word sequences, counted as often as they occur; 0 where a difference tells."""
+    total = sum(one.sequences.values()) + sum(other.sequences.values())
+    shared = sum(min(count, other.sequences.get(key, 0)) for key, count in one.sequences.items())
+    if not total or one.telling != other.telling or sum(one.sequences.values()) - shared > _MOST_ADDED:
+        return 0.0
+    return 2 * shared / total
+
+
+def _recognise(text: str, known: Sequence[KnownLicense], profiles: Mapping[str, list[_Profile]]) -> frozenset[str]:
+    ours = _profile(_words(text))
+    if not ours.sequences:
+        return frozenset()
+    pairs = [(name, theirs) for name, variants in profiles.items() for theirs in variants]
+    same = frozenset(name for name, theirs in pairs if theirs.digest == ours.digest)
+    if same:
+        return same
+    likeness, name = max(((_likeness(ours, theirs), name) for name, theirs in pairs), default=(0.0, ""))
+    if likeness >= _SURE:
+        return frozenset({name})
+    start = _words(text[:4000])[:40]
+    headings = [
+        (len(heading), one.name)
+        for one in known
+        if one.text is None and (heading := _words(one.heading)) and _begins(start, heading)
+    ]
+    return frozenset({max(headings)[1]}) if headings else frozenset()
+
+
+def _begins(words: list[str], heading: list[str]) -> bool:
+    """Whether a text begins with the heading, but for up to three words."""
+    return any(words[skipped : skipped + len(heading)] == heading for skipped in range(4))
+
+
+def _license_file(
+    file: ArtifactFile, known: Sequence[KnownLicense], profiles: Mapping[str, list[_Profile]]
+) -> Declaration:
+    if file.size > MAX_LICENSE:
+        return Declaration(file.path, f"not read: it is longer than {MAX_LICENSE:,} bytes", frozenset())
+    data = _read(file, MAX_LICENSE)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    names = _recognise(text, known, profiles)
+    return Declaration(file.path, f"the text of {' or '.join(sorted(names))}" if names else "not recognised", names)
+
+
+def _model_card(file: ArtifactFile, known: Sequence[KnownLicense]) -> Iterator[Declaration]:
+    """What `license`, `license_name` and `license_link` of the front matter say."""
+    try:
+        keys = front_matter(_read(file, MAX_FRONT_MATTER + 8))
+    except ValueError as error:
+        yield Declaration(file.path, f"front matter that cannot be read: {error}", frozenset())
+        return
+    tags = keys.get("license", [])
+    name, link = ((keys.get(key) or [""])[0] for key in ("license_name", "license_link"))
+    for tag in tags:
+        if tag.lower() not in _SAYS_NOTHING:
+            yield Declaration(file.path, f"license: {tag[:200]}", named(tag, known))
+        elif name.lower() not in _SAYS_NOTHING:
+            yield Declaration(file.path, f"license: {tag[:200]}, license_name: {name[:200]}", named(name, known))
+        elif tag:
+            where = f", license_link: {link[:200]}" if link else ""
+            yield Declaration(file.path, f"license: {tag[:200]}{where}", frozenset())
+    if not tags and name.lower() not in _SAYS_NOTHING:
+        yield Declaration(file.path, f"license_name: {name[:200]}", named(name, known))
+
+
+def front_matter(data: bytes) -> dict[str, list[str]]:
+    """The values of the licence keys in the YAML between the first two lines of `---`; nothing where there is none.
+
+    Only events are read, and only up to MAX_FRONT_MATTER bytes: nothing is constructed, and an alias stays one.
+    Raises ValueError, with the reason: too long, not UTF-8, not YAML, a key twice or of another form.
+    """
+    opening = _OPENING.match(data)
+    if opening is None:
+        return {}
+    closing = _CLOSING.search(data, opening.end())
+    if closing is None:
+        if len(data) > MAX_FRONT_MATTER:
+            raise ValueError(f"it is longer than {MAX_FRONT_MATTER:,} bytes")
+        return {}
+    try:
+        return _license_keys(yaml.parse(data[opening.end() : closing.start()].decode("utf-8"), Loader=_LOADER))
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not UTF-8") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError("it is not YAML") from error
+
+
+_KEYS: Final = frozenset({"license", "license_name", "license_link"})
+
+
+def _license_keys(events: Iterator[Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    depth, key, is_key = 0, None, False
+    for event in events:
+        closes = isinstance(event, yaml.CollectionEndEvent)
+        if depth == 0:
+            if isinstance(event, yaml.SequenceStartEvent):
+                raise ValueError("it is a list")
+            is_key = isinstance(event, yaml.MappingStartEvent)
+        elif depth == 1 and not closes:
+            if is_key:
+                key = event.value if isinstance(event, yaml.ScalarEvent) and event.value in _KEYS else None
+                if key in found:
+                    raise ValueError(f"it says {key} twice")
+                if key is not None:
+                    found[key] = []
+            elif key is not None:
+                _take(found[key], key, event, a_list=isinstance(event, yaml.SequenceStartEvent))
+            is_key = not is_key
+        elif depth > 1 and key is not None and not closes:
+            _take(found[key], key, event, a_list=False)
+        depth += isinstance(event, yaml.CollectionStartEvent) - closes
+        if closes and depth == 1 and is_key:
+            key = None
+    return found
+
+
+def _take(values: list[str], key: str, event: Any, *, a_list: bool) -> None:
+    if a_list and key == "license":
+        return
+    if not isinstance(event, yaml.ScalarEvent):
+        raise ValueError(f"{key} is neither a text nor a list of texts")
+    values.append(" ".join(event.value.split()))
+    if len(values) > MAX_TAGS:
+        raise ValueError(f"{key} has more than {MAX_TAGS} values")
+
+
+def _read(file: ArtifactFile, limit: int) -> bytes:
+    try:
+        with file.source.open("rb") as stream:
+            return stream.read(limit)
+    except OSError as error:
+        raise PathMissing(f"{file.path!r} cannot be read: {error.strerror}.", path=file.path) from error

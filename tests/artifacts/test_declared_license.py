@@ -1,0 +1,262 @@
+"""What a folder declares is read where that is sure, and is never more than what stands there."""
+
+import hashlib
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.artifacts.declared_license import (
+    MAX_FRONT_MATTER,
+    MAX_LICENSE,
+    MAX_LICENSE_FILES,
+    MAX_TAGS,
+    Declaration,
+    KnownLicense,
+    contradicting,
+    declared_licenses,
+    front_matter,
+    is_license_file,
+    named,
+    recognise,
+    slug,
+)
+from registry.artifacts.digest import digest_artifact
+from registry.policy.catalogue import catalogue, known_licenses
+
+ENTRIES = catalogue()
+KNOWN = known_licenses(ENTRIES)
+TEXTS = {name: entry.text.decode("utf-8") for name, entry in ENTRIES.items() if entry.text is not None}
+MIT = TEXTS["mit"].replace("<year> <copyright holders>", "2024 Somebody")
+
+
+def declared(folder: Path, **files: str | bytes) -> tuple[Declaration, ...]:
+    """What a folder of these files declares; `_` in a name stands for a dot."""
+    folder.mkdir(exist_ok=True)
+    (folder / "weights.bin").write_bytes(b"x")
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / name.replace("_", ".")).write_bytes(data)
+    return declared_licenses(digest_artifact(folder), KNOWN)
+
+
+def names(declarations: tuple[Declaration, ...]) -> list[set[str]]:
+    return [set(one.names) for one in declarations]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_recognised_in_any_layout(name: str) -> None:
+    text = TEXTS[name]
+    copies = [
+        text,
+        text.replace("\n", "\r\n"),
+        re.sub(r"(?<!\n) *\n(?!\n)", " ", text),
+        "\n> ".join(text.split("\n")),
+        text.upper(),
+    ]
+    for copy in copies:
+        assert recognise(copy, KNOWN) == {name}
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRIES if name not in TEXTS])
+def test_a_text_that_is_not_at_hand_is_recognised_by_its_heading(name: str) -> None:
+    heading = ENTRIES[name].terms.title
+    assert recognise(f"# **{heading.upper()}**\n\nVersion of today\n\nTerms and conditions.", KNOWN) == {name}
+    assert recognise(f"This model was made from another one, which is under the {heading}.", KNOWN) == frozenset()
+
+
+def test_the_copyright_line_and_the_appendix_are_not_what_a_text_is_known_by() -> None:
+    assert recognise(MIT, KNOWN) == {"mit"}
+    assert recognise(MIT.removeprefix("MIT License"), KNOWN) == {"mit"}
+    apache = TEXTS["apache-2.0"]
+    assert recognise(apache[: apache.index("APPENDIX")], KNOWN) == {"apache-2.0"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n\n",
+        "Copyright 2024 Somebody",
+        "All rights reserved.",
+        "MIT",
+        MIT.replace("without restriction", "for research without restriction"),
+        MIT + "\nFor non-commercial use only.",
+        MIT.replace("sublicense, and/or sell", "and/or look at"),
+        TEXTS["gpl-3.0"] + "\nYou must not use the Program for commercial purposes.",
+        TEXTS["gpl-3.0"] + "\n" + "An added clause of some length says more than the text. " * 12,
+        TEXTS["apache-2.0"].replace("irrevocable", "revocable"),
+        TEXTS["apache-2.0"] + "\nEND OF TERMS AND CONDITIONS\n" + "Exceptions that follow the text. " * 40,
+        TEXTS["mit"] + TEXTS["apache-2.0"],
+        TEXTS["cc-by-4.0"].replace("produce, reproduce, and Share Adapted", "reproduce, but not Share, Adapted") * 2,
+        "Qwen RESEARCH LICENSE AGREEMENT\nRelease Date: September 19, 2024",
+    ],
+)
+def test_another_text_is_not_recognised(text: str) -> None:
+    assert recognise(text, KNOWN) == frozenset()
+
+
+@given(st.text(max_size=300))
+def test_no_text_is_an_error(text: str) -> None:
+    assert recognise(text, KNOWN) == frozenset() or text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LICENSE",
+        "license.txt",
+        "LICENCE.md",
+        "COPYING",
+        "COPYING.LESSER",
+        "LICENSE-MODEL",
+        "LICENSE-APACHE-2.0",
+        "MODEL_LICENSE.md",
+        "UNLICENSE",
+        "LICENSE.pdf",
+        "gemma-license",
+    ],
+)
+def test_a_licence_file_is_known_by_its_name(name: str) -> None:
+    assert is_license_file(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["license.py", "LICENSE.json", "check_license.py", "licenses.csv", "model_license.onnx", "README.md", "licensed"],
+)
+def test_another_file_is_none(name: str) -> None:
+    assert not is_license_file(name)
+
+
+def test_every_licence_file_at_the_top_counts_and_none_below(tmp_path: Path) -> None:
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "LICENSE").write_text(TEXTS["gpl-3.0"])
+    found = declared(tmp_path, **{"LICENSE": TEXTS["apache-2.0"], "LICENSE-CODE": MIT, "COPYING": "Ask us."})
+    assert {one.path: set(one.names) for one in found} == {
+        "COPYING": set(),
+        "LICENSE": {"apache-2.0"},
+        "LICENSE-CODE": {"mit"},
+    }
+    assert [one.says for one in found] == ["not recognised", "the text of apache-2.0", "the text of mit"]
+    assert contradicting(found, {"apache-2.0"}) == (found[2],)
+    assert contradicting(found, {"apache-2.0", "mit"}) == ()
+
+
+def test_a_folder_that_says_nothing_declares_nothing(tmp_path: Path) -> None:
+    assert declared(tmp_path, README_md="# A model\n") == ()
+    assert declared(tmp_path, README_md="---\nlanguage: en\n---\n# A model\n") == ()
+
+
+def test_licence_files_of_other_encodings_and_sizes(tmp_path: Path) -> None:
+    latin = TEXTS["mit"].replace("<copyright holders>", "Müller").encode("latin-1")
+    assert names(declared(tmp_path / "a", LICENSE=latin)) == [{"mit"}]
+    assert names(declared(tmp_path / "b", LICENSE=b"\xef\xbb\xbf" + MIT.replace("\n", "\r\n").encode())) == [{"mit"}]
+    assert names(declared(tmp_path / "c", LICENSE=bytes(range(256)) * 100)) == [set()]
+    (long,) = declared(tmp_path / "d", LICENSE=b"x " * MAX_LICENSE)
+    assert not long.names and "longer" in long.says
+
+
+def test_many_licence_files_are_not_read_without_end(tmp_path: Path) -> None:
+    found = declared(tmp_path, **{f"LICENSE-{index:03}": MIT for index in range(MAX_LICENSE_FILES + 3)})
+    assert [bool(one.names) for one in found] == [True] * MAX_LICENSE_FILES + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        ("license: apache-2.0", [{"apache-2.0"}]),
+        ("license: Apache-2.0", [{"apache-2.0"}]),
+        ("license: 'mit'\r\nlanguage: en\r", [{"mit"}]),
+        ("license:\n- mit\n- apache-2.0", [{"mit"}, {"apache-2.0"}]),
+        ("license: [mit]", [{"mit"}]),
+        ("license: >-\n  mit", [{"mit"}]),
+        ("license: openrail++", [{"creativeml-openrail-plus-plus-m"}]),
+        ("license: llama3.1", [{"llama3.1"}]),
+        ("license: lgpl-2.1", [{"lgpl-2.1"}]),
+        ("license: other\nlicense_name: deepseek\nlicense_link: LICENSE", [{"deepseek"}]),
+        ("license: other\nlicense_name: Mistral AI Research License", [{"mrl"}]),
+        ("license: other\nlicense_name: acme-1", [{"acme-1"}]),
+        ("license_name: mrl", [{"mrl"}]),
+        ("license: other\nlicense_link: https://example.org/x", [set()]),
+        ("license: other", [set()]),
+        ("license: unknown", [set()]),
+        ("license:", []),
+        ("license: null", [set()]),
+        ("base: {license: mit}\nmodel-index:\n- name: x\n  license: mit", []),
+        ("license: apache-2.0\nbase: {license: mit}\nx: [{license: gpl}]", [{"apache-2.0"}]),
+        ("base: &a {b: [1, 2]}\nother: *a\nlicense: mit", [{"mit"}]),
+    ],
+)
+def test_the_front_matter_of_the_model_card(tmp_path: Path, card: str, expected: list[set[str]]) -> None:
+    for text in (f"---\n{card}\n---\n# Title\nlicense: gpl\n", f"\ufeff---\r\n{card}\r\n---"):
+        assert names(declared(tmp_path, README_md=text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        (b"license: mit\nlicense: apache-2.0", "twice"),
+        (b"license: {a: b}", "neither"),
+        (b"license: [[mit]]", "neither"),
+        (b"x: &a mit\nlicense: *a", "neither"),
+        (b"license: mit\nlicense_name: {a: 1}", "neither"),
+        (b"- license: mit", "list"),
+        (b"license: [" + b"mit," * (MAX_TAGS + 1) + b"]", "values"),
+        (b"license: [mit", "not YAML"),
+        (b"license: mit\n\tx: y: z", "not YAML"),
+        (b"license: mit\nx: \x00", "not YAML"),
+        (b"license: \xff\xfe", "not UTF-8"),
+    ],
+)
+def test_front_matter_that_cannot_be_read_says_why(tmp_path: Path, card: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        front_matter(b"---\n" + card + b"\n---\n")
+    (one,) = declared(tmp_path, README_md=b"---\n" + card + b"\n---\n")
+    assert not one.names and reason in one.says
+
+
+def test_front_matter_is_bounded() -> None:
+    bomb = b"a0: &a0 [x,x]\n" + b"".join(b"a%d: &a%d [*a%d,*a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 60))
+    merges = b"b: &b {<<: [*a, *a]}\n"
+    start = time.monotonic()
+    assert front_matter(b"---\n" + bomb + merges + b"license: mit\n---\n") == {"license": ["mit"]}
+    nested = b"x: " + b"[" * 50_000
+    for hostile in (nested, b"? " * 100_000, b"x: " + b"{a: " * 20_000, b"- " * 100_000, b"&a " * 100_000):
+        with pytest.raises(ValueError, match="it is"):
+            front_matter(b"---\n" + hostile + b"\n---\n")
+    with pytest.raises(ValueError, match="longer"):
+        front_matter(b"---\nlicense: mit\n" + b"# x\n" * MAX_FRONT_MATTER)
+    assert front_matter(b"---\nlicense: mit\n# no end\n") == {}
+    assert time.monotonic() - start < 20
+
+
+@given(st.binary(max_size=200))
+def test_front_matter_is_read_or_refused(data: bytes) -> None:
+    for block in (data, b"license: " + data, b"license:\n" + data):
+        try:
+            found = front_matter(b"---\n" + block + b"\n---\n")
+        except ValueError:
+            continue
+        assert all(isinstance(value, str) for values in found.values() for value in values)
+
+
+def test_a_tag_may_stand_for_several_licences_and_an_unknown_one_for_itself() -> None:
+    assert "cc-by-nc-4.0" in named("cc", KNOWN) and "mit" not in named("cc", KNOWN)
+    assert named("gpl-3.0-only", KNOWN) == {"gpl-3.0"}
+    assert named("LicenseRef-scancode-llama-2-license-2023", KNOWN) == {"llama2"}
+    assert named("Acme Licence", KNOWN) == {"acme-licence"} == {slug("  Acme -- Licence ")}
+    card = Declaration("README.md", "license: openrail", named("openrail", KNOWN))
+    assert contradicting([card], {"creativeml-openrail-m"}) == ()
+    assert contradicting([card], {"mit"}) == (card,)
+
+
+def test_known_licences_are_told_apart_by_every_name() -> None:
+    for one in KNOWN:
+        assert one.name in named(one.name, KNOWN) and len(named(one.name, KNOWN)) == 1, one.name
+    digests = {hashlib.sha256((one.text or one.heading).encode()).digest() for one in KNOWN}
+    assert len(digests) == len(KNOWN)
+    assert recognise("Anything at all", [KnownLicense("x", frozenset(), "", None)]) == frozenset()
