@@ -6,7 +6,7 @@
     │   │   UnsupportedFormat
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, EmptyArtifact, FileChanged,
-    │   │   PreflightFailed, InvalidManifest, ManifestTooLarge
+    │   │   PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
     │   │   StoreFull, DestinationNotEmpty
@@ -146,6 +146,13 @@ class PreflightFailed(ArtifactError):
     """The folder looks incomplete or holds what looks like a secret."""
 
     code = "artifact.preflight"
+
+
+class LicenseContradiction(ArtifactError):
+    """The folder's LICENSE file or model card names another licence than the one asked for."""
+
+    code = "artifact.license-contradiction"
+    status = 409
 
 
 class InvalidManifest(ArtifactError):

@@ -13,9 +13,12 @@ from pathlib import Path
 from packageurl import PackageURL
 
 from registry import __version__
+from registry.artifacts.declared_license import Declaration, contradicting, declared_licenses
 from registry.artifacts.digest import Artifact
 from registry.artifacts.manifest import (
+    DeclaredLicense,
     ExternalParent,
+    LicenseDiffers,
     ManifestFinding,
     ParentRelease,
     TrainingData,
@@ -42,23 +45,30 @@ from registry.content.cid import Cid
 from registry.content.store import Store
 from registry.content.unixfs import document_shape
 from registry.errors import (
+    InputError,
     InvalidDocument,
     InvalidIdentifier,
+    LicenseContradiction,
     PathMissing,
     PreflightFailed,
     ReleaseNotFound,
     VersionTaken,
 )
-from registry.policy.catalogue import catalogue
+from registry.policy.catalogue import catalogue, known_licenses, names_of
 from registry.policy.terms import Terms, import_terms, parse_terms, terms_id
 
 MAX_TRAINING_DATA = 64 << 20
 """Bytes of the longest training-data document that is read."""
+MAX_REASON = 500
+"""Characters of a reason that a manifest records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a publisher asks for. `license` is a name of the catalogue or a file; None leaves the terms unknown."""
+    """What a publisher asks for. `license` is a name of the catalogue or a file; None leaves the terms unknown.
+
+    `code_license` is another for the code beside the weights; `license_differs` answers files that name other ones.
+    """
 
     name: str
     version: str
@@ -66,6 +76,8 @@ class Asked:
     training_data: Path | None = None
     parents: tuple[str, ...] = ()
     allow_incomplete: bool = False
+    license_differs: str | None = None
+    code_license: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,7 @@ class Plan:
     """A release ready to be stored and registered.
 
     `existing` is its record where it is on chain already; otherwise `cost` is what registering it may cost.
+    `declared` is what the artifact's own files say of its licence.
     """
 
     artifact: Artifact
@@ -84,6 +97,9 @@ class Plan:
     findings: tuple[Finding, ...]
     existing: ReleasePublished | None
     cost: Cost | None
+    declared: tuple[Declaration, ...] = ()
+    license_differs: LicenseDiffers | None = None
+    code_terms: Terms | None = None
 
     @property
     def manifest_differs(self) -> bool:
@@ -94,8 +110,9 @@ class Plan:
 def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, publisher: str) -> Plan:
     """Everything about a release, without sending or storing anything.
 
-    Raises InvalidRelease, InvalidDocument, InvalidIdentifier, PreflightFailed, ReleaseNotFound for a parent,
-    VersionTaken when this version is on chain with other content, InsufficientFunds before anything is stored.
+    Raises InvalidRelease, InvalidDocument, InvalidIdentifier, PreflightFailed, LicenseContradiction, ReleaseNotFound
+    for a parent, VersionTaken when this version is on chain with other content, InsufficientFunds before anything is
+    stored.
     """
     check_name(asked.name)
     check_version(asked.version)
@@ -112,6 +129,9 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     terms_document = None if asked.license is None else _terms_document(asked.license)
     terms = None if terms_document is None else parse_terms(terms_document)
     identity = ZERO if terms_document is None or terms is None else terms_id(terms_document, terms)
+    code_document = None if asked.code_license is None else _terms_document(asked.code_license)
+    code_terms = None if code_document is None else parse_terms(code_document)
+    declared, differs = _compare_licenses(artifact, asked, terms, code_terms)
     training = None if asked.training_data is None else _read(asked.training_data, MAX_TRAINING_DATA)
     parents, external = _parents(asked.parents, registry)
     manifest = build_manifest(
@@ -120,9 +140,9 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
         registry=str(Account(chain_id, registry.deployment.model_registry)),
         name=asked.name,
         version=asked.version,
-        terms=None
-        if terms_document is None
-        else TermsReference(id=str(TermsId(identity)), document=document_shape(terms_document).cid),
+        terms=None if terms_document is None else _terms_reference(terms_document),
+        code_terms=None if code_document is None else _terms_reference(code_document),
+        license_differs=differs,
         training_data=None if training is None else _training_reference(training),
         parents=[ParentRelease(release=str(ReleaseId(p.release_id)), relation=p.relation.label) for p in parents],
         external_parents=external,
@@ -152,7 +172,7 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     else:
         cost = registry.estimate_publish(release)
         check_funds(registry.chain, publisher, cost)
-    optional = (manifest.table, terms_document, training)
+    optional = (manifest.table, terms_document, code_document, training)
     return Plan(
         artifact=artifact,
         release=release,
@@ -163,6 +183,9 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
         findings=tuple(findings),
         existing=existing,
         cost=cost,
+        declared=declared,
+        license_differs=differs,
+        code_terms=code_terms,
     )
 
 
@@ -221,6 +244,43 @@ def _terms_document(given: str) -> bytes:
             "Name one of them, or a terms document."
         )
     return import_terms(_read(path, 1 << 20))
+
+
+def _terms_reference(document: bytes) -> TermsReference:
+    identity = terms_id(document, parse_terms(document))
+    return TermsReference(id=str(TermsId(identity)), document=document_shape(document).cid)
+
+
+def _compare_licenses(
+    artifact: Artifact, asked: Asked, terms: Terms | None, code_terms: Terms | None
+) -> tuple[tuple[Declaration, ...], LicenseDiffers | None]:
+    """What the artifact declares, and what the manifest records where that differs from the terms.
+
+    A model card speaks of the weights; a licence file may be that of the code. Without terms nothing is contradicted.
+    """
+    reason = asked.license_differs
+    if reason is not None and not (reason.strip() and len(reason) <= MAX_REASON and reason.isprintable()):
+        raise InputError(f"--license-differs takes a reason of one line, 1 to {MAX_REASON} characters.")
+    known = known_licenses(catalogue())
+    declared = declared_licenses(artifact, known)
+    if terms is None:
+        return declared, None
+    weights = names_of(terms, known)
+    either = weights if code_terms is None else weights | names_of(code_terms, known)
+    cards = frozenset(one for one in declared if one.path.lower() == "readme.md")
+    differing = tuple(one for one in declared if contradicting([one], weights if one in cards else either))
+    if not differing:
+        return declared, None
+    if reason is None:
+        listed = " ".join(f"{one.path} says: {one.says}." for one in differing[:10])
+        raise LicenseContradiction(
+            f"Not published: {listed} The licence asked for is {terms.name}. Correct one of them, or say why they "
+            "differ with --license-differs REASON, which the manifest records.",
+            license=terms.name,
+            declared=[{"path": one.path, "says": one.says} for one in differing],
+        )
+    files = tuple(DeclaredLicense(path=one.path, says=one.says) for one in differing)
+    return declared, LicenseDiffers(reason=reason.strip(), declared=files)
 
 
 def _training_reference(data: bytes) -> TrainingData:

@@ -197,7 +197,8 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     loot = FOLDER / "run" / "loot"
     shutil.copytree(embedder, loot)
     (loot / "NOTICE").write_text("Mine, says a stranger.\n")
-    stolen = publish("stranger", loot, "all-minilm-l6-v2", "1.0", "mit")
+    answer = ("--license-differs", "Mine, whatever the model card says.")
+    stolen = publish("stranger", loot, "all-minilm-l6-v2", "1.0", "mit", *answer)
     for release in (base, jit, onnx, stolen):
         stack.caught_up(release["release"])
     report.line("the service has followed the chain and read every manifest")

@@ -8,24 +8,30 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.artifacts.digest import digest_artifact
+from registry.artifacts.manifest import parse_manifest
 from registry.chain.devnode import DevNode, dev_key, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import ZERO, Relation
 from registry.content.embedded import EmbeddedStore
 from registry.content.reader import fetch_artifact
+from registry.content.unixfs import document_shape
 from registry.errors import (
+    InputError,
     InsufficientFunds,
     InvalidDocument,
     InvalidIdentifier,
+    LicenseContradiction,
     PreflightFailed,
     ReleaseNotFound,
     VersionTaken,
 )
-from registry.publishing import Asked, Plan, execute, prepare
+from registry.policy.catalogue import catalogue
+from registry.publishing import MAX_REASON, Asked, Plan, execute, prepare
 
 STEPS = ("store-artifact", "store-documents", "register", "done")
 
@@ -107,6 +113,97 @@ def test_a_licence_is_a_name_or_a_document_of_the_same_form(
     assert plan(folder, publisher, Asked("m", "1", str(own))).release.terms == by_name.release.terms
     with pytest.raises(InvalidDocument, match="catalogue"):
         plan(folder, publisher, Asked("m", "1", "no-such-licence"))
+
+
+def predicate(made: Plan) -> Any:
+    return json.loads(made.documents[-1])["predicate"]
+
+
+def license_text(name: str) -> bytes:
+    text = catalogue()[name].text
+    assert text is not None
+    return text
+
+
+def test_a_folder_that_names_another_licence_is_not_published_until_that_is_answered(
+    folder: Path, publisher: ModelRegistryClient
+) -> None:
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    (folder / "LICENSE").write_bytes(license_text("apache-2.0"))
+    with pytest.raises(LicenseContradiction, match="--license-differs") as raised:
+        plan(folder, publisher, Asked("m", "1", "apache-2.0"))
+    card = {"path": "README.md", "says": "license: cc-by-nc-4.0"}
+    text = {"path": "LICENSE", "says": "the text of apache-2.0"}
+    assert raised.value.details == {"license": "apache-2.0", "declared": [card]}
+    with pytest.raises(LicenseContradiction) as raised:
+        plan(folder, publisher, Asked("m", "1", "mit"))
+    assert raised.value.details["declared"] == [text, card]
+    made = plan(folder, publisher, Asked("m", "1", "apache-2.0", license_differs=" The card is out of date. "))
+    assert predicate(made)["license_differs"] == {"reason": "The card is out of date.", "declared": [card]}
+    assert parse_manifest(made.documents[-1]).predicate.license_differs == made.license_differs
+
+
+def test_a_folder_that_agrees_or_says_nothing_is_published_as_it_is(
+    folder: Path, publisher: ModelRegistryClient
+) -> None:
+    silent = plan(folder, publisher, Asked("m", "1", "mit", license_differs="To be sure."))
+    assert silent.declared == () and silent.license_differs is None
+    assert not {"license_differs", "code_terms"} & set(predicate(silent))
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    (folder / "COPYING").write_text("Ask us.")
+    made = plan(folder, publisher, Asked("m", "1", "mit"))
+    assert [(one.path, set(one.names)) for one in made.declared] == [("COPYING", set()), ("README.md", {"mit"})]
+    assert not {"license_differs", "code_terms"} & set(predicate(made))
+
+
+def test_without_a_licence_what_the_folder_says_is_shown_and_grants_nothing(
+    folder: Path, publisher: ModelRegistryClient
+) -> None:
+    (folder / "LICENSE").write_bytes(license_text("mit"))
+    made = plan(folder, publisher, Asked("m", "1"))
+    assert made.release.terms == ZERO and made.declared[0].names == {"mit"}
+
+
+def test_terms_of_ones_own_agree_with_the_licences_that_they_name(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.json"
+    terms = json.loads(catalogue()["mit"].document) | {"name": "acme", "title": "Acme", "license": "MIT OR Apache-2.0"}
+    own.write_text(json.dumps(terms))
+    (folder / "LICENSE").write_bytes(license_text("apache-2.0"))
+    (folder / "README.md").write_text("---\nlicense: other\nlicense_name: acme\n---\n")
+    assert plan(folder, publisher, Asked("m", "1", str(own))).license_differs is None
+    own.write_text(json.dumps(terms | {"license": "LicenseRef-acme"}))
+    with pytest.raises(LicenseContradiction):
+        plan(folder, publisher, Asked("m", "1", str(own)))
+
+
+def test_code_may_carry_other_terms_than_the_weights(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    (folder / "LICENSE-CODE").write_bytes(license_text("mit"))
+    (folder / "LICENSE-MODEL").write_text("DEEPSEEK LICENSE AGREEMENT\n\nVersion 1.0, 23 October 2023\n")
+    with pytest.raises(LicenseContradiction):
+        plan(folder, publisher, Asked("m", "1", "deepseek"))
+    made = plan(folder, publisher, Asked("m", "1", "deepseek", code_license="mit"))
+    assert made.release.terms == catalogue()["deepseek"].id, "the chain holds the terms of the weights"
+    document = catalogue()["mit"].document
+    code = predicate(made)["code_terms"]
+    assert code == {"id": f"terms:0x{catalogue()['mit'].id.hex()}", "document": str(document_shape(document).cid)}
+    assert document in made.documents
+    assert made.license_differs is None
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    with pytest.raises(LicenseContradiction, match=r"README\.md"):
+        plan(folder, publisher, Asked("m", "1", "deepseek", code_license="mit"))
+    with pytest.raises(InvalidDocument, match="catalogue"):
+        plan(folder, publisher, Asked("m", "1", code_license="no-such-licence"))
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * (MAX_REASON + 1), "two\nlines", "\udcff"])
+def test_a_reason_is_one_line_that_can_be_recorded(folder: Path, publisher: ModelRegistryClient, reason: str) -> None:
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    with pytest.raises(InputError, match="reason"):
+        plan(folder, publisher, Asked("m", "1", "apache-2.0", license_differs=reason))
 
 
 def test_parents_are_on_chain_or_pinned(folder: Path, publisher: ModelRegistryClient, tmp_path: Path) -> None:

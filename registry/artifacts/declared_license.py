@@ -270,7 +270,10 @@ def _take(values: list[str], key: str, event: Any, *, a_list: bool) -> None:
         return
     if not isinstance(event, yaml.ScalarEvent):
         raise ValueError(f"{key} is neither a text nor a list of texts")
-    values.append(" ".join(event.value.split()))
+    value = " ".join(event.value.split())
+    if not value.isprintable():
+        raise ValueError(f"{key} has characters that cannot be shown")
+    values.append(value)
     if len(values) > MAX_TAGS:
         raise ValueError(f"{key} has more than {MAX_TAGS} values")
 

@@ -17,9 +17,11 @@ from registry.artifacts.statement import (
     PREDICATE_TYPE,
     RELATIONS,
     STATEMENT_TYPE,
+    DeclaredLicense,
     ExternalParent,
     FileRecord,
     FilesTable,
+    LicenseDiffers,
     ManifestFinding,
     ParentRelease,
     Predicate,
@@ -38,8 +40,10 @@ __all__ = [
     "MAX_TABLE",
     "RELATIONS",
     "BuiltManifest",
+    "DeclaredLicense",
     "ExternalParent",
     "FileRecord",
+    "LicenseDiffers",
     "Manifest",
     "ManifestFinding",
     "ParentRelease",
@@ -125,6 +129,8 @@ def build_manifest(
     name: str,
     version: str,
     terms: Terms | None,
+    code_terms: Terms | None = None,
+    license_differs: LicenseDiffers | None = None,
     training_data: TrainingData | None,
     parents: Sequence[ParentRelease] = (),
     external_parents: Sequence[ExternalParent] = (),
@@ -134,8 +140,11 @@ def build_manifest(
 ) -> BuiltManifest:
     """Write the manifest of a release, and read it back as a check. Needs the SHA-256 of every file.
 
-    `publisher` and `registry` are CAIP-10. Raises InvalidManifest, ManifestTooLarge.
+    `publisher` and `registry` are CAIP-10. `terms` are those of the weights, and of the code unless it has its own.
+    What is not given leaves no key, so that a manifest without it has the bytes that it always had.
+    Raises InvalidManifest, ManifestTooLarge.
     """
+    optional = {"code_terms": code_terms, "license_differs": license_differs}
     files = [_file_value(file.path, file.size, file.sha256, file.cid) for file in artifact.files]
     predicate: dict[str, Any] = {
         "name": name,
@@ -146,6 +155,7 @@ def build_manifest(
         "empty_directories": list(artifact.empty_directories),
         "left_out": {"rules": LEFT_OUT_RULES, "paths": list(artifact.left_out)},
         "terms": terms.model_dump() if terms else None,
+        **{key: value.model_dump(mode="json") for key, value in optional.items() if value is not None},
         "training_data": (training_data or Undisclosed()).model_dump(),
         "parents": sorted((parent.model_dump() for parent in parents), key=canonical),
         "external_parents": sorted((parent.model_dump() for parent in external_parents), key=canonical),

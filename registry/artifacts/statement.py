@@ -136,6 +136,20 @@ class Terms(_Model):
     document: CidText
 
 
+class DeclaredLicense(_Model):
+    """What one file of the artifact says of its licence."""
+
+    path: SafePath
+    says: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class LicenseDiffers(_Model):
+    """Files that name another licence than the terms, and why the publisher means the terms all the same."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    declared: Annotated[tuple[DeclaredLicense, ...], Field(min_length=1)]
+
+
 class TrainingData(_Model):
     """The training-data document that the publisher declares."""
 
@@ -198,6 +212,8 @@ class Predicate(_Model):
     empty_directories: tuple[SafePath, ...]
     left_out: LeftOut
     terms: Terms | None
+    code_terms: Terms | None = None
+    license_differs: LicenseDiffers | None = None
     training_data: TrainingData | Undisclosed
     parents: tuple[ParentRelease, ...]
     external_parents: tuple[ExternalParent, ...]

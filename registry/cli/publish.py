@@ -26,8 +26,19 @@ def publish(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="apache-2.0, mit, cc-by-nc-4.0, or a terms document. Without it the release says that its terms "
-            "are unknown, which permits nothing.",
+            help="A name of the catalogue (apache-2.0, llama3.1, cc-by-nc-4.0 and others), or a terms document. "
+            "Without it the release says that its terms are unknown, which permits nothing.",
+        ),
+    ] = None,
+    code_license: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Other terms for the code beside the weights, in the same form."),
+    ] = None,
+    license_differs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Why --license stands although a LICENSE file or the model card names another; it is recorded.",
         ),
     ] = None,
     training_data: Annotated[
@@ -58,7 +69,16 @@ def publish(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(store=store, rpc_url=rpc_url))
     registry = parts.acting_registry
-    asked = Asked(name, version, license, training_data, tuple(parent or ()), allow_incomplete)
+    asked = Asked(
+        name,
+        version,
+        license,
+        training_data,
+        tuple(parent or ()),
+        allow_incomplete,
+        license_differs=license_differs,
+        code_license=code_license,
+    )
     artifact = hashed(path, output, sha256=True)
     plan = prepare(artifact, asked, registry, parts.signer.address)
     if plan.existing is None:
@@ -102,6 +122,14 @@ def _show(plan: Plan, parts: Parts, output: Output) -> None:
         output.say(f"  overridden     {finding.message}", style="yellow")
     terms = plan.terms
     output.say(f"  terms          {'unknown: nobody is permitted anything' if terms is None else terms.title}")
+    if plan.code_terms is not None:
+        output.say(f"  code           {plan.code_terms.title}")
+    for one in plan.declared:
+        output.say(f"  declared       {one.path}: {one.says}", style="" if one.names else "yellow")
+    if plan.license_differs is not None:
+        output.say(f"  differs        {plan.license_differs.reason}", style="yellow")
+    elif terms is None and any(one.names for one in plan.declared):
+        output.say("                 and without --license the terms stay unknown", style="yellow")
     undisclosed = release.training_data == ZERO
     output.say(f"  training data  {'undisclosed' if undisclosed else 'sha256:' + release.training_data.hex()}")
     for parent in release.parents:
@@ -125,6 +153,9 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
         "manifest": f"sha256:{release.manifest.hex()}",
         "manifest_differs": plan.manifest_differs,
         "terms": None if release.terms == ZERO else str(TermsId(release.terms)),
+        "declared_licenses": [{"path": one.path, "says": one.says} for one in plan.declared],
+        "license_differs": None if plan.license_differs is None else plan.license_differs.reason,
+        "code_terms": None if plan.code_terms is None else plan.code_terms.name,
         "training_data": None if release.training_data == ZERO else f"sha256:{release.training_data.hex()}",
         "parents": [
             {"release": str(ReleaseId(parent.release_id)), "relation": parent.relation.label}

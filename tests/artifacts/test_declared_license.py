@@ -210,6 +210,7 @@ def test_the_front_matter_of_the_model_card(tmp_path: Path, card: str, expected:
         (b"license: mit\n\tx: y: z", "not YAML"),
         (b"license: mit\nx: \x00", "not YAML"),
         (b"license: \xff\xfe", "not UTF-8"),
+        (b'license: "mit\\x07"', "shown"),
     ],
 )
 def test_front_matter_that_cannot_be_read_says_why(tmp_path: Path, card: bytes, reason: str) -> None:

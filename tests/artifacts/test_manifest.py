@@ -16,7 +16,9 @@ from registry.artifacts.manifest import (
     MAX_MANIFEST,
     RELATIONS,
     BuiltManifest,
+    DeclaredLicense,
     ExternalParent,
+    LicenseDiffers,
     ManifestFinding,
     ParentRelease,
     Terms,
@@ -304,3 +306,36 @@ def test_a_manifest_needs_the_sha256_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x")
     with pytest.raises(InvalidManifest, match="SHA-256"):
         build(digest_artifact(tmp_path, sha256=False))
+
+
+def test_what_is_not_said_of_the_licence_leaves_no_key(artifact: Artifact) -> None:
+    plain = json.loads(build(artifact).data)["predicate"]
+    assert not {"code_terms", "license_differs"} & set(plain)
+    differs = LicenseDiffers(reason="Why.", declared=(DeclaredLicense(path="LICENSE", says="the text of mit"),))
+    full = build(artifact, code_terms=TERMS, license_differs=differs)
+    said = json.loads(full.data)["predicate"]
+    assert said.pop("code_terms") == plain["terms"]
+    assert said.pop("license_differs") == {
+        "reason": "Why.",
+        "declared": [{"path": "LICENSE", "says": "the text of mit"}],
+    }
+    assert said == plain
+    read = parse_manifest(full.data, full.table).predicate
+    assert read.code_terms == TERMS and read.license_differs == differs
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("code_terms", {"id": "mit"}),
+        ("license_differs", {"reason": "", "declared": [{"path": "LICENSE", "says": "x"}]}),
+        ("license_differs", {"reason": "x", "declared": []}),
+        ("license_differs", {"reason": "x" * 501, "declared": [{"path": "LICENSE", "says": "x"}]}),
+        ("license_differs", {"reason": "x", "declared": [{"path": "../LICENSE", "says": "x"}]}),
+    ],
+)
+def test_what_is_said_of_the_licence_has_its_form(artifact: Artifact, key: str, value: Any) -> None:
+    statement = json.loads(build(artifact).data)
+    statement["predicate"][key] = value
+    with pytest.raises(InvalidManifest, match=key):
+        parse_manifest(canonical(statement))

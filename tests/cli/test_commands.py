@@ -70,6 +70,26 @@ def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path
     assert provenance("status", published.json["release"]).out.strip().endswith("revoked")
 
 
+def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
+    provenance: Provenance, model: Path
+) -> None:
+    (model / "README.md").write_text("---\nlicense: other\nlicense_name: mrl\n---\n")
+    asked = ("publish", str(model), "--name", "m", "--version", "1", "--yes", "--license", "mit")
+    stopped = provenance(*asked)
+    assert stopped.code == 2 and "artifact.license-contradiction" in stopped.err and "license_name: mrl" in stopped.err
+    assert provenance(*asked, "--json").json["error"]["details"]["license"] == "mit"
+    assert provenance(*asked, "--license-differs", "").code == 2
+    unknown = provenance("publish", str(model), "--name", "n", "--version", "1", "--yes")
+    assert unknown.code == 0 and "license_name: mrl" in unknown.out and "stay unknown" in unknown.out
+    answered = (*asked, "--license-differs", "The card is old.", "--code-license", "apache-2.0")
+    shown = provenance(*answered)
+    assert shown.code == 0 and "The card is old." in shown.out and "Apache License 2.0" in shown.out
+    again = provenance(*answered, "--json").json
+    assert again["already_published"] and not again["manifest_differs"]
+    assert again["license_differs"] == "The card is old." and again["code_terms"] == "apache-2.0"
+    assert again["declared_licenses"] == [{"path": "README.md", "says": "license: other, license_name: mrl"}]
+
+
 def test_another_publishers_release_of_the_same_name_is_not_mistaken_for_ones_own(
     provenance: Provenance, model: Path
 ) -> None:
