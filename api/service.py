@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from registry.chain.client import connect
-from registry.chain.deploy import model_registry_address
+from registry.chain.deploy import contract_address
 from registry.chain.identifiers import parse_address
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import Deployment
@@ -42,7 +42,7 @@ class Service:
         """The index of the followed deployment. Raises IndexUnavailable until it is known which one that is."""
         if self._reader is None and self.settings.chain_id is not None:
             address = self.settings.model_registry
-            place = model_registry_address() if address is None else parse_address(address)
+            place = contract_address("ModelRegistry") if address is None else parse_address(address)
             self._reader = Reader(self._database, Deployment(self.settings.chain_id, place))
         if self._reader is None:
             raise IndexUnavailable(

@@ -12,7 +12,8 @@
     │   │   StoreFull, DestinationNotEmpty
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
-    │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog
+    │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
+    │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch
     ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
     ├── SetupError            something that the project needs is not installed
@@ -328,6 +329,33 @@ class InvalidLog(ChainError):
     """An event does not decode, or does not lead to the log head that the contract holds."""
 
     code = "chain.invalid-log"
+
+
+class InvalidSignature(ChainError):
+    """A signed action is malformed, expired, used up, or not signed by the actor it names."""
+
+    code = "chain.invalid-signature"
+    status = 400
+
+
+class NotAuthorised(ChainError):
+    """The key may not act for this publisher, or not in this way, or not any more."""
+
+    code = "chain.not-authorised"
+    status = 403
+
+
+class PublisherFrozen(ChainError):
+    """The publisher was frozen: no registry takes anything from it again."""
+
+    code = "chain.publisher-frozen"
+    status = 409
+
+
+class DeploymentMismatch(ChainError):
+    """What is deployed is not what the sources give."""
+
+    code = "chain.deployment-mismatch"
 
 
 class RegistryIndexError(ProvenanceError):

@@ -1,33 +1,32 @@
-"""Puts the ModelRegistry at its address on the configured chain, or finds it there. Anyone may, once for each chain.
+"""Puts the four registries at their addresses with Brownie, or finds them there. Anyone may, once for each chain.
 
-    .venv/bin/python scripts/deploy.py
+    brownie run deploy --network NETWORK
 
-Reads the same settings as `provenance`: the node, the chain id and the key that pays.
+It runs in the contracts environment; ACCOUNT names the Brownie account that pays. It does what `provenance deploy`
+does, for those whose keys are Brownie's: the exported code, through the standard proxy, hence the same addresses.
 """
 
+import os
 import sys
+from pathlib import Path
 
-from registry.chain.deploy import deploy
-from registry.cli.parts import Parts
-from registry.errors import ProvenanceError
-from registry.settings import load_settings
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from brownie import accounts, network, web3
 
-def main() -> int:
-    """Deploys; the exit code."""
-    try:
-        parts = Parts(load_settings())
-        done = deploy(parts.chain, parts.signer)
-    except ProvenanceError as error:
-        print(f"error {error.code}: {error.message}", file=sys.stderr)
-        return 2
-    where = f"{done.address} on chain {parts.chain.chain_id}"
-    if done.receipt is None:
-        print(f"The ModelRegistry is at {where} already.")
-    else:
-        print(f"The ModelRegistry is at {where} now: block {done.receipt.block_number}, {done.receipt.gas_used:,} gas.")
-    return 0
+from registry.chain.artifact import CONTRACTS
+from registry.chain.deploy import PROXY, SALT, contract_address, creation_code
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def main() -> None:
+    """Deploys what is missing, in order."""
+    payer = accounts.load(os.environ["ACCOUNT"]) if "ACCOUNT" in os.environ else accounts[0]
+    for name in CONTRACTS:
+        address = contract_address(name)
+        if web3.eth.get_code(address):
+            print(f"{name:<18} {address}  there already")
+            continue
+        payer.transfer(PROXY, data="0x" + (SALT + creation_code(name)).hex())
+        if not web3.eth.get_code(address):
+            raise SystemExit(f"{name} is not at {address} after its deployment on {network.show_active()}.")
+        print(f"{name:<18} {address}  deployed")

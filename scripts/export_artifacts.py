@@ -14,28 +14,34 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from solc import ROOT, compile_sources, pinned
+from solc import ROOT, compile_sources, pinned, with_imports
 
-CONTRACTS = ("ModelRegistry",)
+# What each is constructed with: addresses of those before it.
+CONTRACTS: dict[str, tuple[str, ...]] = {
+    "PublisherRegistry": (),
+    "ModelRegistry": ("PublisherRegistry",),
+    "LicenseRegistry": ("ModelRegistry",),
+    "StatementRegistry": ("PublisherRegistry",),
+}
 ARTIFACTS = ROOT / "registry" / "chain" / "artifacts"
 OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "storageLayout"]
 
 
 def build() -> dict[str, dict[str, Any]]:
     """One trimmed artifact for each contract, by its name."""
-    paths = sorted((ROOT / "contracts").rglob("*.sol"))
-    settings, answer = compile_sources(paths, OUTPUT)
+    paths = {name: ROOT / "contracts" / f"{name}.sol" for name in CONTRACTS}
+    settings, answer = compile_sources(paths.values(), OUTPUT)
     compiler = {"version": pinned()["solc"]["version"], "settings": settings}
-    sources = {
-        path.relative_to(ROOT).as_posix(): f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths
-    }
     return {
         name: {
             **_trim(name, answer["contracts"][f"contracts/{name}.sol"][name]),
             "compiler": compiler,
-            "sources": sources,
+            "sources": {
+                source.relative_to(ROOT).as_posix(): f"sha256:{hashlib.sha256(source.read_bytes()).hexdigest()}"
+                for source in with_imports([path])
+            },
         }
-        for name in CONTRACTS
+        for name, path in paths.items()
     }
 
 
@@ -45,15 +51,19 @@ def _trim(name: str, contract: dict[str, Any]) -> dict[str, Any]:
     runtime = bytes.fromhex(deployed["object"])
     return {
         "contract_name": name,
+        "constructor_arguments": list(CONTRACTS[name]),
         "abi": contract["abi"],
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
         "deployed_bytecode": "0x" + runtime.hex(),
         "code_hash": "0x" + keccak(runtime).hex(),
-        "immutable_references": [
-            {"start": place["start"], "length": place["length"]}
-            for places in deployed.get("immutableReferences", {}).values()
-            for place in places
-        ],
+        "immutable_references": sorted(
+            (
+                {"start": place["start"], "length": place["length"]}
+                for places in deployed.get("immutableReferences", {}).values()
+                for place in places
+            ),
+            key=lambda place: place["start"],
+        ),
         "storage_layout": _layout(contract["storageLayout"]),
     }
 

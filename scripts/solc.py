@@ -4,6 +4,7 @@ Runs in the contracts environment (`.venv-contracts`). Both compilers are the sa
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 SOLCX_HOME = ROOT / ".tools" / "solcx"
 DOWNLOAD_SECONDS = 90
+_IMPORT = re.compile(r'^import [^;]*?"([^"]+)";', re.MULTILINE)
 
 
 def pinned() -> dict[str, Any]:
@@ -44,7 +46,7 @@ def compile_sources(paths: Iterable[Path], output: list[str]) -> tuple[dict[str,
     """Compiles files of this repository by standard JSON.
 
     Args:
-        paths: every source file, imports included.
+        paths: source files; what they import comes along.
         output: what to put out for each contract, as the compiler names it (`abi`, `storageLayout`, …).
 
     Returns:
@@ -61,7 +63,9 @@ def compile_sources(paths: Iterable[Path], output: list[str]) -> tuple[dict[str,
         "metadata": {"bytecodeHash": "none", "appendCBOR": False},
         "remappings": pins["solc"]["remappings"],
     }
-    sources = {path.relative_to(ROOT).as_posix(): {"content": path.read_text(encoding="utf-8")} for path in paths}
+    sources = {
+        path.relative_to(ROOT).as_posix(): {"content": path.read_text(encoding="utf-8")} for path in with_imports(paths)
+    }
     request = {
         "language": "Solidity",
         "sources": sources,
@@ -72,6 +76,25 @@ def compile_sources(paths: Iterable[Path], output: list[str]) -> tuple[dict[str,
     if warnings:
         raise SystemExit("The compiler is not silent:\n" + "\n".join(warnings))
     return settings, answer
+
+
+def with_imports(paths: Iterable[Path]) -> list[Path]:
+    """Source files and all that they import, by relative paths and the pinned remappings."""
+    remappings = [remapping.split("=", 1) for remapping in pinned()["solc"]["remappings"]]
+    found: set[Path] = set()
+    waiting = [Path(path) for path in paths]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in _IMPORT.findall(path.read_text(encoding="utf-8")):
+            if name.startswith("."):
+                waiting.append(Path(os.path.normpath(path.parent / name)))
+                continue
+            prefix, target = next(pair for pair in remappings if name.startswith(pair[0]))
+            waiting.append(ROOT / (target + name.removeprefix(prefix)))
+    return sorted(found)
 
 
 def _works(binary: Path, version: str) -> bool:

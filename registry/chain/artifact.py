@@ -1,4 +1,4 @@
-"""The compiled contract that the product carries: its ABI, code, code hash and storage slots."""
+"""The compiled contracts that the product carries: their ABI, code, code hash, storage layout and sources."""
 
 import json
 from dataclasses import dataclass
@@ -10,18 +10,17 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.crypto import keccak
 
-# Storage that proofs rely on (EIP-1186). A test asserts it against the compiler's layout.
-SLOT_HEAD: Final = 0
-SLOT_SIZE: Final = 1  # the lowest 48 bits
-SLOT_DEPLOYED_AT: Final = 1  # the 48 bits above them
-SLOT_RECORD_HASH_OF: Final = 2
-SLOT_FIRST_CLAIM: Final = 3
-SLOT_STATUS_OF: Final = 4
+CONTRACTS: Final = ("PublisherRegistry", "ModelRegistry", "LicenseRegistry", "StatementRegistry")
+"""Every contract, in the order in which they are deployed: each is constructed with addresses of those before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContractArtifact:
-    """`code_hash` is the keccak-256 of the runtime code with zeros where immutables go."""
+    """`code_hash` is the keccak-256 of the runtime code with zeros where immutables go.
+
+    `constructor_arguments` are names of contracts whose addresses follow `bytecode` in the creation code. `sources` are
+    the SHA-256 of every source file by its path, and `compiler` what they were compiled with.
+    """
 
     name: str
     abi: tuple[dict[str, Any], ...]
@@ -29,6 +28,9 @@ class ContractArtifact:
     code_hash: bytes
     immutable_references: tuple[tuple[int, int], ...]
     storage_layout: dict[str, Any]
+    constructor_arguments: tuple[str, ...]
+    compiler: dict[str, Any]
+    sources: dict[str, str]
 
     def function(self, name: str) -> "Function":
         """The function of this name. Raises `KeyError`."""
@@ -77,9 +79,9 @@ def canonical_type(entry: dict[str, Any]) -> str:
 
 
 @cache
-def model_registry_artifact() -> ContractArtifact:
-    """The ModelRegistry that this version of the product works with."""
-    text = resources.files("registry.chain").joinpath("artifacts/ModelRegistry.json").read_text(encoding="utf-8")
+def contract_artifact(name: str) -> ContractArtifact:
+    """The contract of this name that this version of the product works with."""
+    text = resources.files("registry.chain").joinpath(f"artifacts/{name}.json").read_text(encoding="utf-8")
     data = json.loads(text)
     return ContractArtifact(
         name=data["contract_name"],
@@ -88,4 +90,7 @@ def model_registry_artifact() -> ContractArtifact:
         code_hash=bytes.fromhex(data["code_hash"][2:]),
         immutable_references=tuple((place["start"], place["length"]) for place in data["immutable_references"]),
         storage_layout=data["storage_layout"],
+        constructor_arguments=tuple(data["constructor_arguments"]),
+        compiler=data["compiler"],
+        sources=data["sources"],
     )

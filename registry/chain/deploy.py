@@ -5,14 +5,16 @@ says how it came to every chain.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from registry.chain.artifact import ContractArtifact, model_registry_artifact
+from registry.chain.artifact import CONTRACTS, ContractArtifact, contract_artifact
 from registry.chain.client import Chain, Receipt
 from registry.chain.signer import Signer
+from registry.chain.static import to_word
 from registry.chain.transactions import send, wait_for_own_transactions
 from registry.errors import NoContract, TransactionReverted
 
@@ -24,6 +26,7 @@ SALT: Final = bytes(32)
 class Deployed:
     """A contract at its address. `receipt` is None when it was there already."""
 
+    name: str
     address: str
     receipt: Receipt | None
 
@@ -34,39 +37,59 @@ def create2_address(creation_code: bytes, salt: bytes = SALT, deployer: str = PR
     return str(to_checksum_address(keccak(preimage)[12:]))
 
 
-def model_registry_address() -> str:
-    """Where this version's ModelRegistry is, on every chain where anyone has deployed it."""
-    return create2_address(model_registry_artifact().bytecode)
+@cache
+def creation_code(name: str) -> bytes:
+    """What creates the named contract: its code and the addresses that it is constructed with."""
+    contract = contract_artifact(name)
+    arguments = (contract_address(argument) for argument in contract.constructor_arguments)
+    return contract.bytecode + b"".join(to_word("address", address) for address in arguments)
 
 
-def check_code(chain: Chain, address: str, artifact: ContractArtifact | None = None) -> None:
-    """Raises `NoContract` unless exactly this version's contract is at `address`."""
-    contract = artifact or model_registry_artifact()
+@cache
+def contract_address(name: str) -> str:
+    """Where this version's contract of this name is, on every chain where anyone has deployed it."""
+    return create2_address(creation_code(name))
+
+
+def check_code(chain: Chain, name: str, address: str) -> None:
+    """Raises `NoContract` unless this version's contract of this name is at `address`.
+
+    At its CREATE2 address the code can be no other. Elsewhere what it was constructed with is not looked at.
+    """
+    contract: ContractArtifact = contract_artifact(name)
     code = chain.code(address)
+    setting = f"PROVENANCE_{_setting(name)}"
     if not code:
         raise NoContract(
-            f"There is no contract at {address} on chain {chain.chain_id}. Check PROVENANCE_MODEL_REGISTRY and "
-            "PROVENANCE_RPC_URL, or deploy the registry there.",
+            f"There is no {name} at {address} on chain {chain.chain_id}. Check {setting} and PROVENANCE_RPC_URL, "
+            "or deploy the registries there with `provenance deploy`.",
             address=address,
             chain_id=chain.chain_id,
         )
     if not contract.has_code(code):
         raise NoContract(
-            f"The contract at {address} on chain {chain.chain_id} is not the {contract.name} that this version works "
-            "with. Check PROVENANCE_MODEL_REGISTRY.",
+            f"The contract at {address} on chain {chain.chain_id} is not the {name} that this version works "
+            f"with. Check {setting}.",
             address=address,
             chain_id=chain.chain_id,
             code_hash="0x" + keccak(code).hex(),
         )
 
 
-def deploy(chain: Chain, signer: Signer, *, timeout: float = 120.0) -> Deployed:
-    """Put the ModelRegistry at its address, or find it there. Raises `NoContract` where the proxy is missing."""
-    contract = model_registry_artifact()
-    address = create2_address(contract.bytecode)
+def deploy(chain: Chain, signer: Signer, *, timeout: float = 120.0) -> dict[str, Deployed]:
+    """Put every registry at its address, or find it there; run again after a crash, it does what is missing.
+
+    Raises `NoContract` where the proxy is missing, and what sending raises.
+    """
+    wait_for_own_transactions(chain, signer.address, timeout)
+    return {name: _deploy_one(chain, signer, name, timeout) for name in CONTRACTS}
+
+
+def _deploy_one(chain: Chain, signer: Signer, name: str, timeout: float) -> Deployed:
+    address = contract_address(name)
     if chain.code(address):
-        check_code(chain, address, contract)
-        return Deployed(address, None)
+        check_code(chain, name, address)
+        return Deployed(name, address, None)
     if not chain.code(PROXY):
         raise NoContract(
             f"The standard deployment proxy is not at {PROXY} on chain {chain.chain_id}. Deploy it first, as "
@@ -74,12 +97,15 @@ def deploy(chain: Chain, signer: Signer, *, timeout: float = 120.0) -> Deployed:
             address=PROXY,
             chain_id=chain.chain_id,
         )
-    wait_for_own_transactions(chain, signer.address, timeout)
     receipt: Receipt | None = None
     try:
-        receipt = send(chain, signer, PROXY, SALT + contract.bytecode, timeout=timeout)
+        receipt = send(chain, signer, PROXY, SALT + creation_code(name), timeout=timeout)
     except TransactionReverted:
         if not chain.code(address):  # else someone else was faster, which is as good
             raise
-    check_code(chain, address, contract)
-    return Deployed(address, receipt)
+    check_code(chain, name, address)
+    return Deployed(name, address, receipt)
+
+
+def _setting(name: str) -> str:
+    return name.replace("Registry", "_REGISTRY").upper()

@@ -4,14 +4,15 @@ A log is taken only as the contract emits it: canonical ABI encoding (each offse
 zeros, nothing left over), indexed fields equal to those in the data, enum members that exist.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from registry.chain.anchors import AnchorRecord, WithdrawalRecord, anchor_id
+from registry.chain.licenses import GrantRecord, TermsRecord
+from registry.chain.publishers import DelegateRecord, FreezeRecord, GuardianRecord
 from registry.chain.records import (
     Deployment,
     Parent,
@@ -26,16 +27,17 @@ from registry.chain.records import (
     release_id,
     status_record_hash,
 )
+from registry.chain.statements import RetractionRecord, StatementRecord, statement_id
+from registry.chain.static import StaticRecord, checksummed, members, to_word
 from registry.errors import InvalidLog, InvalidRelease
 
 RELEASE_PUBLISHED: Final = keccak(
-    b"ReleasePublished(bytes32,address,bytes32,(uint48,uint48,address,uint48,"
-    b"(address,string,string,bytes32,bytes32,bytes32,bytes32,(bytes32,uint8)[])))"
+    b"ReleasePublished(bytes32,address,bytes32,uint48,uint48,address,uint48,"
+    b"(address,string,string,bytes32,bytes32,bytes32,bytes32,(bytes32,uint8)[]))"
 )
 STATUS_CHANGED: Final = keccak(
     b"StatusChanged(bytes32,address,(uint48,uint48,address,address,bytes32,uint8,uint8,bytes32,bytes32))"
 )
-TOPICS: Final = (RELEASE_PUBLISHED, STATUS_CHANGED)
 
 _WORD = 32
 _UINT48_LIMIT = 1 << 48
@@ -103,7 +105,121 @@ class StatusChanged:
         return status_record_hash(self.record)
 
 
-Event = ReleasePublished | StatusChanged
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Any other record of a registry: delegates, terms, grants, statements, anchors. Its kind is its record's."""
+
+    record: (
+        AnchorRecord
+        | WithdrawalRecord
+        | DelegateRecord
+        | GuardianRecord
+        | FreezeRecord
+        | TermsRecord
+        | GrantRecord
+        | StatementRecord
+        | RetractionRecord
+    )
+    location: EventLocation
+
+    @property
+    def seq(self) -> int:
+        """Its place in the contract's log."""
+        return self.record.seq
+
+    @property
+    def record_hash(self) -> bytes:
+        """What the contract's log appends for it."""
+        return self.record.hash()
+
+
+Event = ReleasePublished | StatusChanged | Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class _Static:
+    """An event whose data are one static record; `indexed` computes its other topics from the record."""
+
+    record: type[Any]
+    indexed: Callable[[int, str, Any], tuple[bytes, ...]]
+
+
+def _topic_of(name: str, indexed: str, record: type[StaticRecord]) -> bytes:
+    kinds = ",".join(kind for kind, _ in members(record.TYPE))
+    return keccak(f"{name}({indexed},({kinds}))".encode())
+
+
+def _address_topic(address: str) -> bytes:
+    return to_word("address", address)
+
+
+_STATIC: Final = {
+    _topic_of(name, indexed, record): _Static(record, topics)
+    for name, indexed, record, topics in (
+        (
+            "Anchored",
+            "bytes32,address",
+            AnchorRecord,
+            lambda chain, at, r: (anchor_id(Deployment(chain, at), r.anchor), _address_topic(r.publisher)),
+        ),
+        (
+            "AnchorWithdrawn",
+            "bytes32,address",
+            WithdrawalRecord,
+            lambda chain, at, r: (r.anchor_id, _address_topic(r.publisher)),
+        ),
+        (
+            "DelegateSet",
+            "address,address",
+            DelegateRecord,
+            lambda chain, at, r: (_address_topic(r.publisher), _address_topic(r.delegate)),
+        ),
+        (
+            "GuardianSet",
+            "address,address",
+            GuardianRecord,
+            lambda chain, at, r: (_address_topic(r.publisher), _address_topic(r.guardian)),
+        ),
+        (
+            "PublisherFrozen",
+            "address,address",
+            FreezeRecord,
+            lambda chain, at, r: (_address_topic(r.publisher), _address_topic(r.successor)),
+        ),
+        ("TermsRegistered", "bytes32,bytes32", TermsRecord, lambda chain, at, r: (r.terms, r.document)),
+        (
+            "GrantSet",
+            "bytes32,address,address",
+            GrantRecord,
+            lambda chain, at, r: (r.release_id, _address_topic(r.grantee), _address_topic(r.publisher)),
+        ),
+        (
+            "StatementMade",
+            "bytes32,address,bytes32",
+            StatementRecord,
+            lambda chain, at, r: (statement_id(chain, at, r.statement), _address_topic(r.issuer), r.subject),
+        ),
+        (
+            "StatementRetracted",
+            "bytes32,address",
+            RetractionRecord,
+            lambda chain, at, r: (r.statement_id, _address_topic(r.issuer)),
+        ),
+    )
+}
+
+
+def _topics_of(*records: type[StaticRecord]) -> tuple[bytes, ...]:
+    return tuple(topic for topic, event in _STATIC.items() if event.record in records)
+
+
+RECORD_TOPICS: Final = {
+    "PublisherRegistry": _topics_of(DelegateRecord, GuardianRecord, FreezeRecord),
+    "ModelRegistry": (RELEASE_PUBLISHED, STATUS_CHANGED, *_topics_of(AnchorRecord, WithdrawalRecord)),
+    "LicenseRegistry": _topics_of(TermsRecord, GrantRecord),
+    "StatementRegistry": _topics_of(StatementRecord, RetractionRecord),
+}
+"""The first topic of each event that stands for a record in a contract's log, by the contract's name."""
 
 
 def parse_log(entry: Mapping[str, Any]) -> Log:
@@ -112,7 +228,7 @@ def parse_log(entry: Mapping[str, Any]) -> Log:
         if entry.get("removed"):
             raise InvalidLog("The node gave a log that a reorganisation has removed.")
         return Log(
-            address=_checksummed(_hex(entry["address"], 20)),
+            address=checksummed(_hex(entry["address"], 20)),
             topics=tuple(_hex(topic, 32) for topic in entry["topics"]),
             data=_hex(entry["data"]),
             location=EventLocation(
@@ -127,28 +243,37 @@ def parse_log(entry: Mapping[str, Any]) -> Log:
 
 
 def decode_event(deployment: Deployment, log: Log) -> Event:
-    """The event that a log of the registry holds. Raises `InvalidLog`."""
-    if log.address != deployment.model_registry:
+    """The record that a log of the ModelRegistry holds. Raises `InvalidLog`."""
+    return decode_record("ModelRegistry", deployment.chain_id, deployment.model_registry, log)
+
+
+def decode_record(contract: str, chain_id: int, address: str, log: Log) -> Event:
+    """The record that a log of the named contract at `address` holds. Raises `InvalidLog`."""
+    if log.address != address:
         raise InvalidLog(f"The node gave a log of {log.address}, which was not asked for.")
+    if not log.topics or log.topics[0] not in RECORD_TOPICS[contract]:
+        raise InvalidLog(f"The node gave a log of an event that the {contract} does not have.")
     try:
-        if len(log.topics) == 4 and log.topics[0] == RELEASE_PUBLISHED:
-            return _release_published(deployment, log)
-        if len(log.topics) == 3 and log.topics[0] == STATUS_CHANGED:
+        if log.topics[0] == RELEASE_PUBLISHED:
+            return _release_published(Deployment(chain_id, address), log)
+        if log.topics[0] == STATUS_CHANGED:
             return _status_changed(log)
+        event = _STATIC[log.topics[0]]
+        record = event.record.from_words(log.data)
+        if log.topics[1:] != event.indexed(chain_id, address, record):
+            raise ValueError("its indexed fields are not those of its record")
+        return Recorded(record, log.location)
     except (ValueError, InvalidRelease) as error:
         where = f"block {log.location.block_number}, log {log.location.log_index}"
-        raise InvalidLog(f"The log at {where} is not one that the registry emits: {error}.") from error
-    raise InvalidLog("The node gave a log of an event that the registry does not have.")
+        raise InvalidLog(f"The log at {where} is not one that the {contract} emits: {error}.") from error
 
 
 def _release_published(deployment: Deployment, log: Log) -> ReleasePublished:
     data = _Words(log.data)
-    data.expect_offset(0, 0x20)
-    base = 1  # words; offsets in a tuple count from its own start
-    seq, timestamp = data.uint48(base), data.uint48(base + 1)
-    actor, since = data.address(base + 2), data.uint48(base + 3)
-    data.expect_offset(base + 4, 5 * _WORD)
-    base += 5
+    seq, timestamp = data.uint48(0), data.uint48(1)
+    actor, since = data.address(2), data.uint48(3)
+    data.expect_offset(4, 5 * _WORD)
+    base = 5  # words; offsets in a tuple count from its own start
     publisher = data.address(base)
     data.expect_offset(base + 1, 8 * _WORD)
     name, end = data.text(base + 8)
@@ -167,7 +292,7 @@ def _release_published(deployment: Deployment, log: Log) -> ReleasePublished:
     release = Release(publisher, name, version, artifact, manifest, terms, training_data, parents)
     check_release(release)
     identifier = release_id(deployment, publisher, name, version)
-    if log.topics[1:] != (identifier, _padded(publisher), artifact):
+    if log.topics[1:] != (identifier, _address_topic(publisher), artifact):
         raise ValueError("its indexed fields are not those of its record")
     return ReleasePublished(identifier, Record(seq, timestamp, actor, since, release), log.location)
 
@@ -186,7 +311,7 @@ def _status_changed(log: Log) -> StatusChanged:
         detail=data.word(7),
         successor=data.word(8),
     )
-    if log.topics[1:] != (record.release_id, _padded(record.publisher)):
+    if log.topics[1:] != (record.release_id, _address_topic(record.publisher)):
         raise ValueError("its indexed fields are not those of its record")
     return StatusChanged(record, log.location)
 
@@ -217,7 +342,7 @@ class _Words:
         word = self.word(index)
         if any(word[:12]):
             raise ValueError("an address in it is too long")
-        return _checksummed(word[12:])
+        return checksummed(word[12:])
 
     def text(self, index: int) -> tuple[str, int]:
         """ASCII text, and the index of the word after it."""
@@ -237,15 +362,6 @@ class _Words:
     def expect_end(self, index: int) -> None:
         if len(self._data) != index * _WORD:
             raise ValueError("its data has another length than its fields")
-
-
-@lru_cache(maxsize=4096)  # a keccak-256 for each address otherwise
-def _checksummed(raw: bytes) -> str:
-    return str(to_checksum_address(raw))
-
-
-def _padded(address: str) -> bytes:
-    return bytes(12) + bytes.fromhex(address[2:])
 
 
 def _hex(text: str, length: int | None = None) -> bytes:

@@ -22,6 +22,7 @@ def _recursion_limit_kept() -> Iterator[None]:
 with _recursion_limit_kept():
     from eth_account import Account
     from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
+    from eth_account.messages import encode_typed_data
     from eth_account.signers.local import LocalAccount
     from web3 import HTTPProvider
     from web3.exceptions import Web3Exception
@@ -33,6 +34,7 @@ __all__ = [
     "LocalAccount",
     "RPCEndpoint",
     "Web3Exception",
+    "encode_typed_data",
     "key_from_seed",
     "seed_from_mnemonic",
 ]

@@ -3,29 +3,24 @@
 Nothing that a node says about a record is believed until its hash is the one in the contract's storage.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
-from registry.chain.artifact import model_registry_artifact
+from registry.chain import actions
+from registry.chain.actions import SignedAction
+from registry.chain.anchors import Anchor, AnchorEntry, AnchorRecord, WithdrawalRecord, anchor_id, reservation
 from registry.chain.client import Chain, Receipt
-from registry.chain.deploy import check_code, model_registry_address
+from registry.chain.contract import ContractClient, first_block, only_record
+from registry.chain.deploy import check_code, contract_address
 from registry.chain.events import (
     RELEASE_PUBLISHED,
     STATUS_CHANGED,
-    TOPICS,
-    Event,
     EventLocation,
-    Log,
     ReleasePublished,
     StatusChanged,
-    decode_event,
 )
 from registry.chain.identifiers import parse_address
-from registry.chain.ranges import newest_first
 from registry.chain.records import (
     ZERO,
     Deployment,
@@ -34,20 +29,11 @@ from registry.chain.records import (
     Release,
     Status,
     check_release,
-    genesis_head,
     release_id,
 )
-from registry.chain.reverts import revert_of
 from registry.chain.signer import Signer
-from registry.chain.transactions import Cost, estimate, send, wait_for_own_transactions
-from registry.errors import (
-    InvalidLog,
-    NoKey,
-    RpcRefused,
-    RpcUnavailable,
-    TransactionReverted,
-    VersionTaken,
-)
+from registry.chain.transactions import Cost, wait_for_own_transactions
+from registry.errors import InvalidLog, InvalidSignature, VersionTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,62 +76,21 @@ class StatusSet:
     gas_used: int = 0
 
 
-class ModelRegistryClient:
-    """One deployment through one node. Without a signer it only reads. Made by `open_model_registry`."""
+class ModelRegistryClient(ContractClient):
+    """The ModelRegistry of one deployment. Made by `open_model_registry`."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        address: str,
-        signer: Signer | None = None,
-        *,
-        from_block: int = 0,
-        timeout: float = 120.0,
-    ) -> None:
-        self.chain = chain
-        self.deployment = Deployment(chain.chain_id, address)
-        self.from_block = from_block
-        self._signer = signer
-        self._timeout = timeout
-        self._contract = model_registry_artifact()
+    NAME = "ModelRegistry"
 
     @property
-    def address(self) -> str:
-        """The contract's address, EIP-55."""
-        return self.deployment.model_registry
-
-    @property
-    def account(self) -> str | None:
-        """The address that it acts as, EIP-55; None when it only reads."""
-        return self._signer.address if self._signer else None
+    def deployment(self) -> Deployment:
+        """Which registry this is."""
+        return Deployment(self.chain.chain_id, self.address)
 
     # reading
 
-    def head(self, at: int | bytes | None = None) -> bytes:
-        """The log head as of a block, by number or hash."""
-        return bytes(self._call("head", at=at)[0])
-
-    def size(self, at: int | bytes | None = None) -> int:
-        """How many records the log has as of a block."""
-        return int(self._call("size", at=at)[0])
-
-    def deployed_at(self) -> int:
-        """The block in which the log began, as the contract was told. A hint where to start, and no more."""
-        return int(self._call("deployedAt")[0])
-
-    def log_state(self, block_hash: bytes) -> tuple[bytes, int]:
-        """Head and size of the log as of exactly this block; those of an empty log before there was a contract.
-
-        Raises `RpcRefused` where the node keeps no state of that block, or does not know it.
-        """
-        data = self.chain.call(self.address, self._contract.function("head").selector, block_hash)
-        if not data:
-            return genesis_head(self.deployment), 0
-        return data[:32], self.size(block_hash)
-
     def release_record_hash(self, identifier: bytes, at: int | bytes | None = None) -> bytes:
         """The hash of a release's record, or 32 zero bytes if there is none."""
-        return bytes(self._call("recordHashOf", identifier, at=at)[0])
+        return bytes(self.call("recordHashOf", identifier, at=at)[0])
 
     def release_id(self, publisher: str, name: str, version: str) -> bytes:
         """The id of a release, computed here."""
@@ -153,17 +98,26 @@ class ModelRegistryClient:
 
     def first_claim(self, artifact: bytes) -> Claim | None:
         """The earliest claim on an artifact, if there is one."""
-        publisher, seq, since = self._call("firstClaim", artifact)[0]
+        publisher, seq, since = self.call("firstClaim", artifact)[0]
         return Claim(str(to_checksum_address(publisher)), seq, since) if int(publisher, 16) else None
 
     def status(self, identifier: bytes) -> StatusEntry:
         """The status of a release. Raises `ReleaseNotFound` if there is none."""
-        status, reason, seq, since = self._call("statusOf", identifier)[0]
+        status, reason, seq, since = self.call("statusOf", identifier)[0]
         return StatusEntry(Status(status), Reason(reason), seq, since)
 
-    def logs(self, first: int, last: int) -> list[Log]:
-        """The contract's logs in blocks first to last, undecoded."""
-        return self.chain.logs(self.address, [TOPICS], first, last)
+    def publisher_registry(self) -> str:
+        """The address of the PublisherRegistry that it asks who may act for whom, EIP-55."""
+        return str(to_checksum_address(self.call("publisherRegistry")[0]))
+
+    def reserved_at(self, commitment: bytes) -> int:
+        """When a commitment was reserved, in seconds since the epoch, or 0."""
+        return int(self.call("reservedAt", commitment)[0])
+
+    def anchor(self, identifier: bytes) -> AnchorEntry | None:
+        """An anchor in storage, if there is one."""
+        actor, seq, since, withdrawn_at = self.call("anchorOf", identifier)[0]
+        return AnchorEntry(str(to_checksum_address(actor)), seq, since, withdrawn_at) if since else None
 
     def find_record(self, identifier: bytes) -> ReleasePublished | None:
         """A release as its event tells it, held against the hash in storage; None if there is none.
@@ -173,7 +127,7 @@ class ModelRegistryClient:
         expected = self.release_record_hash(identifier)
         if expected == ZERO:
             return None
-        for event in self._events_of(RELEASE_PUBLISHED, identifier):
+        for event in self.events_with(RELEASE_PUBLISHED, identifier):
             if isinstance(event, ReleasePublished) and event.record_hash == expected:
                 return event
         raise InvalidLog(
@@ -187,7 +141,7 @@ class ModelRegistryClient:
         entry = self.status(identifier)
         if entry.since == 0:
             return None
-        for event in self._events_of(STATUS_CHANGED, identifier):
+        for event in self.events_with(STATUS_CHANGED, identifier):
             if isinstance(event, StatusChanged):
                 record = event.record
                 if StatusEntry(record.status, record.reason, record.seq, record.timestamp) == entry:
@@ -199,23 +153,22 @@ class ModelRegistryClient:
 
     # acting
 
-    def settle(self) -> None:
-        """Wait until no transaction of the signer's is in the mempool, so that what follows sees what they did."""
-        wait_for_own_transactions(self.chain, self._acting().address, self._timeout)
-
-    def estimate_publish(self, release: Release) -> Cost:
+    def estimate_publish(self, release: Release, salt: bytes = ZERO, signed: SignedAction | None = None) -> Cost:
         """What publishing would cost now. Raises what `publish` would raise before it sends."""
-        signer = self._acting_for(release.publisher)
         check_release(release)
-        return estimate(self.chain, signer.address, self.address, self._publish_data(release))
+        return self.estimate(signed or actions.publish(release, salt))
 
-    def publish(self, release: Release) -> Published:
+    def publish(self, release: Release, salt: bytes = ZERO, signed: SignedAction | None = None) -> Published:
         """Publish a release, or find that it is published: run again after a crash, it registers nothing twice.
 
+        By the signer as the publisher or its delegate, or as the relayer of what `signed` holds. `salt` of a
+        reservation puts the claim ahead.
+
         Raises `VersionTaken` if this version is there with other content, `InvalidRelease`, `InsufficientFunds`,
-        `ReleaseNotFound` for an unknown parent, `TransactionPending` when the chain takes longer than the timeout.
+        `NotAuthorised`, `ReleaseNotFound` for an unknown parent, `TransactionPending` when the chain takes longer than
+        the timeout.
         """
-        signer = self._acting_for(release.publisher)
+        signer = self.acting()
         check_release(release)
         identifier = self.release_id(release.publisher, release.name, release.version)
         found = self._published(identifier, release)
@@ -225,8 +178,11 @@ class ModelRegistryClient:
             found = self._published(identifier, release)
         if found is not None:
             return found
+        action = signed or actions.publish(release, salt)
+        if signed is not None and signed.action != actions.publish(release, salt):
+            raise InvalidSignature("What was signed is another release.")
         try:
-            receipt = send(self.chain, signer, self.address, self._publish_data(release), timeout=self._timeout)
+            receipt = self.perform(action)
         except VersionTaken:
             # Another run of the same command was faster; a node may say so before its transaction is in a block.
             wait_for_own_transactions(self.chain, signer.address, self._timeout)
@@ -234,17 +190,58 @@ class ModelRegistryClient:
             if found is None:
                 raise
             return found
-        made = self._made(receipt, identifier)
-        if not isinstance(made, ReleasePublished) or made.record_hash != self.release_record_hash(identifier):
-            raise self._disagreement()
-        return Published(
-            identifier,
-            made.record,
-            made.location,
-            created=True,
-            gas_used=receipt.gas_used,
-            paid=receipt.gas_used * receipt.effective_gas_price,
-        )
+        return self._as_published(receipt, identifier)
+
+    def promote(self, anchor: Anchor, index: int, proof: list[bytes], release: Release) -> Published:
+        """Make an anchored release a full record, or find that it is one. Anyone may."""
+        identifier = self.release_id(release.publisher, release.name, release.version)
+        self.settle()
+        found = self._published(identifier, release)
+        if found is not None:
+            return found
+        data = self._contract.function("promote").encode(anchor.values(), index, proof, actions.release_values(release))
+        receipt = self.transact(data)
+        return self._as_published(receipt, identifier)
+
+    def reserve(self, publisher: str, artifact: bytes, salt: bytes) -> int:
+        """Reserve a claim on an artifact, or find it reserved. The time that it counts from, in seconds.
+
+        Raises `TransactionReverted` when it is too old to be revealed: then take another salt.
+        """
+        commitment = reservation(self.deployment, publisher, artifact, salt)
+        self.settle()
+        if not self.reserved_at(commitment):
+            self.transact(self._contract.function("reserve").encode(commitment))
+        since = self.reserved_at(commitment)
+        if not since:
+            raise self.disagreement()
+        return since
+
+    def publish_anchor(self, anchor: Anchor, signed: SignedAction | None = None) -> tuple[bytes, AnchorEntry]:
+        """Anchor releases, or find them anchored: the anchor's id, and its entry."""
+        identifier = anchor_id(self.deployment, anchor)
+        self.settle()
+        entry = self.anchor(identifier)
+        if entry is None:
+            record = only_record(self, self.perform(signed or actions.publish_anchor(anchor)), AnchorRecord)
+            entry = self.anchor(identifier)
+            if entry is None or record.anchor != anchor:
+                raise self.disagreement()
+        return identifier, entry
+
+    def withdraw_anchor(self, anchor: Anchor, signed: SignedAction | None = None) -> bool:
+        """Take an anchor back, for good; False if it was taken back already."""
+        self.settle()
+        entry = self.anchor(anchor_id(self.deployment, anchor))
+        if entry is not None and entry.withdrawn_at:
+            return False
+        only_record(self, self.perform(signed or actions.withdraw_anchor(anchor)), WithdrawalRecord)
+        return True
+
+    def verify_anchored(self, anchor: Anchor, index: int, proof: list[bytes], release: Release) -> AnchorEntry:
+        """The entry of the anchor that a release is in. Raises the decoded revert unless it is."""
+        found = self.call("verifyAnchored", anchor.values(), index, proof, actions.release_values(release))[0]
+        return AnchorEntry(str(to_checksum_address(found[0])), *found[1:])
 
     def set_status(
         self,
@@ -254,28 +251,33 @@ class ModelRegistryClient:
         reason: Reason = Reason.UNSPECIFIED,
         detail: bytes = ZERO,
         successor: tuple[str, str] | None = None,
+        *,
+        publisher: str | None = None,
+        signed: SignedAction | None = None,
     ) -> StatusSet:
-        """Change the status of a release of the signer's; `successor` is the name and version of another.
+        """Change the status of a release of `publisher`, by default the signer.
+
+        `successor` is the name and version of another release of the same publisher.
 
         When it is so already, with the same reason, detail and successor, nothing is sent.
-        Raises `ReleaseNotFound`, `TransactionReverted` with what the contract refuses, and what sending raises.
+        Raises `ReleaseNotFound`, `NotAuthorised`, `TransactionReverted` with what the contract refuses, and what
+        sending raises.
         """
-        signer = self._acting()
-        identifier = self.release_id(signer.address, name, version)
-        heir = self.release_id(signer.address, *successor) if successor else ZERO
+        signer = self.acting()
+        owner = publisher or signer.address
+        identifier = self.release_id(owner, name, version)
+        heir = self.release_id(owner, *successor) if successor else ZERO
         wait_for_own_transactions(self.chain, signer.address, self._timeout)
         wanted = (status, reason, detail, heir)
         found = self._status_as(identifier, wanted)
         if found is not None:
             return StatusSet(found, created=False)
-        data = self._contract.function("setStatus").encode(
-            (signer.address, name, version, int(status), int(reason), detail, *(successor or ("", "")))
-        )
-        receipt = send(self.chain, signer, self.address, data, timeout=self._timeout)
-        made = self._made(receipt, identifier)
-        if not isinstance(made, StatusChanged) or _asked(made) != wanted:
-            raise self._disagreement()
-        return StatusSet(made, created=True, gas_used=receipt.gas_used)
+        action = signed or actions.set_status(owner, name, version, status, reason, detail, successor)
+        receipt = self.perform(action)
+        made = [event for event in self.made(receipt) if isinstance(event, StatusChanged)]
+        if len(made) != 1 or made[0].release_id != identifier or _asked(made[0]) != wanted:
+            raise self.disagreement()
+        return StatusSet(made[0], created=True, gas_used=receipt.gas_used)
 
     def _published(self, identifier: bytes, wanted: Release) -> Published | None:
         event = self.find_record(identifier)
@@ -294,74 +296,14 @@ class ModelRegistryClient:
         event = self.find_status_change(identifier)
         return event if event is not None and _asked(event) == wanted else None
 
-    def _made(self, receipt: Receipt, identifier: bytes) -> Event | None:
-        """The event of a release in a receipt."""
-        for log in receipt.logs:
-            if log.address == self.address:
-                event = decode_event(self.deployment, log)
-                if event.release_id == identifier:
-                    return event
-        return None
-
-    def _disagreement(self) -> RpcUnavailable:
-        return RpcUnavailable(
-            f"The node at {self.chain.rpc.name} gave a receipt that does not agree with the contract's state. "
-            "Run the same command again."
-        )
-
-    def _events_of(self, kind: bytes, identifier: bytes) -> Iterator[Event]:
-        """Events of one release, newest first."""
-
-        def fetch(first: int, last: int) -> list[Log]:
-            return self.chain.logs(self.address, [kind, identifier], first, last)
-
-        for logs in newest_first(fetch, self.from_block, self.chain.latest().number):
-            for log in reversed(logs):
-                yield decode_event(self.deployment, log)
-
-    def _publish_data(self, release: Release) -> bytes:
-        return self._contract.function("publish").encode(
-            (
-                release.publisher,
-                release.name,
-                release.version,
-                release.artifact,
-                release.manifest,
-                release.terms,
-                release.training_data,
-                [(parent.release_id, int(parent.relation)) for parent in release.parents],
-            )
-        )
-
-    def _acting(self) -> Signer:
-        if self._signer is None:
-            raise NoKey(
-                "This needs a key, and none is configured. Set PROVENANCE_KEYSTORE and PROVENANCE_PASSWORD_FILE, "
-                "or PROVENANCE_PRIVATE_KEY."
-            )
-        return self._signer
-
-    def _acting_for(self, publisher: str) -> Signer:
-        signer = self._acting()
-        if signer.address != publisher:
-            raise TransactionReverted(f"The key of {signer.address} cannot act for the publisher {publisher}.")
-        return signer
-
-    def _call(self, name: str, *arguments: Any, at: int | bytes | None = None) -> tuple[Any, ...]:
-        function = self._contract.function(name)
-        try:
-            data = self.chain.call(self.address, function.encode(*arguments), "latest" if at is None else at)
-        except RpcRefused as refusal:
-            revert = revert_of(refusal)
-            if revert is not None:
-                raise revert from refusal
-            raise
-        try:
-            return function.decode(data)
-        except (DecodingError, OverflowError) as error:
-            raise RpcUnavailable(
-                f"The node at {self.chain.rpc.name} answered a call of {name} with something that cannot be read."
-            ) from error
+    def _as_published(self, receipt: Receipt, identifier: bytes) -> Published:
+        for event in self.made(receipt):
+            if isinstance(event, ReleasePublished) and event.release_id == identifier:
+                if event.record_hash != self.release_record_hash(identifier):
+                    break
+                paid = receipt.gas_used * receipt.effective_gas_price
+                return Published(identifier, event.record, event.location, True, receipt.gas_used, paid)
+        raise self.disagreement()
 
 
 def open_model_registry(
@@ -376,21 +318,10 @@ def open_model_registry(
 
     Events are looked for from `from_block` on, by default from the block in which the contract says it was deployed.
     """
-    place = parse_address(address) if address else model_registry_address()
-    check_code(chain, place)
-    first = _first_block(ModelRegistryClient(chain, place)) if from_block is None else from_block
+    place = parse_address(address) if address else contract_address("ModelRegistry")
+    check_code(chain, "ModelRegistry", place)
+    first = first_block(ModelRegistryClient(chain, place)) if from_block is None else from_block
     return ModelRegistryClient(chain, place, signer, from_block=first, timeout=timeout)
-
-
-def _first_block(client: ModelRegistryClient) -> int:
-    """Where the contract's events can begin.
-
-    A block that is too late is met where events are held against the log head. A block that the chain does not have
-    would be met nowhere, as nothing would be read: then a node lies, lags, or counts blocks unlike `block.number` does
-    (some rollups), and everything is read.
-    """
-    deployed_at = client.deployed_at()
-    return deployed_at if deployed_at <= client.chain.latest().number else 0
 
 
 def _asked(event: StatusChanged) -> tuple[Status, Reason, bytes, bytes]:

@@ -6,6 +6,7 @@ seconds since the epoch. `contracts/interfaces/IModelRegistry.sol` says what eac
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Self
@@ -45,7 +46,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
 _VERSION = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*", re.ASCII)
 
 
-class _Labelled(IntEnum):
+class Labelled(IntEnum):
     """A Solidity enum whose members are written in kebab-case outside the chain."""
 
     @property
@@ -63,7 +64,7 @@ class _Labelled(IntEnum):
         raise InvalidRelease(f"“{label}” is no {cls.__name__.lower()}; it must be one of: {known}.", given=label)
 
 
-class Relation(_Labelled):
+class Relation(Labelled):
     """How a release was made from its parent. The contract's `None` (0) is refused there and absent here."""
 
     FINETUNE = 1
@@ -78,7 +79,7 @@ class Relation(_Labelled):
     PREFERENCE_MODEL = 10
 
 
-class Status(_Labelled):
+class Status(Labelled):
     """Active and deprecated may change into each other; revoked is terminal."""
 
     ACTIVE = 0
@@ -86,7 +87,7 @@ class Status(_Labelled):
     REVOKED = 2
 
 
-class Reason(_Labelled):
+class Reason(Labelled):
     """Why a status changed."""
 
     UNSPECIFIED = 0
@@ -168,21 +169,30 @@ def release_id(deployment: Deployment, publisher: str, name: str, version: str) 
     )
 
 
+def text_hash(text: str) -> bytes:
+    """A member of type `string` as EIP-712 encodes it."""
+    return keccak(text.encode())
+
+
+def parents_hash(parents: Sequence[Parent]) -> bytes:
+    """A member of type `Parent[]` as EIP-712 encodes it."""
+    return keccak(
+        b"".join(keccak(PARENT_TYPEHASH + _bytes32(parent.release_id) + _uint(parent.relation)) for parent in parents)
+    )
+
+
 def release_hash(release: Release) -> bytes:
     """EIP-712 hashStruct of a release."""
-    parents = b"".join(
-        keccak(PARENT_TYPEHASH + _bytes32(parent.release_id) + _uint(parent.relation)) for parent in release.parents
-    )
     return keccak(
         RELEASE_TYPEHASH
         + _address(release.publisher)
-        + keccak(release.name.encode())
-        + keccak(release.version.encode())
+        + text_hash(release.name)
+        + text_hash(release.version)
         + _bytes32(release.artifact)
         + _bytes32(release.manifest)
         + _bytes32(release.terms)
         + _bytes32(release.training_data)
-        + keccak(parents)
+        + parents_hash(release.parents)
     )
 
 
@@ -216,7 +226,12 @@ def status_record_hash(record: StatusRecord) -> bytes:
 
 def genesis_head(deployment: Deployment) -> bytes:
     """The log head of an empty registry; no two deployments share it."""
-    return keccak(GENESIS_TYPEHASH + _uint(deployment.chain_id) + _address(deployment.model_registry))
+    return genesis_head_of(deployment.chain_id, deployment.model_registry)
+
+
+def genesis_head_of(chain_id: int, contract: str) -> bytes:
+    """The log head of a contract that holds nothing yet."""
+    return keccak(GENESIS_TYPEHASH + _uint(chain_id) + _address(contract))
 
 
 def next_head(head: bytes, appended: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """What the contract refused, from the data of a revert to an error of ours with a sentence."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from eth_abi.abi import decode
@@ -8,10 +9,13 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from registry.chain.artifact import canonical_type, model_registry_artifact
+from registry.chain.artifact import CONTRACTS, canonical_type, contract_artifact
 from registry.errors import (
     ChainError,
     InvalidRelease,
+    InvalidSignature,
+    NotAuthorised,
+    PublisherFrozen,
     ReleaseNotFound,
     RpcRefused,
     TransactionReverted,
@@ -30,13 +34,21 @@ def decode_revert(data: bytes) -> ChainError:
     if selector == _PANIC:
         code = _decoded(["uint256"], arguments, (0,))[0]
         return TransactionReverted(f"The contract stopped with an internal check (panic {code:#x}).")
-    for entry in model_registry_artifact().abi:
-        if entry["type"] != "error":
-            continue
-        types = [canonical_type(item) for item in entry["inputs"]]
-        if keccak(f"{entry['name']}({','.join(types)})".encode())[:4] == selector:
-            return _custom(entry["name"], _decoded(types, arguments, (None,) * len(types)))
+    known = _errors().get(selector)
+    if known is not None:
+        name, types = known
+        return _custom(name, _decoded(list(types), arguments, (None,) * len(types)))
     return TransactionReverted("The contract refused without saying why.", data="0x" + data[:64].hex())
+
+
+@cache
+def _errors() -> dict[bytes, tuple[str, tuple[str, ...]]]:
+    """Name and types of every error of the contracts by its selector. An error shared by interfaces has one."""
+    found = {}
+    for entry in (entry for name in CONTRACTS for entry in contract_artifact(name).abi if entry["type"] == "error"):
+        types = tuple(canonical_type(item) for item in entry["inputs"])
+        found[keccak(f"{entry['name']}({','.join(types)})".encode())[:4]] = (entry["name"], types)
+    return found
 
 
 def revert_of(refusal: RpcRefused) -> ChainError | None:
@@ -84,7 +96,58 @@ def _shown(argument: Any) -> str:
 
 
 _SENTENCES: Final[dict[str, tuple[Callable[..., ChainError], str]]] = {
-    "NotPublisher": (TransactionReverted, "The key of {1} cannot act for the publisher {0}."),
+    "NotAuthorised": (
+        NotAuthorised,
+        "The key of {1} may not do this for the publisher {0}: it is not the publisher's own, nor that of a delegate "
+        "with this scope and time left (to freeze: of its guardian).",
+    ),
+    "FrozenPublisher": (PublisherFrozen, "{0} is frozen: nothing is taken from it any more."),
+    "InvalidDelegate": (
+        TransactionReverted,
+        "This delegate cannot be set: it must be another address, with scopes and an expiry in the future.",
+    ),
+    "InvalidGuardian": (TransactionReverted, "A publisher cannot be its own guardian."),
+    "InvalidTime": (TransactionReverted, "The time since when the key was compromised ({0}) is in the future."),
+    "SignatureExpired": (
+        InvalidSignature,
+        "The deadline of this signature has passed (at {0} s). Have it signed again.",
+    ),
+    "InvalidSignature": (InvalidSignature, "This is not {0}'s signature of this action on this contract and chain."),
+    "NonceUsed": (InvalidSignature, "This signature of {0}'s was submitted or cancelled already (nonce {1})."),
+    "UnknownReservation": (
+        TransactionReverted,
+        "Nothing was reserved for this publisher and these bytes with this salt (0x…: {0}).",
+    ),
+    "ReservationTooNew": (
+        TransactionReverted,
+        "A reservation counts from the next block's time on. Try again shortly.",
+    ),
+    "ReservationExpired": (TransactionReverted, "The reservation is older than 24 hours and counts no more."),
+    "EmptyAnchor": (InvalidRelease, "An anchor has at least one release, a root and a list."),
+    "AnchorExists": (TransactionReverted, "This anchor is there already, as {0}."),
+    "UnknownAnchor": (TransactionReverted, "The registry holds no anchor {0}."),
+    "WithdrawnAnchor": (TransactionReverted, "The publisher took the anchor {0} back."),
+    "NotInAnchor": (
+        TransactionReverted,
+        "The release is not at this place of the anchor {0}, or is another publisher's.",
+    ),
+    "InvalidUses": (TransactionReverted, "There are no such uses ({0})."),
+    "TermsExist": (TransactionReverted, "The terms terms:{0} are registered already."),
+    "InvalidGrant": (
+        TransactionReverted,
+        "This grant cannot be set: it begins before it ends and ends in the future; one that takes back has no times.",
+    ),
+    "IrrevocableGrant": (
+        TransactionReverted,
+        "The grant to {1} for release:{0} was given for good: it can be widened, and neither narrowed nor taken back.",
+    ),
+    "InvalidStatement": (
+        TransactionReverted,
+        "This statement cannot be made: it needs a kind, a subject, a document, and an expiry in the future.",
+    ),
+    "StatementExists": (TransactionReverted, "This was stated already, as {0} (also if it was retracted since)."),
+    "UnknownStatement": (TransactionReverted, "The registry holds no statement {0}."),
+    "StatementIsRetracted": (TransactionReverted, "The statement {0} was retracted already."),
     "InvalidName": (InvalidRelease, "The registry does not take this name."),
     "InvalidVersion": (InvalidRelease, "The registry does not take this version."),
     "ZeroArtifact": (InvalidRelease, "The artifact digest is zero, which is no artifact."),
@@ -98,8 +161,8 @@ _SENTENCES: Final[dict[str, tuple[Callable[..., ChainError], str]]] = {
     "ReleaseRevoked": (TransactionReverted, "release:{0} is revoked, and that cannot be taken back."),
     "InvalidSuccessor": (
         TransactionReverted,
-        "release:{0} cannot be the successor: it must be another existing release of the same publisher, and an "
-        "active release has none.",
+        "{0} cannot be the successor. That of a release is another existing release of the same publisher, and an "
+        "active release has none; that of a publisher is another address.",
     ),
     "RecordMismatch": (TransactionReverted, "The record given is not the one that the registry holds for release:{0}."),
 }

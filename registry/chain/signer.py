@@ -1,17 +1,39 @@
-"""The key that acts: from an encrypted keystore or from hex; it signs, and never shows itself."""
+"""The key that acts: from a keystore, from hex, or behind a node or signer; it signs, and never shows itself.
+
+`Signer` is all that acting needs of a key, so that a hardware wallet or a cloud key is one more adapter.
+"""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from registry.chain.foreign import Account, LocalAccount
-from registry.errors import InvalidKey, NoKey, WrongPassword
+from eth_utils.crypto import keccak
+
+from registry.chain.foreign import Account, LocalAccount, encode_typed_data
+from registry.chain.identifiers import parse_address
+from registry.chain.rpc import Rpc
+from registry.errors import InvalidKey, NoKey, RpcUnavailable, WrongPassword
 
 _LARGEST_KEYSTORE: Final = 1 << 20
 
 
-class Signer:
-    """An account that can sign transactions. Its key is in no representation of it, and it cannot be pickled."""
+class Signer(Protocol):
+    """An account that can sign. `address` is in EIP-55 form."""
+
+    @property
+    def address(self) -> str:
+        """Whose signatures these are."""
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
+        """The signed bytes of a transaction (EIP-1559), and its hash."""
+
+    def sign_typed_data(self, data: dict[str, Any]) -> bytes:
+        """The signature of typed data in the JSON form of `eth_signTypedData_v4` (EIP-712): r, s, v in 65 bytes."""
+
+
+class LocalSigner:
+    """A key in this process. It is in no representation of it, and it cannot be pickled."""
 
     __slots__ = ("_account", "address")
 
@@ -24,16 +46,88 @@ class Signer:
         signed = self._account.sign_transaction(transaction)
         return bytes(signed.raw_transaction), bytes(signed.hash)
 
+    def sign_typed_data(self, data: dict[str, Any]) -> bytes:
+        """See `Signer`."""
+        return bytes(self._account.sign_message(encode_typed_data(full_message=data)).signature)
+
     def __repr__(self) -> str:
-        return f"Signer({self.address})"
+        return f"LocalSigner({self.address})"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a Signer holds a private key and is not pickled")
+        raise TypeError("a LocalSigner holds a private key and is not pickled")
+
+
+class RemoteSigner:
+    """A key that a node or signer holds, by JSON-RPC: `eth_signTransaction` and `eth_signTypedData_v4`.
+
+    What comes back is checked: a signature is only taken if it is the account's own of exactly what was asked.
+    """
+
+    def __init__(self, rpc: Rpc, address: str) -> None:
+        self._rpc = rpc
+        self.address: str = address
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
+        """See `Signer`."""
+        asked = {name: _rpc_form(value) for name, value in transaction.items()} | {"from": self.address}
+        answer = self._rpc.request("eth_signTransaction", [asked])
+        raw = self._bytes(
+            "eth_signTransaction", answer["raw"] if isinstance(answer, dict) and "raw" in answer else answer
+        )
+        try:
+            signed_by = Account.recover_transaction(raw)
+        except Exception as error:
+            raise self._unreadable("eth_signTransaction") from error
+        if signed_by != self.address:
+            raise InvalidKey(f"The signer at {self._rpc.name} signed with the key of {signed_by}, not {self.address}.")
+        return raw, keccak(raw)  # EIP-2718
+
+    def sign_typed_data(self, data: dict[str, Any]) -> bytes:
+        """See `Signer`."""
+        answer = self._rpc.request("eth_signTypedData_v4", [self.address, json.dumps(data)])
+        signature = self._bytes("eth_signTypedData_v4", answer)
+        try:
+            signed_by = Account.recover_message(encode_typed_data(full_message=data), signature=signature)
+        except Exception as error:
+            raise self._unreadable("eth_signTypedData_v4") from error
+        if signed_by != self.address:
+            raise InvalidKey(f"The signer at {self._rpc.name} did not sign this with the key of {self.address}.")
+        return signature
+
+    def _bytes(self, method: str, answer: Any) -> bytes:
+        try:
+            return bytes.fromhex(answer.removeprefix("0x"))
+        except (AttributeError, ValueError) as error:
+            raise self._unreadable(method) from error
+
+    def _unreadable(self, method: str) -> RpcUnavailable:
+        return RpcUnavailable(f"The signer at {self._rpc.name} answered {method} with something that cannot be read.")
+
+    def __repr__(self) -> str:
+        return f"RemoteSigner({self.address})"
+
+
+def remote_signer(rpc: Rpc, address: str | None = None) -> RemoteSigner:
+    """An account of a node or signer, by default its only one. Raises `NoKey` if it does not hold it."""
+    answer = rpc.request("eth_accounts", [])
+    held: Sequence[str] = [parse_address(text) for text in answer] if isinstance(answer, list) else []
+    if address is None and len(held) != 1:
+        raise NoKey(f"The signer at {rpc.name} holds {len(held)} accounts; name one with PROVENANCE_ACCOUNT.")
+    wanted = held[0] if address is None else parse_address(address)
+    if wanted not in held:
+        raise NoKey(f"The signer at {rpc.name} does not hold the key of {wanted}.")
+    return RemoteSigner(rpc, wanted)
+
+
+def _rpc_form(value: Any) -> Any:
+    if isinstance(value, int):
+        return hex(value)
+    return "0x" + value.hex() if isinstance(value, bytes) else value
 
 
 def load_signer(
     *, keystore: Path | None = None, password_file: Path | None = None, private_key: str | None = None
-) -> Signer:
+) -> LocalSigner:
     """The configured key; a keystore wins over a bare key.
 
     Raises `NoKey`, `InvalidKey` or `WrongPassword`; no message and no cause holds any part of a key or password.
@@ -48,7 +142,7 @@ def load_signer(
     )
 
 
-def signer_from_key(private_key: str) -> Signer:
+def signer_from_key(private_key: str) -> LocalSigner:
     """A signer of a private key in hex, with or without 0x. Raises `InvalidKey`."""
     try:
         raw = bytes.fromhex(private_key.strip().removeprefix("0x"))
@@ -59,10 +153,10 @@ def signer_from_key(private_key: str) -> Signer:
         raise InvalidKey(
             "The private key cannot be used: it must be 64 hexadecimal characters, as secp256k1 takes them."
         ) from None
-    return Signer(account)
+    return LocalSigner(account)
 
 
-def _from_keystore(keystore: Path, password_file: Path | None) -> Signer:
+def _from_keystore(keystore: Path, password_file: Path | None) -> LocalSigner:
     if password_file is None:
         raise NoKey(
             f"The keystore {keystore} needs its password. Set PROVENANCE_PASSWORD_FILE to a file that holds it."

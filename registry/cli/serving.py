@@ -51,7 +51,7 @@ def dev(
     folder = settings.home_folder / "dev"
     folder.mkdir(parents=True, exist_ok=True)
     with dev_node(state=folder / "chain.json", port=port, log=folder / "node.log") as node:
-        address = deploy(node.chain, dev_signer(0)).address
+        address = deploy(node.chain, dev_signer(0))["ModelRegistry"].address
         accounts = _accounts(node.chain, folder)
         api = f"http://127.0.0.1:{api_port}"
         output.result({"rpc": node.url, "api": api, "model_registry": address, "accounts": accounts})

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from registry.chain.events import Event, ReleasePublished
+from registry.chain.events import Event, ReleasePublished, StatusChanged
 from registry.chain.records import next_head
 from registry.index.schema import lineage, releases, statuses
 
@@ -53,7 +53,7 @@ def fold(deployment: int, events: Iterable[Event]) -> dict[str, list[Row]]:
                 }
                 for parent in event.record.release.parents
             )
-        else:
+        elif isinstance(event, StatusChanged):
             record = event.record
             rows[statuses.name].append(
                 {

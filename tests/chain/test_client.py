@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from registry.chain.artifact import CONTRACTS
 from registry.chain.client import connect
-from registry.chain.deploy import check_code, create2_address, deploy, model_registry_address
+from registry.chain.deploy import check_code, contract_address, create2_address, deploy
 from registry.chain.devnode import DevNode, dev_node, dev_signer
 from registry.chain.model_registry import open_model_registry
 from registry.errors import InvalidIdentifier, InvalidSettings, NoContract, RpcRefused, RpcUnavailable, WrongChain
@@ -106,7 +107,7 @@ def test_a_refusal_keeps_the_nodes_own_words():
 
 def test_no_contract_or_another_one_at_the_address(shared_node: DevNode):
     open_model_registry(shared_node.chain)
-    with pytest.raises(NoContract, match="no contract at"):
+    with pytest.raises(NoContract, match="no ModelRegistry at"):
         open_model_registry(shared_node.chain, "0x000000000000000000000000000000000000dEaD")
     with pytest.raises(NoContract, match="is not the ModelRegistry"):
         open_model_registry(shared_node.chain, "0x4e59b44847b379578588920cA78FbF26c0B4956C")
@@ -116,14 +117,19 @@ def test_no_contract_or_another_one_at_the_address(shared_node: DevNode):
 
 def test_the_address_is_known_before_the_contract_is_there():
     with dev_node() as node:
-        with pytest.raises(NoContract):
-            check_code(node.chain, model_registry_address())
+        for name in CONTRACTS:
+            with pytest.raises(NoContract):
+                check_code(node.chain, name, contract_address(name))
         first = deploy(node.chain, dev_signer(3))
-        assert first.address == model_registry_address()
-        assert first.receipt is not None
-        check_code(node.chain, first.address)
+        assert list(first) == list(CONTRACTS)
+        for name, done in first.items():
+            assert done.address == contract_address(name)
+            assert done.receipt is not None
+            check_code(node.chain, name, done.address)
         again = deploy(node.chain, dev_signer(4))
-        assert (again.address, again.receipt) == (first.address, None)
+        assert {name: (done.address, done.receipt) for name, done in again.items()} == {
+            name: (done.address, None) for name, done in first.items()
+        }
 
 
 def test_a_chain_without_the_deployment_proxy_is_named():

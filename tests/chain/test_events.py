@@ -7,8 +7,8 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.chain import artifact as slots
-from registry.chain.artifact import model_registry_artifact
+from registry.chain import storage
+from registry.chain.artifact import contract_artifact
 from registry.chain.events import (
     RELEASE_PUBLISHED,
     STATUS_CHANGED,
@@ -66,24 +66,28 @@ def published_log(record: Record) -> Log:
     release = record.release
     identifier = release_id(HERE, release.publisher, release.name, release.version)
     data = encode(
-        ["(uint48,uint48,address,uint48,(address,string,string,bytes32,bytes32,bytes32,bytes32,(bytes32,uint8)[]))"],
         [
+            "uint48",
+            "uint48",
+            "address",
+            "uint48",
+            "(address,string,string,bytes32,bytes32,bytes32,bytes32,(bytes32,uint8)[])",
+        ],
+        [
+            record.seq,
+            record.timestamp,
+            record.actor,
+            record.since,
             (
-                record.seq,
-                record.timestamp,
-                record.actor,
-                record.since,
-                (
-                    release.publisher,
-                    release.name,
-                    release.version,
-                    release.artifact,
-                    release.manifest,
-                    release.terms,
-                    release.training_data,
-                    [(parent.release_id, int(parent.relation)) for parent in release.parents],
-                ),
-            )
+                release.publisher,
+                release.name,
+                release.version,
+                release.artifact,
+                release.manifest,
+                release.terms,
+                release.training_data,
+                [(parent.release_id, int(parent.relation)) for parent in release.parents],
+            ),
         ],
     )
     topics = (RELEASE_PUBLISHED, identifier, padded(release.publisher), release.artifact)
@@ -200,20 +204,44 @@ def test_logs_of_another_form_are_refused(entry):
         parse_log(entry)
 
 
-def test_slots_are_those_of_the_compiler():
-    artifact = model_registry_artifact()
-    layout = {variable["label"]: variable["slot"] for variable in artifact.storage_layout["variables"]}
-    assert layout == {
-        "head": slots.SLOT_HEAD,
-        "size": slots.SLOT_SIZE,
-        "deployedAt": slots.SLOT_DEPLOYED_AT,
-        "recordHashOf": slots.SLOT_RECORD_HASH_OF,
-        "_firstClaim": slots.SLOT_FIRST_CLAIM,
-        "_statusOf": slots.SLOT_STATUS_OF,
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        (
+            "ModelRegistry",
+            {
+                "recordHashOf": storage.RECORD_HASH_OF,
+                "_firstClaim": storage.FIRST_CLAIM,
+                "reservedAt": storage.RESERVED_AT,
+                "_anchorOf": storage.ANCHOR_OF,
+                "_statusOf": storage.STATUS_OF,
+            },
+        ),
+        (
+            "PublisherRegistry",
+            {
+                "_freezeOf": storage.FREEZE_OF,
+                "_delegationOf": storage.DELEGATION_OF,
+                "_guardianOf": storage.GUARDIAN_OF,
+            },
+        ),
+        ("LicenseRegistry", {"_termsOf": storage.TERMS_OF, "_grantOf": storage.GRANT_OF}),
+        ("StatementRegistry", {"_statementOf": storage.STATEMENT_OF}),
+    ],
+)
+def test_slots_are_those_of_the_compiler(name, own):
+    layout = {variable["label"]: variable["slot"] for variable in contract_artifact(name).storage_layout["variables"]}
+    unused = {"_nameFallback": 2, "_versionFallback": 3}  # OpenZeppelin's, kept for proxies and never written
+    assert layout == unused | {
+        "head": storage.HEAD,
+        "size": storage.SIZE,
+        "deployedAt": storage.DEPLOYED_AT,
+        "_usedNonces": storage.USED_NONCES,
+        **own,
     }
 
 
 def test_code_is_recognised_with_its_immutables_masked():
-    artifact = dataclasses.replace(model_registry_artifact(), immutable_references=((4, 3),))
+    artifact = dataclasses.replace(contract_artifact("ModelRegistry"), immutable_references=((4, 3),))
     assert not artifact.has_code(b"")
     assert not artifact.has_code(b"\0" * 5)

@@ -8,7 +8,7 @@ import pytest
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from registry.chain.artifact import SLOT_FIRST_CLAIM, SLOT_RECORD_HASH_OF, SLOT_SIZE, SLOT_STATUS_OF
+from registry.chain import storage as slots
 from registry.chain.client import Chain, connect
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.events import EventLocation
@@ -27,12 +27,13 @@ from registry.chain.records import (
     status_record_hash,
 )
 from registry.chain.rpc import HttpRpc
-from registry.chain.signer import Signer
+from registry.chain.signer import LocalSigner
 from registry.errors import (
     InsufficientFunds,
     InvalidLog,
     InvalidRelease,
     NoKey,
+    NotAuthorised,
     ReleaseNotFound,
     RpcRefused,
     RpcUnavailable,
@@ -98,7 +99,7 @@ def test_hashes_ids_and_heads_are_those_of_the_contract(publisher: ModelRegistry
         assert published.record.release == wanted
         assert published.record.seq == index
         assert publisher.release_record_hash(published.release_id) == record_hash(published.record)
-        (on_chain,) = publisher._call("releaseIdOf", ALICE, wanted.name, wanted.version)
+        (on_chain,) = publisher.call("releaseIdOf", ALICE, wanted.name, wanted.version)
         assert on_chain == published.release_id
         head = next_head(head, record_hash(published.record))
         assert publisher.head() == head
@@ -177,7 +178,7 @@ def test_two_runs_at_the_same_moment_register_once(node: DevNode, publisher: Mod
 
 
 def test_an_account_without_funds_is_told_what_it_needs(node: DevNode):
-    poor = Signer(Account.create())
+    poor = LocalSigner(Account.create())
     client = open_model_registry(node.chain, signer=poor)
     with pytest.raises(InsufficientFunds, match=r"holds 0\.000000 ETH") as caught:
         client.publish(release("poor", publisher=poor.address))
@@ -188,7 +189,7 @@ def test_an_account_without_funds_is_told_what_it_needs(node: DevNode):
 def test_acting_without_a_key_or_for_another_is_refused(node: DevNode, stranger: ModelRegistryClient):
     with pytest.raises(NoKey, match="PROVENANCE_KEYSTORE"):
         open_model_registry(node.chain).publish(release("keyless"))
-    with pytest.raises(TransactionReverted, match="cannot act for the publisher"):
+    with pytest.raises(NotAuthorised, match="may not do this for the publisher"):
         stranger.publish(release("impersonated"))
 
 
@@ -290,10 +291,10 @@ def test_documented_slots_hold_what_proofs_will_rely_on(node: DevNode, publisher
 
     assert storage(bytes(32)) == publisher.head()
     packed = publisher.deployed_at() << 48 | 2
-    assert storage(SLOT_SIZE.to_bytes(32, "big")) == packed.to_bytes(32, "big")
-    assert storage(of(published.release_id, SLOT_RECORD_HASH_OF)) == record_hash(published.record)
-    assert storage(of(ARTIFACT, SLOT_FIRST_CLAIM))[-20:] == bytes.fromhex(ALICE[2:])
-    assert storage(of(published.release_id, SLOT_STATUS_OF))[-2:] == bytes((Reason.SUPERSEDED, Status.DEPRECATED))
+    assert storage(slots.SIZE.to_bytes(32, "big")) == packed.to_bytes(32, "big")
+    assert storage(of(published.release_id, slots.RECORD_HASH_OF)) == record_hash(published.record)
+    assert storage(of(ARTIFACT, slots.FIRST_CLAIM))[-20:] == bytes.fromhex(ALICE[2:])
+    assert storage(of(published.release_id, slots.STATUS_OF))[-2:] == bytes((Reason.SUPERSEDED, Status.DEPRECATED))
 
 
 def test_events_are_looked_for_from_the_deployment_on(node: DevNode, publisher: ModelRegistryClient):

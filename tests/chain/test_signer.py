@@ -8,7 +8,7 @@ import traceback
 import pytest
 from eth_account import Account
 
-from registry.chain.signer import Signer, load_signer
+from registry.chain.signer import LocalSigner, load_signer
 from registry.errors import ChainError, InvalidKey, NoKey, WrongPassword
 
 KEY = "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
@@ -127,4 +127,4 @@ def test_a_key_is_never_shown_while_it_is_used(caplog):
 
 def test_every_refusal_is_one_of_ours(keystore, password_file):
     assert issubclass(WrongPassword, ChainError)
-    assert isinstance(load_signer(keystore=keystore, password_file=password_file), Signer)
+    assert isinstance(load_signer(keystore=keystore, password_file=password_file), LocalSigner)

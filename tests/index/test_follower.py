@@ -189,10 +189,11 @@ def test_a_node_that_is_behind_changes_nothing(publisher, faulty, through_faulty
         publish(publisher, f"model-{index}")
     through_faulty.catch_up()
     before = tables(database)
+    stale = hex(publisher.chain.latest().number - 2)
 
     def behind(ask, params):
         answer = ask()
-        return faulty._inner.request("eth_getBlockByNumber", ["0x2", False]) if params[0] == "latest" else answer
+        return faulty._inner.request("eth_getBlockByNumber", [stale, False]) if params[0] == "latest" else answer
 
     faulty.faults["eth_getBlockByNumber"] = behind
     assert through_faulty.step() == 0

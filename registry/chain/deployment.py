@@ -1,0 +1,171 @@
+"""The four registries of one deployment, opened together, and the proof that they are what the sources give.
+
+A deployment is named by its ModelRegistry; its PublisherRegistry is the one that the ModelRegistry was made with.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from registry.chain.artifact import CONTRACTS, contract_artifact
+from registry.chain.client import Chain
+from registry.chain.contract import ContractClient, first_block
+from registry.chain.deploy import Deployed, check_code, contract_address, creation_code
+from registry.chain.identifiers import parse_address
+from registry.chain.license_registry import LicenseRegistryClient
+from registry.chain.model_registry import ModelRegistryClient
+from registry.chain.publisher_registry import PublisherRegistryClient
+from registry.chain.rebuild import Compiled
+from registry.chain.signer import Signer
+from registry.chain.statement_registry import StatementRegistryClient
+from registry.errors import DeploymentMismatch, NoContract
+
+_Client = TypeVar("_Client", bound=ContractClient)
+
+
+class Registries:
+    """The contracts of one deployment through one node, each opened and checked when it is first used.
+
+    `addresses` names those that are not where CREATE2 puts them, by the contract's name. Raises `NoContract`.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        signer: Signer | None = None,
+        *,
+        addresses: Mapping[str, str] | None = None,
+        from_block: int | None = None,
+        timeout: float = 120.0,
+    ) -> None:
+        self.chain = chain
+        self._signer = signer
+        self._addresses = dict(addresses or {})
+        self._from_block = from_block
+        self._timeout = timeout
+
+    @cached_property
+    def models(self) -> ModelRegistryClient:
+        """Releases, their status, and anchors."""
+        return self._open(ModelRegistryClient)
+
+    @cached_property
+    def publishers(self) -> PublisherRegistryClient:
+        """Delegates, guardians and freezes, of the registry that `models` asks."""
+        found = self._open(PublisherRegistryClient)
+        asked = self.models.publisher_registry()
+        if asked != found.address:
+            raise NoContract(
+                f"The ModelRegistry at {self.models.address} asks the PublisherRegistry at {asked}, not the one at "
+                f"{found.address}. Check PROVENANCE_PUBLISHER_REGISTRY.",
+                address=asked,
+            )
+        return found
+
+    @cached_property
+    def licenses(self) -> LicenseRegistryClient:
+        """Terms and grants."""
+        return self._open(LicenseRegistryClient)
+
+    @cached_property
+    def statements(self) -> StatementRegistryClient:
+        """Statements."""
+        return self._open(StatementRegistryClient)
+
+    def address(self, name: str) -> str:
+        """Where the named contract is looked for. Needs no node."""
+        given = self._addresses.get(name)
+        return parse_address(given) if given else contract_address(name)
+
+    def _open(self, kind: type[_Client]) -> _Client:
+        address = self.address(kind.NAME)
+        check_code(self.chain, kind.NAME, address)
+        begin = first_block(kind(self.chain, address)) if self._from_block is None else self._from_block
+        return kind(self.chain, address, self._signer, from_block=begin, timeout=self._timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One contract of a deployment as it was found: at its CREATE2 address with the code of the sources."""
+
+    name: str
+    address: str
+    code_hash: bytes
+    deployed_at: int
+    compiled: bool
+
+
+def verify_deployment(chain: Chain, compiled: Mapping[str, Compiled] | None = None) -> list[Checked]:
+    """Check every contract at its CREATE2 address: that there is code, and that it is the sources'.
+
+    Code at a CREATE2 address was made by exactly the creation code, arguments included; that the runtime code agrees
+    with the artifact, immutables masked, is checked as well. `compiled` holds what a compiler made of the sources anew;
+    then what is shipped must equal it.
+
+    Raises `NoContract`, `DeploymentMismatch`.
+    """
+    found = []
+    for name in CONTRACTS:
+        contract = contract_artifact(name)
+        if compiled is not None and compiled[name] != Compiled(contract.bytecode, contract.code_hash):
+            raise DeploymentMismatch(
+                f"The sources of {name} compile to other code than this version ships.", contract=name
+            )
+        address = contract_address(name)
+        check_code(chain, name, address)
+        client = _CLIENTS[name](chain, address)
+        found.append(Checked(name, address, contract.code_hash, client.deployed_at(), compiled is not None))
+    return found
+
+
+_CLIENTS: dict[str, type[ContractClient]] = {
+    client.NAME: client
+    for client in (PublisherRegistryClient, ModelRegistryClient, LicenseRegistryClient, StatementRegistryClient)
+}
+
+
+def deployment_record(chain_id: int, deployed: Mapping[str, Deployed], previous: Any = None) -> dict[str, Any]:
+    """What is kept of a deployment: for each contract its address, the hash of its creation code, and its transaction.
+
+    `previous` is an earlier record of the chain: a contract that was found keeps the transaction that made it.
+    """
+    before = previous.get("contracts", {}) if isinstance(previous, dict) else {}
+    contracts = {}
+    for name, done in deployed.items():
+        entry: dict[str, Any] = {
+            "address": done.address,
+            "creation_code_hash": f"sha256:{hashlib.sha256(creation_code(name)).hexdigest()}",
+            "code_hash": "0x" + contract_artifact(name).code_hash.hex(),
+        }
+        if done.receipt is not None:
+            entry |= {
+                "transaction": "0x" + done.receipt.transaction_hash.hex(),
+                "block": done.receipt.block_number,
+                "gas_used": done.receipt.gas_used,
+            }
+        elif before.get(name, {}).get("address") == done.address:
+            entry |= {key: before[name][key] for key in ("transaction", "block", "gas_used") if key in before[name]}
+        contracts[name] = entry
+    return {"chain_id": chain_id, "contracts": contracts}
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> Path:
+    """Keep a record as `CHAIN.json` in `folder`, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{record['chain_id']}.json"
+    fresh = path.with_suffix(".json.new")
+    fresh.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
+    return path
+
+
+def read_record(folder: Path, chain_id: int) -> Any:
+    """The record of a chain's deployment, or None if there is none that can be read."""
+    try:
+        return json.loads((folder / f"{chain_id}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

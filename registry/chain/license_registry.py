@@ -1,0 +1,74 @@
+"""The LicenseRegistry on one chain: terms, grants, and what a publisher permits."""
+
+from registry.chain import actions
+from registry.chain.actions import SignedAction
+from registry.chain.contract import ContractClient, only_record, read_events
+from registry.chain.licenses import Grant, GrantEntry, GrantRecord, TermsRecord
+from registry.chain.records import Record, parents_hash, text_hash
+
+EVERYONE = "0x" + "00" * 20
+"""The grantee of a grant to everyone."""
+
+
+class LicenseRegistryClient(ContractClient):
+    """The LicenseRegistry of one deployment. Made by `open_contract`."""
+
+    NAME = "LicenseRegistry"
+
+    def terms_registered(self, identifier: bytes) -> bool:
+        """Whether terms are registered; those that are not permit nothing on chain."""
+        return bool(self.call("termsOf", identifier)[0][2])
+
+    def register_terms(self, identifier: bytes, document: bytes, uses: int) -> TermsRecord | None:
+        """Register terms by the SHA-256 of their document and their packed states; None if they were there already."""
+        self.settle()
+        if self.terms_registered(identifier):
+            return None
+        action = self._contract.function("registerTerms").encode(document, uses)
+        record: TermsRecord = only_record(self, self.transact(action), TermsRecord)
+        if record.terms != identifier:
+            raise self.disagreement()
+        return record
+
+    def terms(self) -> list[TermsRecord]:
+        """Every terms that were registered, in their order."""
+        return read_events(self.history(), TermsRecord)
+
+    def grant(self, release_id: bytes, grantee: str) -> GrantEntry | None:
+        """A grant in storage, whether in force or not; None if there never was one."""
+        entry = GrantEntry(*self.call("grantOf", release_id, grantee)[0])
+        return entry if entry.revision else None
+
+    def grants(self, release_id: bytes | None = None) -> list[GrantRecord]:
+        """Every record of a grant, in their order; of one release or of all."""
+        found = read_events(self.history(), GrantRecord)
+        return [record for record in found if release_id in (None, record.release_id)]
+
+    def set_grant(self, release_id: bytes, grant: Grant, signed: SignedAction | None = None) -> GrantRecord | None:
+        """Set a grant, or with no uses take it back; None if it is so already."""
+        self.settle()
+        entry = self.grant(release_id, grant.grantee)
+        there = entry and (entry.uses, entry.from_, entry.until, entry.irrevocable)
+        wanted = (grant.uses, grant.from_, grant.until, grant.irrevocable)
+        if there == wanted or (entry is None and grant.uses == 0):
+            return None
+        record: GrantRecord = only_record(self, self.perform(signed or actions.set_grant(grant)), GrantRecord)
+        if record.release_id != release_id:
+            raise self.disagreement()
+        return record
+
+    def permission(self, release_id: bytes, record: Record, account: str | None, use: int) -> int:
+        """What the publisher of a release says of a use by an account (None: by everyone), as a `UseState`."""
+        release = record.release
+        hashed = (
+            release.publisher,
+            text_hash(release.name),
+            text_hash(release.version),
+            release.artifact,
+            release.manifest,
+            release.terms,
+            release.training_data,
+            parents_hash(release.parents),
+        )
+        values = (record.seq, record.timestamp, record.actor, record.since, hashed)
+        return int(self.call("permission", release_id, values, account or EVERYONE, use)[0])
