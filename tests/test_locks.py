@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+EAS = "@ethereum-attestation-service/eas-contracts"
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -26,12 +27,29 @@ def test_node_packages_are_pinned_by_hash() -> None:
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     for name, entry in packages.items():
-        assert "resolved" not in entry, name
-        assert entry["integrity"].startswith("sha512-"), name
+        assert_pinned(name, entry)
     wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
     versions = {**wanted["devDependencies"], **wanted["optionalDependencies"]}
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
     assert {name: packages[f"node_modules/{name}"]["version"] for name in versions} == versions
+
+
+def test_the_node_package_of_a_benchmark_is_pinned_by_hash() -> None:
+    """It comes alone: an empty package of ours stands in for the one that it depends on."""
+    folder = ROOT / "benchmarks" / "npm"
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    packages = lock["packages"]
+    assert packages.keys() == {"", "no-hardhat", "node_modules/hardhat", f"node_modules/{EAS}"}
+    assert packages["node_modules/hardhat"] == {"resolved": "no-hardhat", "link": True}
+    assert_pinned(EAS, packages[f"node_modules/{EAS}"])
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    assert wanted["devDependencies"][EAS] == packages[f"node_modules/{EAS}"]["version"]
+    assert [path.name for path in (folder / "no-hardhat").iterdir()] == ["package.json"]
+
+
+def assert_pinned(name: str, entry: dict[str, str]) -> None:
+    assert "resolved" not in entry, name
+    assert entry["integrity"].startswith("sha512-"), name
 
 
 def test_the_product_runs_on_what_it_is_developed_with() -> None:
