@@ -1,13 +1,16 @@
-"""Real parts that tests of several packages share: an EVM node and the registry on it, and where a Kubo is."""
+"""Real parts that tests of several packages share: EVM nodes, the registries on them, and what may be left out."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from geth_node import Geth, running_geth
 from kubo_node import OUR_PROFILE, Kubo, running_kubo
 
 from registry.chain.deploy import deploy
+from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_node, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 
@@ -18,6 +21,12 @@ def shared_node() -> Iterator[DevNode]:
     with dev_node() as node:
         deploy(node.chain, dev_signer(9))
         yield node
+
+
+@pytest.fixture(scope="session")
+def registries(shared_node: DevNode) -> Registries:
+    """The four registries on `shared_node`, acting as the first dev account."""
+    return Registries(shared_node.chain, dev_signer(0), timeout=20)
 
 
 @pytest.fixture
@@ -40,37 +49,72 @@ def stranger(node: DevNode) -> ModelRegistryClient:
     return open_model_registry(node.chain, signer=dev_signer(1), timeout=20)
 
 
-KUBO = Path(__file__).resolve().parent.parent / ".tools" / "kubo" / "ipfs"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Part:
+    """What some tests need and a machine may lack; they are marked with its name."""
+
+    name: str
+    what: str
+    path: Path
+    target: str
+
+    @property
+    def variable(self) -> str:
+        """Set, it makes the lack an error."""
+        return f"REQUIRE_{self.name.upper()}"
+
+
+PARTS = (
+    Part("kubo", "a Kubo", ROOT / ".tools" / "kubo" / "ipfs", "make kubo"),
+    Part("geth", "a geth", ROOT / ".tools" / "geth" / "geth", "make geth"),
+    Part("solc", "the Solidity compiler", ROOT / ".tools" / "solcx", "make setup-contracts"),
+)
 LEFT_OUT = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a Kubo, the tests marked `kubo` are left out, unless REQUIRE_KUBO is set: then that is an error."""
-    needing = [item for item in items if item.get_closest_marker("kubo")]
-    if not needing or KUBO.exists():
-        return
-    if os.environ.get("REQUIRE_KUBO"):
-        raise pytest.UsageError(f"REQUIRE_KUBO is set and there is no {KUBO}: run `make kubo`.")
-    config.hook.pytest_deselected(items=needing)
-    config.stash[LEFT_OUT] = sorted({item.location[0] for item in needing})
-    items[:] = [item for item in items if item not in needing]
+    """Tests marked with a part that is not there are left out, unless its variable is set: then that is an error."""
+    lines = config.stash.setdefault(LEFT_OUT, [])
+    for part in PARTS:
+        needing = [item for item in items if item.get_closest_marker(part.name)]
+        if not needing or part.path.exists():
+            continue
+        if os.environ.get(part.variable):
+            raise pytest.UsageError(f"{part.variable} is set and there is no {part.path}: run `{part.target}`.")
+        config.hook.pytest_deselected(items=needing)
+        files = ", ".join(sorted({item.location[0] for item in needing}))
+        lines.append(f"Left out without {part.what} (`{part.target}` brings it): in {files}.")
+        items[:] = [item for item in items if item not in needing]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line about what was left out, and how to include it."""
-    if files := config.stash.get(LEFT_OUT, []):
-        terminalreporter.write_line(f"Left out without a Kubo (`make kubo` builds one): in {', '.join(files)}.")
+    """One line for each part about what was left out, and how to include it."""
+    for line in config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
 def kubo_binary() -> Path:
     """A real Kubo, for tests marked `kubo`."""
-    return KUBO
+    return PARTS[0].path
 
 
 @pytest.fixture(scope="session")
 def kubo(kubo_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubo]:
     """A running Kubo with the registry's import profile, offline on loopback, for tests marked `kubo`."""
     with running_kubo(kubo_binary, tmp_path_factory.mktemp("kubo") / "repository", OUR_PROFILE) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def geth_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Geth]:
+    """A running geth with the registries deployed and the dev accounts funded, for tests marked `geth`."""
+    with running_geth(PARTS[1].path, tmp_path_factory.mktemp("geth")) as node:
+        for index in range(10):
+            node.pay(dev_signer(index).address, 100)
+        deploy(node.chain, dev_signer(9))
         yield node
