@@ -2,6 +2,7 @@
 
     python scripts/contract_tests.py [arguments of pytest]
 
+Files and folders below `tests/contracts` among the arguments are run in place of all of them.
 Brownie keeps its state in the home folder and would attach to whatever listens on port 8545: here its home is
 `.tools/brownie`, and its network a free port.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".tools" / "brownie"
+TESTS = ROOT / "tests" / "contracts"
 
 
 def main() -> int:
@@ -35,18 +37,16 @@ def main() -> int:
         "PATH": os.pathsep.join(map(str, search)),
     }
     python = ROOT / ".venv-contracts" / "bin" / "python"
-    pytest: list[str | Path] = [
-        python,
-        "-m",
-        "pytest",
-        "-c",
-        "tests/contracts/pytest.ini",
-        "--rootdir",
-        ROOT,
-        "tests/contracts",
-        "--gas",
-    ]
-    return subprocess.run([*pytest, *sys.argv[1:]], cwd=ROOT, env=environment, check=False).returncode
+    pytest: list[str | Path] = [python, "-m", "pytest", "-c", TESTS / "pytest.ini", "--rootdir", ROOT, "--gas"]
+    arguments = sys.argv[1:]
+    everything = [] if any(map(_names_tests, arguments)) else [TESTS]
+    return subprocess.run([*pytest, *everything, *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+def _names_tests(argument: str) -> bool:
+    """Whether an argument of pytest is a file, a folder or a test (`FILE::NAME`) of the contracts."""
+    path = (ROOT / argument.split("::")[0]).resolve()
+    return path.is_relative_to(TESTS) and path.exists()
 
 
 def _free_port() -> int:

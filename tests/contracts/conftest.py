@@ -1,18 +1,51 @@
-"""Fixtures of the contract tests: a registry that holds nothing, and every test on a chain as it was before it."""
+"""Fixtures of the contract tests: registries that hold nothing, and every test on a chain as it was before it."""
 
+import gc
 import json
 from itertools import count
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 from eth_utils import keccak
+from oracle import FOREVER, ZERO, typed_data
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+MNEMONIC = "test test test test test test test test test test test junk"
+PUBLISH, STATUS, GRANT, STATEMENT = 1, 2, 4, 8
 
 
 @pytest.fixture(scope="module")
-def registry(module_isolation, ModelRegistry, accounts):  # noqa: N803 - Brownie names fixtures after contracts
-    return accounts[9].deploy(ModelRegistry)
+def publishers(module_isolation, PublisherRegistry, accounts):  # noqa: N803 - Brownie names fixtures after contracts
+    return accounts[9].deploy(PublisherRegistry)
+
+
+@pytest.fixture(scope="module")
+def models(publishers, ModelRegistry, accounts):  # noqa: N803
+    return accounts[9].deploy(ModelRegistry, publishers)
+
+
+@pytest.fixture(scope="module")
+def licenses(models, LicenseRegistry, accounts):  # noqa: N803
+    return accounts[9].deploy(LicenseRegistry, models)
+
+
+@pytest.fixture(scope="module")
+def statements(publishers, StatementRegistry, accounts):  # noqa: N803
+    return accounts[9].deploy(StatementRegistry, publishers)
+
+
+@pytest.fixture(scope="module")
+def registries(publishers, models, licenses, statements):
+    """All four, by name, in the order of their deployment."""
+    return {contract._name: contract for contract in (publishers, models, licenses, statements)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_old_to_collect():
+    """Brownie collects garbage after every test: what was there before the first need not be looked at again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +63,51 @@ def stranger(accounts):
     return accounts[2]
 
 
+@pytest.fixture
+def delegate(accounts):
+    """Somebody whom no test named a delegate yet: `name_delegate` does."""
+    return accounts[3]
+
+
+@pytest.fixture
+def guardian(accounts):
+    """Somebody whom no test set as guardian yet: `set_guardian` does."""
+    return accounts[4]
+
+
+@pytest.fixture
+def name_delegate(publishers, publisher, delegate):
+    """Names the delegate for some scopes, by default for ever."""
+
+    def send(scopes, expires=FOREVER, by=publisher, to=delegate):
+        return publishers.setDelegate(to, scopes, expires, {"from": by})
+
+    return send
+
+
+@pytest.fixture
+def set_guardian(publishers, publisher, guardian):
+    def send(who=guardian, by=publisher):
+        return publishers.setGuardian(who, {"from": by})
+
+    return send
+
+
+@pytest.fixture
+def freeze(publishers, publisher, now):
+    """Freezes the publisher, compromised since this moment unless told otherwise."""
+
+    def send(since=None, who=publisher, successor="0x" + "00" * 20, by=publisher):
+        return publishers.freeze(who, successor, now() if since is None else since, {"from": by})
+
+    return send
+
+
 @pytest.fixture(scope="session")
-def artifact():
-    """What the product ships of the contract."""
-    path = ROOT / "registry" / "chain" / "artifacts" / "ModelRegistry.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+def artifacts():
+    """What the product ships of each contract."""
+    folder = ROOT / "registry" / "chain" / "artifacts"
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 @pytest.fixture
@@ -54,31 +127,95 @@ def release(publisher):
             "training_data": keccak(text="training data"),
             "parents": [],
         }
+        assert changes.keys() <= fields.keys()
         return tuple({**fields, **changes}.values())
 
     return make
 
 
 @pytest.fixture
-def publish(registry, release, publisher):
-    """Publishes a release and gives its id."""
+def publish(models, release, publisher):
+    """Publishes a release, the sender's own unless told otherwise, and gives its id."""
 
-    def send(by=publisher, **changes):
-        values = release(publisher=by.address, **changes)
-        registry.publish(values, {"from": by})
-        return bytes(registry.releaseIdOf(*values[:3]))
+    def send(by=publisher, salt=ZERO, **changes):
+        values = release(**{"publisher": by.address, **changes})
+        models.publish(values, salt, {"from": by})
+        return bytes(models.releaseIdOf(*values[:3]))
 
     return send
 
 
 @pytest.fixture
-def set_status(registry, publisher):
+def set_status(models, publisher):
     """Changes the status of a release; the successor is (name, version)."""
 
-    def send(name, version, status, reason=0, detail=bytes(32), successor=("", ""), by=publisher):
-        return registry.setStatus((by.address, name, version, status, reason, detail, *successor), {"from": by})
+    def send(name, version, status, reason=0, detail=ZERO, successor=("", ""), by=publisher, of=None):
+        update = ((of or by).address, name, version, status, reason, detail, *successor)
+        return models.setStatus(update, {"from": by})
 
     return send
+
+
+@pytest.fixture(scope="session")
+def keys():
+    """The private keys of the local accounts, by address."""
+    Account.enable_unaudited_hdwallet_features()
+    derived = [Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{number}") for number in range(6)]
+    return {account.address: account.key for account in derived}
+
+
+@pytest.fixture
+def sign(keys, web3, now):
+    """Signs an action and gives the tuple `Signed`.
+
+    `values` are what stands between actor and deadline. `by` holds the key; `actor` is who is said to have signed;
+    `domain` replaces members of the domain.
+    """
+
+    def make(contract, action, *values, by, actor=None, deadline=None, domain=()):
+        actor = (actor or by).address
+        deadline = now() + 3600 if deadline is None else deadline
+        full_domain = {
+            "name": contract._name,
+            "version": "1",
+            "chainId": web3.eth.chain_id,
+            "verifyingContract": contract.address,
+        }
+        message = typed_data(action, (actor, *values, deadline), {**full_domain, **dict(domain)})
+        return actor, deadline, bytes(Account.sign_message(message, keys[by.address]).signature)
+
+    return make
+
+
+@pytest.fixture
+def now(web3):
+    """The time of the latest block."""
+    return lambda: web3.eth.get_block("latest")["timestamp"]
+
+
+@pytest.fixture
+def at(web3):
+    """Gives the next block, which the next transaction makes, this time."""
+    return lambda timestamp: web3.provider.make_request("evm_setNextBlockTimestamp", [int(timestamp)])
+
+
+@pytest.fixture
+def warp(web3, at, now):
+    """Mines an empty block at this time, at which views then look."""
+
+    def move(timestamp):
+        at(timestamp)
+        web3.provider.make_request("evm_mine", [])
+        assert now() == timestamp
+        return timestamp
+
+    return move
+
+
+@pytest.fixture
+def later(warp, now):
+    """Lets seconds pass, and gives the time."""
+    return lambda seconds=1: warp(now() + seconds)
 
 
 @pytest.fixture

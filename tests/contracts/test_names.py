@@ -7,7 +7,7 @@ from brownie.test import given
 from eth_abi import encode
 from hypothesis import HealthCheck, example, settings
 from hypothesis import strategies as st
-from oracle import RELEASE_TUPLE
+from oracle import RELEASE_TUPLE, ZERO
 from refusals import refuses
 
 NAME = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+([._-][a-z0-9]+)*\Z", re.ASCII)
@@ -52,23 +52,23 @@ BAD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_permitted(registry, release, publisher, text):
-    registry.publish.call(release(name=text, version=text), {"from": publisher})
+def test_permitted(models, release, publisher, text):
+    models.publish.call(release(name=text, version=text), ZERO, {"from": publisher})
 
 
 @pytest.mark.parametrize("text", [*BAD, "a+b", "a" * 65])
-def test_refused_as_name(registry, release, publisher, text):
+def test_refused_as_name(models, release, publisher, text):
     with refuses("InvalidName"):
-        registry.publish(release(name=text), {"from": publisher})
+        models.publish(release(name=text), ZERO, {"from": publisher})
 
 
 @pytest.mark.parametrize("text", [*BAD, "+a", "a+", "a++b", "a+.b", "a" * 33])
-def test_refused_as_version(registry, release, publisher, text):
+def test_refused_as_version(models, release, publisher, text):
     with refuses("InvalidVersion"):
-        registry.publish(release(version=text), {"from": publisher})
+        models.publish(release(version=text), ZERO, {"from": publisher})
 
 
-def test_the_longest_permitted(registry, publish):
+def test_the_longest_permitted(models, publish):
     publish(name="a" * 64, version="1" * 32)
     publish(name="a-" * 31 + "bb", version="1+" * 15 + "1")
 
@@ -78,12 +78,12 @@ def test_a_version_may_hold_build_metadata(publish):
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"a\x80b", b"\xc3\x28", b"a\xf0\x9f"])
-def test_bytes_that_are_not_utf_8_are_refused(registry, release, publisher, web3, raw):
+def test_bytes_that_are_not_utf_8_are_refused(models, release, publisher, web3, raw):
     kind = RELEASE_TUPLE.replace("string", "bytes")  # the same encoding, without the check of Python's libraries
     values = release(name=raw, version=b"1")
-    data = bytes.fromhex(registry.signatures["publish"][2:]) + encode([kind], [values])
+    data = bytes.fromhex(models.signatures["publish"][2:]) + encode([kind, "bytes32"], [values, ZERO])
     answer = web3.provider.make_request(
-        "eth_call", [{"from": publisher.address, "to": registry.address, "data": "0x" + data.hex()}, "latest"]
+        "eth_call", [{"from": publisher.address, "to": models.address, "data": "0x" + data.hex()}, "latest"]
     )
     assert answer["error"]["data"] == web3.keccak(text="InvalidName()")[:4].to_0x_hex()
 
@@ -92,11 +92,11 @@ def test_bytes_that_are_not_utf_8_are_refused(registry, release, publisher, web3
 @given(text=st.text(st.sampled_from("ab09zZ._-+ /\0é~"), max_size=6) | st.text(max_size=4))
 @example(text="a" * 64)
 @example(text="a" * 33)
-def test_the_rule_is_the_regular_expression(registry, release, publisher, text):
+def test_the_rule_is_the_regular_expression(models, release, publisher, text):
     for field, rule, error in (("name", NAME, "InvalidName"), ("version", VERSION, "InvalidVersion")):
         values = release(**{"name": "a", "version": "1", field: text})
         if rule.match(text):
-            registry.publish.call(values, {"from": publisher})
+            models.publish.call(values, ZERO, {"from": publisher})
         else:
             with refuses(error):
-                registry.publish.call(values, {"from": publisher})
+                models.publish.call(values, ZERO, {"from": publisher})
