@@ -68,6 +68,7 @@ class Asked:
     """What a publisher asks for. `license` is a name of the catalogue or a file; None leaves the terms unknown.
 
     `code_license` is another for the code beside the weights; `license_differs` answers files that name other ones.
+    `salt` is of a reservation that the release reveals. `relayed`: the key signs, and somebody else pays.
     """
 
     name: str
@@ -78,6 +79,8 @@ class Asked:
     allow_incomplete: bool = False
     license_differs: str | None = None
     code_license: str | None = None
+    salt: bytes = ZERO
+    relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,10 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
             findings=[{"code": f.code, "path": f.path, "message": f.message} for f in findings],
         )
     chain_id = registry.deployment.chain_id
-    terms_document = None if asked.license is None else _terms_document(asked.license)
-    terms = None if terms_document is None else parse_terms(terms_document)
-    identity = ZERO if terms_document is None or terms is None else terms_id(terms_document, terms)
-    code_document = None if asked.code_license is None else _terms_document(asked.code_license)
+    license_document = None if asked.license is None else terms_document(asked.license)
+    terms = None if license_document is None else parse_terms(license_document)
+    identity = ZERO if license_document is None or terms is None else terms_id(license_document, terms)
+    code_document = None if asked.code_license is None else terms_document(asked.code_license)
     code_terms = None if code_document is None else parse_terms(code_document)
     declared, differs = _compare_licenses(artifact, asked, terms, code_terms)
     training = None if asked.training_data is None else _read(asked.training_data, MAX_TRAINING_DATA)
@@ -140,7 +143,7 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
         registry=str(Account(chain_id, registry.deployment.model_registry)),
         name=asked.name,
         version=asked.version,
-        terms=None if terms_document is None else _terms_reference(terms_document),
+        terms=None if license_document is None else _terms_reference(license_document),
         code_terms=None if code_document is None else _terms_reference(code_document),
         license_differs=differs,
         training_data=None if training is None else _training_reference(training),
@@ -163,16 +166,16 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     check_release(release)
     identifier = release_id(registry.deployment, publisher, asked.name, asked.version)
     existing = registry.find_record(identifier)
-    if existing is None:  # an earlier run may have sent it just before it died
+    if existing is None and not asked.relayed:  # an earlier run may have sent it just before it died
         registry.settle()
         existing = registry.find_record(identifier)
     cost: Cost | None = None
     if existing is not None:
         check_same(existing.record.release, release)
-    else:
-        cost = registry.estimate_publish(release)
-        check_funds(registry.chain, publisher, cost)
-    optional = (manifest.table, terms_document, code_document, training)
+    elif not asked.relayed:
+        cost = registry.estimate_publish(release, asked.salt)
+        check_funds(registry.chain, registry.account or publisher, cost)
+    optional = (manifest.table, license_document, code_document, training)
     return Plan(
         artifact=artifact,
         release=release,
@@ -189,11 +192,28 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     )
 
 
+def keep(
+    plan: Plan,
+    store: Store,
+    *,
+    on_step: Callable[[str], None] = lambda step: None,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Stores the artifact and its documents; does only what is not done yet."""
+    on_step("store-artifact")
+    if not store.has_dag(plan.artifact.root):
+        store.put_dag(plan.artifact.dag(), progress)
+    on_step("store-documents")
+    for document in plan.documents:
+        store.put_document(document)
+
+
 def execute(
     plan: Plan,
     store: Store,
     registry: ModelRegistryClient,
     *,
+    salt: bytes = ZERO,
     on_step: Callable[[str], None] = lambda step: None,
     progress: Callable[[int], None] | None = None,
 ) -> Published:
@@ -201,17 +221,12 @@ def execute(
 
     The artifact comes first: what the chain names can be had. `on_step` is told each step as it begins.
     """
-    on_step("store-artifact")
-    if not store.has_dag(plan.artifact.root):
-        store.put_dag(plan.artifact.dag(), progress)
-    on_step("store-documents")
-    for document in plan.documents:
-        store.put_document(document)
+    keep(plan, store, on_step=on_step, progress=progress)
     if plan.existing is not None:
         done = Published(plan.release_id, plan.existing.record, plan.existing.location, created=False)
     else:
         on_step("register")
-        done = registry.publish(plan.release)
+        done = registry.publish(plan.release, salt)
     on_step("done")
     return done
 
@@ -231,7 +246,7 @@ def check_same(recorded: Release, asked: Release) -> None:
         )
 
 
-def _terms_document(given: str) -> bytes:
+def terms_document(given: str) -> bytes:
     """The document behind `--license`: a name of the catalogue, or a file of the same form."""
     entries = catalogue()
     entry = entries.get(given.lower())

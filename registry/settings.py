@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         default=None,
         description="Address of the ModelRegistry. Unset: the CREATE2 address, which is the same on every chain.",
     )
+    publisher_registry: str | None = Field(
+        default=None, description="Address of the PublisherRegistry, likewise; it must be the ModelRegistry's own."
+    )
+    license_registry: str | None = Field(default=None, description="Address of the LicenseRegistry, likewise.")
+    statement_registry: str | None = Field(default=None, description="Address of the StatementRegistry, likewise.")
     from_block: int | None = Field(
         default=None,
         ge=0,
@@ -54,6 +59,12 @@ class Settings(BaseSettings):
     private_key: SecretStr | None = Field(
         default=None, description="The acting key itself, as hex, where no keystore is given."
     )
+    signer_url: str | None = Field(
+        default=None,
+        description="JSON-RPC address of a node or signer that holds the acting key (`eth_signTypedData_v4`, "
+        "`eth_signTransaction`); it wins over a keystore.",
+    )
+    account: str | None = Field(default=None, description="Which of the signer's accounts acts. Unset: its only one.")
     store: str | None = Field(
         default=None, description="Where artifacts are kept: a folder, or Kubo's RPC address. Unset: HOME/store."
     )

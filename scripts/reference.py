@@ -7,8 +7,6 @@ them shows up in a diff, and a test fails until it is written down.
 """
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,6 @@ from registry import errors
 from registry.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("digest", "publish", "verify", "show", "status", "fetch", "dev", "serve")
 
 
 def _tree(base: type[errors.ProvenanceError]) -> Iterator[type[errors.ProvenanceError]]:
@@ -70,11 +67,21 @@ def settings_page() -> str:
 
 def cli_page() -> str:
     """What `--help` says, for the command and each of its subcommands."""
-    environment = {"PATH": os.environ["PATH"], "COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8"}
+    from typer.testing import CliRunner
+
+    from registry.cli.main import COMMANDS, GROUPS, app
+
+    names: list[tuple[str, ...]] = [(), *((command.__name__,) for command in COMMANDS)]
+    for group, commands in GROUPS.items():
+        names.append((group,))
+        for one in commands.registered_commands:
+            names.append((group, str(one.name or getattr(one.callback, "__name__", ""))))
+    environment = {"COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8"}
     parts = ["# Command line", ""]
-    for command in ((), *((name,) for name in COMMANDS)):
-        line = [sys.executable, "-m", "registry.cli.main", *command, "--help"]
-        done = subprocess.run(line, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    for command in names:
+        done = CliRunner().invoke(app, [*command, "--help"], prog_name="provenance", env=environment)
+        if done.exit_code:
+            raise SystemExit(f"provenance {' '.join(command)} --help failed: {done.output}")
         text = "\n".join(row.rstrip() for row in done.stdout.strip("\n").splitlines())
         parts += [f"## {' '.join(('provenance', *command))}", "", "```", text, "```", ""]
     return "\n".join(parts)

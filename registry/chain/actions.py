@@ -1,10 +1,12 @@
 """What a key may do, in the two ways in which the contracts take it: by its own transaction, or signed and relayed.
 
 An `Action` knows its calldata and its EIP-712 typed data. A `SignedAction` is typed data with a signature: all that a
-wallet gives, and all that a relayer needs. It is read strictly: the types must be exactly those of an action of ours,
-and the domain one of our contracts, so that what a person was shown is what is submitted.
+wallet gives, and all that a relayer needs. It is read strictly, and only in the form in which it is written: the types
+must be exactly those of an action of ours, and the domain one of our contracts, so that what a person was shown is what
+is submitted.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -15,10 +17,10 @@ from registry.chain.anchors import Anchor
 from registry.chain.artifact import contract_artifact
 from registry.chain.identifiers import parse_address
 from registry.chain.licenses import Grant
-from registry.chain.records import Reason, Release, Status
+from registry.chain.records import Parent, Reason, Relation, Release, Status
 from registry.chain.signer import Signer
 from registry.chain.statements import Statement
-from registry.errors import InvalidSignature
+from registry.errors import InvalidIdentifier, InvalidSignature
 
 DAY: Final = 24 * 3600
 _DOMAIN: Final = (
@@ -159,11 +161,13 @@ class SignedAction:
             if primary not in _FUNCTIONS:
                 raise ValueError(f"its primary type {primary!r} is none of {', '.join(_FUNCTIONS)}")
             domain = data["domain"]
+            if not isinstance(domain, Mapping) or domain.keys() != {name for name, _ in _DOMAIN}:
+                raise ValueError(f"its domain must have the members {', '.join(name for name, _ in _DOMAIN)}")
             values = dict(zip((n for n, _ in _TYPES[primary]), _from_json(primary, data["message"]), strict=True))
             actor, deadline, nonce = values.pop("actor"), values.pop("deadline"), values.pop("nonce", None)
             signed = cls(
                 action=Action(primary, tuple(values.values())),
-                chain_id=int(domain["chainId"]),
+                chain_id=_atom_from_json("uint256", domain["chainId"]),
                 registry=parse_address(domain["verifyingContract"]),
                 actor=actor,
                 deadline=deadline,
@@ -172,9 +176,11 @@ class SignedAction:
             )
             if data["types"] != signed.typed_data()["types"]:
                 raise ValueError("its types are not those of the contracts")
-            if (domain.get("name"), domain.get("version")) != (signed.action.contract, "1") or len(domain) != 4:
+            if (domain["name"], domain["version"]) != (signed.action.contract, "1"):
                 raise ValueError("its domain is not that of the contract")
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            if _text(document) != _text(signed.as_json()):
+                raise ValueError("it is not written as it is when it is signed here, or has more in it")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidIdentifier) as error:
             raise InvalidSignature(f"This is not a signed action: {error}.") from error
         return signed
 
@@ -198,6 +204,19 @@ def sign(
 def publish(release: Release, salt: bytes) -> Action:
     """Publish a release; `salt` of a reservation that it reveals, or zero."""
     return Action("Publish", (release_values(release), salt))
+
+
+def read_publish(action: Action) -> tuple[Release, bytes]:
+    """The release and salt that a publish action holds. Raises `InvalidSignature` for another action."""
+    if action.primary_type != "Publish":
+        raise InvalidSignature(f"This is a {action.primary_type}, not a release to publish.")
+    values, salt = action.values
+    try:
+        parents = tuple(Parent(identifier, Relation(relation)) for identifier, relation in values[7])
+    except ValueError as error:
+        raise InvalidSignature(f"The release has a parent without a relation that is known: {error}.") from error
+    publisher, name, version, artifact, manifest, terms, training_data, _ = values
+    return Release(publisher, name, version, artifact, manifest, terms, training_data, parents), salt
 
 
 def set_status(
@@ -344,7 +363,13 @@ def _atom_from_json(kind: str, value: Any) -> Any:
         if len(raw) != 32:
             raise ValueError("a digest must have 32 bytes")
         return raw
+    value.encode()  # half a surrogate pair is JSON and no text
     return value
+
+
+def _text(document: Any) -> str:
+    """JSON in one form. Unlike `==` it tells 1 from true and from 1.0."""
+    return json.dumps(document, sort_keys=True)
 
 
 def _bytes(text: str) -> bytes:

@@ -30,7 +30,8 @@ _Client = TypeVar("_Client", bound=ContractClient)
 class Registries:
     """The contracts of one deployment through one node, each opened and checked when it is first used.
 
-    `addresses` names those that are not where CREATE2 puts them, by the contract's name. Raises `NoContract`.
+    `addresses` names those that are not where CREATE2 puts them, by the contract's name; `from_block` is where events
+    of the ModelRegistry are looked for. Raises `NoContract`.
     """
 
     def __init__(
@@ -84,7 +85,8 @@ class Registries:
     def _open(self, kind: type[_Client]) -> _Client:
         address = self.address(kind.NAME)
         check_code(self.chain, kind.NAME, address)
-        begin = first_block(kind(self.chain, address)) if self._from_block is None else self._from_block
+        given = self._from_block if kind.NAME == ModelRegistryClient.NAME else None
+        begin = first_block(kind(self.chain, address)) if given is None else given
         return kind(self.chain, address, self._signer, from_block=begin, timeout=self._timeout)
 
 

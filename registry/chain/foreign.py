@@ -24,6 +24,8 @@ with _recursion_limit_kept():
     from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
     from eth_account.messages import encode_typed_data
     from eth_account.signers.local import LocalAccount
+    from eth_account.typed_transactions.typed_transaction import TypedTransaction
+    from hexbytes import HexBytes
     from web3 import HTTPProvider
     from web3.exceptions import Web3Exception
     from web3.types import RPCEndpoint
@@ -31,8 +33,10 @@ with _recursion_limit_kept():
 __all__ = [
     "Account",
     "HTTPProvider",
+    "HexBytes",
     "LocalAccount",
     "RPCEndpoint",
+    "TypedTransaction",
     "Web3Exception",
     "encode_typed_data",
     "key_from_seed",

@@ -116,7 +116,7 @@ _SENTENCES: Final[dict[str, tuple[Callable[..., ChainError], str]]] = {
     "NonceUsed": (InvalidSignature, "This signature of {0}'s was submitted or cancelled already (nonce {1})."),
     "UnknownReservation": (
         TransactionReverted,
-        "Nothing was reserved for this publisher and these bytes with this salt (0x…: {0}).",
+        "Nothing was reserved for this publisher and these bytes with this salt ({0}).",
     ),
     "ReservationTooNew": (
         TransactionReverted,

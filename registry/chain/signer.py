@@ -10,10 +10,10 @@ from typing import Any, Final, Protocol
 
 from eth_utils.crypto import keccak
 
-from registry.chain.foreign import Account, LocalAccount, encode_typed_data
+from registry.chain.foreign import Account, HexBytes, LocalAccount, TypedTransaction, encode_typed_data
 from registry.chain.identifiers import parse_address
 from registry.chain.rpc import Rpc
-from registry.errors import InvalidKey, NoKey, RpcUnavailable, WrongPassword
+from registry.errors import InvalidIdentifier, InvalidKey, NoKey, RpcUnavailable, WrongPassword
 
 _LARGEST_KEYSTORE: Final = 1 << 20
 
@@ -76,10 +76,14 @@ class RemoteSigner:
         )
         try:
             signed_by = Account.recover_transaction(raw)
+            signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
         except Exception as error:
             raise self._unreadable("eth_signTransaction") from error
         if signed_by != self.address:
             raise InvalidKey(f"The signer at {self._rpc.name} signed with the key of {signed_by}, not {self.address}.")
+        asked_for = transaction | {"accessList": ()}
+        if any(str(_rpc_form(signed[name])).lower() != str(_rpc_form(asked_for[name])).lower() for name in asked_for):
+            raise InvalidKey(f"The signer at {self._rpc.name} signed another transaction than it was given.")
         return raw, keccak(raw)  # EIP-2718
 
     def sign_typed_data(self, data: dict[str, Any]) -> bytes:
@@ -92,7 +96,8 @@ class RemoteSigner:
             raise self._unreadable("eth_signTypedData_v4") from error
         if signed_by != self.address:
             raise InvalidKey(f"The signer at {self._rpc.name} did not sign this with the key of {self.address}.")
-        return signature
+        # Some signers give the parity alone, which contracts do not take.
+        return signature[:64] + bytes([27 + (signature[64] if signature[64] < 2 else (signature[64] + 1) % 2)])
 
     def _bytes(self, method: str, answer: Any) -> bytes:
         try:
@@ -110,7 +115,12 @@ class RemoteSigner:
 def remote_signer(rpc: Rpc, address: str | None = None) -> RemoteSigner:
     """An account of a node or signer, by default its only one. Raises `NoKey` if it does not hold it."""
     answer = rpc.request("eth_accounts", [])
-    held: Sequence[str] = [parse_address(text) for text in answer] if isinstance(answer, list) else []
+    try:
+        held: Sequence[str] = [parse_address(text) for text in answer]
+    except (TypeError, InvalidIdentifier) as error:
+        raise RpcUnavailable(
+            f"The signer at {rpc.name} answered eth_accounts with something that cannot be read."
+        ) from error
     if address is None and len(held) != 1:
         raise NoKey(f"The signer at {rpc.name} holds {len(held)} accounts; name one with PROVENANCE_ACCOUNT.")
     wanted = held[0] if address is None else parse_address(address)

@@ -3,10 +3,10 @@
 `contracts/interfaces/IStatementRegistry.sol` says what each field means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from eth_utils.crypto import keccak
 
@@ -59,6 +59,12 @@ class Statement(StaticRecord):
     subject: bytes
     document: bytes
     expires: int
+
+    @classmethod
+    def from_values(cls, values: Sequence[Any]) -> Self:
+        """A statement from its members in the ABI's form. Raises `ValueError`."""
+        issuer, kind, subject_kind, subject, document, expires = values
+        return cls(issuer, Kind(kind), SubjectKind(subject_kind), subject, document, expires)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class Output:
         if not self.as_json:
             self.console.print(Text(printable(text), style=style))
 
+    def note(self, text: str) -> None:
+        """A remark beside the result, on standard error."""
+        self.errors.print(Text(printable(text)))
+
     def result(self, value: Any) -> None:
         """The JSON document; nothing without `--json`."""
         if self.as_json:

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from registry.chain.client import Chain, connect
-from registry.chain.model_registry import ModelRegistryClient, open_model_registry
-from registry.chain.signer import Signer, load_signer
+from registry.chain.deploy import contract_address
+from registry.chain.deployment import Registries
+from registry.chain.identifiers import parse_address
+from registry.chain.model_registry import ModelRegistryClient
+from registry.chain.records import Deployment
+from registry.chain.rpc import HttpRpc
+from registry.chain.signer import Signer, load_signer, remote_signer
 from registry.content.gateway import GatewaySource
 from registry.content.reader import Sources
 from registry.content.store import BlockSource, Store, open_store
@@ -29,9 +34,16 @@ class Parts:
         return connect(self.settings.rpc_url, self.settings.chain_id)
 
     @cached_property
+    def chain_id(self) -> int:
+        """The configured chain, or the node's where none is configured."""
+        return self.settings.chain_id or self.chain.chain_id
+
+    @cached_property
     def signer(self) -> Signer:
         """The acting key. Raises NoKey, InvalidKey, WrongPassword."""
         key = self.settings.private_key
+        if self.settings.signer_url is not None:
+            return remote_signer(HttpRpc(self.settings.signer_url), self.settings.account)
         return load_signer(
             keystore=self.settings.keystore,
             password_file=self.settings.password_file,
@@ -39,14 +51,24 @@ class Parts:
         )
 
     @cached_property
-    def registry(self) -> ModelRegistryClient:
-        """The ModelRegistry, for reading. Raises NoContract and what `chain` raises."""
-        return self._open_registry(None)
+    def registries(self) -> Registries:
+        """The four contracts, for reading. Opening one raises NoContract and what `chain` raises."""
+        return Registries(self.chain, addresses=self._addresses, from_block=self.settings.from_block)
 
     @cached_property
+    def acting(self) -> Registries:
+        """The four contracts, for acting with the configured key."""
+        return Registries(self.chain, self.signer, addresses=self._addresses, from_block=self.settings.from_block)
+
+    @property
+    def registry(self) -> ModelRegistryClient:
+        """The ModelRegistry, for reading."""
+        return self.registries.models
+
+    @property
     def acting_registry(self) -> ModelRegistryClient:
         """The ModelRegistry, for acting with the configured key."""
-        return self._open_registry(self.signer)
+        return self.acting.models
 
     @cached_property
     def store(self) -> Store:
@@ -72,7 +94,22 @@ class Parts:
         finally:
             database.close()
 
-    def _open_registry(self, signer: Signer | None) -> ModelRegistryClient:
-        return open_model_registry(
-            self.chain, self.settings.model_registry, signer, from_block=self.settings.from_block
-        )
+    @property
+    def deployment(self) -> Deployment:
+        """Which registry this is. Needs no node where the chain is configured."""
+        return Deployment(self.chain_id, self.address("ModelRegistry"))
+
+    def address(self, contract: str) -> str:
+        """Where the named contract is looked for. Needs no node."""
+        given = self._addresses.get(contract)
+        return parse_address(given) if given else contract_address(contract)
+
+    @property
+    def _addresses(self) -> dict[str, str]:
+        given = {
+            "PublisherRegistry": self.settings.publisher_registry,
+            "ModelRegistry": self.settings.model_registry,
+            "LicenseRegistry": self.settings.license_registry,
+            "StatementRegistry": self.settings.statement_registry,
+        }
+        return {name: address for name, address in given.items() if address}

@@ -1,27 +1,39 @@
 """`provenance publish`: a folder of weights becomes a release that anyone can check."""
 
-import sys
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from registry.anchoring import add_to_list
+from registry.chain.actions import publish as publish_action
+from registry.chain.actions import read_publish
 from registry.chain.identifiers import Account, ReleaseId, TermsId
-from registry.chain.model_registry import Published
+from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import ZERO
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, print_signed, read_signed
 from registry.cli.digest import hashed
+from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output, human_bytes
 from registry.cli.parts import Parts
-from registry.errors import InputError
-from registry.publishing import Asked, Plan, execute, prepare
+from registry.cli.times import shown
+from registry.errors import InputError, TransactionReverted
+from registry.publishing import Asked, Plan, execute, keep, prepare
+from registry.reservations import Reservations
 from registry.settings import load_settings
+
+_LONGEST_WAIT: Final = 120.0
+"""Seconds to wait for the timestamp after a reservation."""
 
 
 def publish(
-    path: Annotated[Path, typer.Argument(help="The folder to publish, or a single file.")],
-    name: Annotated[str, typer.Option(help="1 to 64 of a-z, 0-9 and single . _ - between them.")],
-    version: Annotated[str, typer.Option(help="1 to 32 of the same, and +. A published version never changes.")],
+    path: Annotated[Path | None, typer.Argument(help="The folder to publish, or a single file.")] = None,
+    name: Annotated[str | None, typer.Option(help="1 to 64 of a-z, 0-9 and single . _ - between them.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="1 to 32 of the same, and +. A published version never changes.")
+    ] = None,
     license: Annotated[
         str | None,
         typer.Option(
@@ -57,8 +69,25 @@ def publish(
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Publish in spite of what preflight found; it is recorded.")
     ] = False,
+    publisher: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Whose release it is, when you are a delegate.")
+    ] = None,
+    reserve: Annotated[
+        bool,
+        typer.Option(
+            "--reserve",
+            help="Reserve the claim first and wait for the next timestamp: a copied transaction wins nothing.",
+        ),
+    ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option(metavar="LIST", help="Store it, and put the release into this list for `provenance anchor`."),
+    ] = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    rpc_url: RpcUrl = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -68,7 +97,18 @@ def publish(
     """
     output = Output(as_json=as_json)
     parts = Parts(load_settings(store=store, rpc_url=rpc_url))
-    registry = parts.acting_registry
+    how = How(sign_only, submit, valid_for)
+    how.check(path=path, name=name, version=version, license=license, into=into, reserve=reserve, publisher=publisher)
+    if submit is not None:
+        _relay(parts, output, submit)
+        return
+    if path is None or name is None or version is None:
+        raise InputError("Say what to publish: the folder, --name and --version.")
+    registry = parts.registry if sign_only else parts.acting_registry
+    who = parts.signer.address if publisher is None else account_address(publisher)
+    artifact = hashed(path, output, sha256=True)
+    reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
+    reserved = reservations.find(registry, who, artifact.digest)
     asked = Asked(
         name,
         version,
@@ -78,31 +118,81 @@ def publish(
         allow_incomplete,
         license_differs=license_differs,
         code_license=code_license,
+        relayed=sign_only or into is not None,
     )
-    artifact = hashed(path, output, sha256=True)
-    plan = prepare(artifact, asked, registry, parts.signer.address)
+    plan = prepare(artifact, asked, registry, who)
     if plan.existing is None:
-        if not as_json:
+        if not as_json and not sign_only:
             _show(plan, parts, output)
-        _ask(yes)
+        ask("A release is for ever. Publish it?", yes or sign_only)
+    if plan.existing is None and (sign_only or into is not None):
+        with output.progress("storing", artifact.size) as progress:
+            keep(plan, parts.store, progress=progress)
+        if into is not None:
+            _put_into(into, plan, registry, output)
+        else:
+            print_signed(parts, output, publish_action(plan.release, reserved[0].salt if reserved else ZERO), how)
+        return
     with output.progress("storing", artifact.size) as progress:
-        done = execute(plan, parts.store, registry, progress=progress)
+        keep(plan, parts.store, progress=progress)
+    if plan.existing is None and reserve:
+        reserved = reservations.reserve(registry, who, artifact.digest)
+        _wait_until_it_counts(registry, plan, reserved[0].salt)
+    done = execute(plan, parts.store, registry, salt=reserved[0].salt if reserved else ZERO)
     output.result(_result(plan, done, registry.deployment.chain_id))
     if not done.created:
         output.say("already published, with the same content:")
     output.say(str(ReleaseId(plan.release_id)), style="bold green")
     output.say(f"artifact  {artifact.root}")
     output.say(f"manifest  {plan.manifest_cid}")
+    if done.record.since < done.record.timestamp:
+        output.say(f"reserved  its claim counts from {shown(done.record.since)}")
     if plan.manifest_differs:
         output.say("The manifest on chain was written differently from the one computed here, and it stands.")
 
 
-def _ask(yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError("There is no terminal to ask on; say --yes to publish without being asked.")
-    typer.confirm("A release is for ever. Publish it?", abort=True, err=True)
+def _relay(parts: Parts, output: Output, file: Path) -> None:
+    """Register what another key signed. Its artifact and documents are its publisher's to store."""
+    signed = read_signed(file)
+    registry = parts.acting_registry
+    release, salt = read_publish(signed.action)
+    done = registry.publish(release, salt, signed)
+    output.result(
+        {
+            "release": str(ReleaseId(done.release_id)),
+            "publisher": str(Account(registry.deployment.chain_id, release.publisher)),
+            "actor": done.record.actor,
+            "already_published": not done.created,
+            "transaction": "0x" + done.location.transaction_hash.hex(),
+            "block": done.location.block_number,
+            "gas_used": done.gas_used,
+        }
+    )
+    output.say(
+        str(ReleaseId(done.release_id)) + ("" if done.created else "  was published already"), style="bold green"
+    )
+
+
+def _put_into(path: Path, plan: Plan, registry: ModelRegistryClient, output: Output) -> None:
+    count = add_to_list(path, registry.deployment, plan.release)
+    output.result({"release": str(ReleaseId(plan.release_id)), "list": str(path), "count": count, "registered": False})
+    output.say(
+        f"{ReleaseId(plan.release_id)} is in {path}, with {count - 1} others; `provenance anchor {path}` anchors it"
+    )
+
+
+def _wait_until_it_counts(registry: ModelRegistryClient, plan: Plan, salt: bytes) -> None:
+    """A reservation counts from the next timestamp on, which a block must reach first."""
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while True:
+        try:
+            registry.estimate_publish(plan.release, salt)
+        except TransactionReverted as reverted:
+            if reverted.details.get("error") != "ReservationTooNew" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _show(plan: Plan, parts: Parts, output: Output) -> None:

@@ -1,24 +1,28 @@
 """`provenance status`: the status of a release, and its change by the publisher."""
 
 import hashlib
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from registry.chain import actions
+from registry.chain.actions import Action, SignedAction
 from registry.chain.identifiers import ReleaseId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient
-from registry.chain.records import ZERO, Reason, Record, Release, Status
+from registry.chain.records import ZERO, Reason, Record, Status
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.errors import InputError, InvalidRelease, PathMissing, ReleaseNotFound
+from registry.content.unixfs import LEAF_SIZE
+from registry.errors import InputError, InvalidDocument, InvalidRelease, PathMissing, ReleaseNotFound
 from registry.settings import load_settings
 
 
 def status(
-    release: Annotated[str, typer.Argument(help="release:0x…")],
+    release: Annotated[str | None, typer.Argument(help="release:0x…")] = None,
     new: Annotated[
         str | None, typer.Argument(metavar="[active|deprecated|revoked]", help="Without it: show the status.")
     ] = None,
@@ -35,31 +39,48 @@ def status(
     detail: Annotated[
         Path | None, typer.Option(help="A document that explains it: it goes to the store, its digest on chain.")
     ] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    rpc_url: RpcUrl = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Show the status of a release, or change it. Revoked is for ever."""
+    """Show the status of a release, or change it as its publisher or a delegate. Revoked is for ever."""
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
-    identifier = parse_release_id(release)
-    changed = None if new is None else Status.from_label(new)
-    because = Reason.from_label(reason)
-    registry = parts.registry if changed is None else parts.acting_registry
-    record = _record(registry, identifier)
-    if changed is not None:
-        place = None if successor is None else _record(registry, parse_release_id(successor)).release
-        _check_publisher(record.release, place, parts.signer.address)
-        _ask(yes, changed)
-        registry.set_status(
-            record.release.name,
-            record.release.version,
-            changed,
-            because,
-            detail=ZERO if detail is None else _store(detail, parts),
-            successor=None if place is None else (place.name, place.version),
-        )
-    entry = registry.status(identifier)
+    how = How(sign_only, submit, valid_for)
+    how.check(release=release, new=new, successor=successor, detail=detail)
+    if submit is not None or new is not None:
+        changed = None if new is None else Status.from_label(new)
+
+        def action() -> Action:
+            if release is None or changed is None:
+                raise InputError("Say which release, and the status that it gets.")
+            named = _record(parts.registry, parse_release_id(release)).release
+            place = None if successor is None else _record(parts.registry, parse_release_id(successor)).release
+            if place is not None and place.publisher != named.publisher:
+                raise InvalidRelease(f"The successor is {place.publisher}'s; it must be of the same publisher.")
+            return actions.set_status(
+                named.publisher,
+                named.name,
+                named.version,
+                changed,
+                Reason.from_label(reason),
+                ZERO if detail is None else store_document(detail, parts),
+                None if place is None else (place.name, place.version),
+            )
+
+        question = "" if changed is None else f"Make the release {changed.label}?"
+        question += " That is for ever." if changed is Status.REVOKED else ""
+        done = act(parts, output, "ModelRegistry", action, how, partial(_set, parts), question=question, yes=yes)
+        if done is None:
+            return
+        identifier: bytes = done["identifier"]
+    else:
+        identifier = parse_release_id(_required(release))
+    record = _record(parts.registry, identifier)
+    entry = parts.registry.status(identifier)
     output.result(
         {
             "release": str(ReleaseId(identifier)),
@@ -71,6 +92,24 @@ def status(
     output.say(f"{record.release.publisher}/{record.release.name}@{record.release.version}  {entry.status.label}")
 
 
+def _set(parts: Parts, action: Action | SignedAction) -> dict[str, Any]:
+    registry = parts.acting_registry
+    signed = action if isinstance(action, SignedAction) else None
+    (update,) = (action.action if isinstance(action, SignedAction) else action).values
+    publisher, name, version, status, reason, detail, *heir = update
+    registry.set_status(
+        name,
+        version,
+        Status(status),
+        Reason(reason),
+        detail=detail,
+        successor=(heir[0], heir[1]) if any(heir) else None,
+        publisher=publisher,
+        signed=signed,
+    )
+    return {"identifier": registry.release_id(publisher, name, version)}
+
+
 def _record(registry: ModelRegistryClient, identifier: bytes) -> Record:
     found = registry.find_record(identifier)
     if found is None:
@@ -78,27 +117,19 @@ def _record(registry: ModelRegistryClient, identifier: bytes) -> Record:
     return found.record
 
 
-def _check_publisher(release: Release, successor: Release | None, acting: str) -> None:
-    """The contract names releases by the acting key's own names: another's must not stand for one of these."""
-    if release.publisher != acting:
-        raise InvalidRelease(f"The release is {release.publisher}'s, and the configured key is {acting}'s.")
-    if successor is not None and successor.publisher != acting:
-        raise InvalidRelease(f"The successor is {successor.publisher}'s; it must be a release of the same publisher.")
+def _required(release: str | None) -> str:
+    if release is None:
+        raise InputError("Say which release: release:0x….")
+    return release
 
 
-def _store(path: Path, parts: Parts) -> bytes:
+def store_document(path: Path, parts: Parts) -> bytes:
+    """Keep a document in the store; the SHA-256 of its bytes. Raises `PathMissing` and what storing raises."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
+    if len(data) > LEAF_SIZE:
+        raise InvalidDocument(f"“{path}” is longer than {LEAF_SIZE:,} bytes, so that its digest would not find it.")
     parts.store.put_document(data)
     return hashlib.sha256(data).digest()
-
-
-def _ask(yes: bool, changed: Status) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError("There is no terminal to ask on; say --yes to change it without being asked.")
-    final = " That is for ever." if changed is Status.REVOKED else ""
-    typer.confirm(f"Make the release {changed.label}?{final}", abort=True, err=True)

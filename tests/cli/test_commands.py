@@ -96,7 +96,7 @@ def test_another_publishers_release_of_the_same_name_is_not_mistaken_for_ones_ow
     asked = ("publish", str(model), "--name", "m", "--version", "1", "--yes", "--json")
     mine, theirs = provenance(*asked).json["release"], provenance(*asked, account=1).json["release"]
     done = provenance("status", theirs, "revoked", "--yes")
-    assert done.code == 2 and "chain.invalid-release" in done.err
+    assert done.code == 2 and "chain.not-authorised" in done.err
     heir = provenance("status", mine, "revoked", "--successor", theirs, "--yes")
     assert heir.code == 2 and "same publisher" in heir.err
     assert provenance("status", mine, "--json").json["status"] == "active"
@@ -152,7 +152,7 @@ def test_names_of_strangers_cannot_steer_the_terminal(provenance: Provenance, mo
         (("status", "release:0x" + "ab" * 32, "gone", "--yes"), "", "one of"),
         ((*NAMED, "Upper"), "chain.invalid-release", "name"),
         ((*NAMED, "m", "--license", "nope"), "input.document", "catalogue"),
-        (("publish", "model", "--name", "m"), "usage", "version"),
+        (("publish", "model", "--name", "m"), "input", "--version"),
         (("no-such-command",), "usage", "no-such-command"),
     ],
 )  # fmt: skip

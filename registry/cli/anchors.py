@@ -1,0 +1,186 @@
+"""`provenance reserve`, `anchor` and `promote`: claims put ahead, and many releases under one Merkle root."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.anchoring import Anchoring, fetch_list, read_list, store_list
+from registry.chain import actions
+from registry.chain.actions import Action, SignedAction
+from registry.chain.anchors import RESERVATION_PERIOD, Anchor, AnchorRecord, anchor_id
+from registry.chain.contract import read_events
+from registry.chain.identifiers import ReleaseId
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
+from registry.cli.digest import hashed
+from registry.cli.naming import account_address, hex32
+from registry.cli.options import Json, Yes
+from registry.cli.output import Output
+from registry.cli.parts import Parts
+from registry.cli.times import shown
+from registry.content.cid import DAG_PB, Cid
+from registry.errors import InputError, InvalidIdentifier, PathMissing, ReleaseNotFound
+from registry.reservations import Reservations
+from registry.settings import load_settings
+
+_MAX_LIST = 256 << 20
+
+
+def reserve(
+    what: Annotated[str, typer.Argument(metavar="FOLDER|CID", help="The artifact that you will publish.")],
+    publisher: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Who will publish it, if not the configured key.")
+    ] = None,
+    rpc_url: RpcUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Put your claim on an artifact ahead without naming it: whoever copies your publishing transaction comes later.
+
+    It counts for 24 hours; `provenance publish` finds it in HOME/reservations and reveals it. A first claim orders what
+    is shown and decides nothing.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    artifact = _artifact(what, output)
+    registry = parts.acting_registry
+    who = parts.signer.address if publisher is None else account_address(publisher)
+    kept = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
+    one, since = kept.reserve(registry, who, artifact.digest)
+    output.result(
+        {
+            "commitment": "0x" + one.commitment(registry.deployment).hex(),
+            "publisher": who,
+            "artifact": str(artifact),
+            "since": since,
+            "until": since + RESERVATION_PERIOD,
+        }
+    )
+    output.say(f"reserved for {who}", style="bold green")
+    output.say(f"artifact  {artifact}")
+    output.say(f"counts from {shown(since)}, can be revealed until {shown(since + RESERVATION_PERIOD)}")
+
+
+def anchor(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="LIST", help="The list that `provenance publish --into LIST` made.")
+    ] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the anchor of this list back, for good.")] = False,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put many releases on chain under one Merkle root, for the price of one.
+
+    An anchored release is no full record: it claims nothing first and has no status until somebody promotes it.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    how = How(sign_only, submit, valid_for)
+    how.check(file=file, withdraw=withdraw)
+
+    def action() -> Action:
+        if file is None:
+            raise InputError("Say which list: the file that `provenance publish --into LIST` made.")
+        anchoring = _from_file(parts, file)
+        if withdraw:
+            return actions.withdraw_anchor(anchoring.anchor)
+        cid = store_list(anchoring, parts.store)
+        output.note(f"{anchoring.tree.count} releases; the list is {cid}.")
+        return actions.publish_anchor(anchoring.anchor)
+
+    def perform(done: Action | SignedAction) -> dict[str, Any]:
+        registry = parts.acting_registry
+        plain = done.action if isinstance(done, SignedAction) else done
+        signed = done if isinstance(done, SignedAction) else None
+        made = Anchor(*plain.values[0])
+        identifier = anchor_id(registry.deployment, made)
+        result = {
+            "anchor": f"anchor:0x{identifier.hex()}",
+            "publisher": made.publisher,
+            "root": "0x" + made.root.hex(),
+            "count": made.count,
+            "list": str(Cid(DAG_PB, made.list)),
+        }
+        if plain.primary_type == "WithdrawAnchor":
+            return result | {"withdrawn": True, "already_withdrawn": not registry.withdraw_anchor(made, signed)}
+        _, entry = registry.publish_anchor(made, signed)
+        return result | {"withdrawn": entry.withdrawn_at != 0, "since": entry.since, "seq": entry.seq}
+
+    question = "Take the anchor back? That is for ever." if withdraw else "An anchor is for ever. Publish it?"
+    done = act(parts, output, "ModelRegistry", action, how, perform, question=question, yes=yes)
+    if done is not None:
+        output.result(done)
+        output.say(done["anchor"] + ("  withdrawn" if done["withdrawn"] else ""), style="bold green")
+        output.say(f"{done['count']} releases, list {done['list']}")
+
+
+def promote(
+    source: Annotated[
+        str, typer.Argument(metavar="LIST|ANCHOR", help="The list, or anchor:0x… whose list a store or gateway has.")
+    ],
+    which: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="Which of its releases.")],
+    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    gateways: Annotated[str | None, typer.Option(help="Trustless gateways, separated by commas.")] = None,
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make an anchored release a full record. Anyone may; it stays its publisher's, and its claim counts from now."""
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(store=store, gateways=gateways, rpc_url=rpc_url))
+    name, at, version = which.partition("@")
+    if not at:
+        raise InvalidIdentifier(f"“{which}” names no version: write NAME@VERSION.")
+    anchoring = _from_chain(parts, source) if source.startswith("anchor:") else _from_file(parts, Path(source))
+    index = anchoring.find(name, version)
+    ask("Make it a full record? That is for ever.", yes)
+    registry = parts.acting_registry
+    done = registry.promote(anchoring.anchor, index, anchoring.tree.proof(index), anchoring.releases[index])
+    output.result(
+        {
+            "release": str(ReleaseId(done.release_id)),
+            "anchor": f"anchor:0x{anchor_id(registry.deployment, anchoring.anchor).hex()}",
+            "index": index,
+            "seq": done.record.seq,
+            "timestamp": done.record.timestamp,
+            "already_published": not done.created,
+            "transaction": "0x" + done.location.transaction_hash.hex(),
+            "gas_used": done.gas_used,
+        }
+    )
+    output.say(str(ReleaseId(done.release_id)) + ("" if done.created else "  was a full record already"))
+
+
+def _artifact(what: str, output: Output) -> Cid:
+    path = Path(what)
+    if path.exists():
+        return hashed(path, output, sha256=False).root
+    if "/" in what or "." in what:
+        raise PathMissing(f"There is no “{what}”.")
+    cid = Cid.parse(what)
+    if cid.codec != DAG_PB:
+        raise InvalidIdentifier(f"“{what}” is the CID of a file; an artifact's begins with bafybei.")
+    return cid
+
+
+def _from_file(parts: Parts, path: Path) -> Anchoring:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_LIST + 1)
+    except OSError as error:
+        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
+    return read_list(data, parts.deployment, strict=False)
+
+
+def _from_chain(parts: Parts, text: str) -> Anchoring:
+    wanted = hex32(text.removeprefix("anchor:"), text)
+    registry = parts.registry
+    for record in read_events(registry.history(), AnchorRecord):
+        if anchor_id(registry.deployment, record.anchor) == wanted:
+            with parts.sources() as sources:
+                return fetch_list(sources, record.anchor, registry.deployment)
+    raise ReleaseNotFound(f"There is no {text} in this registry.")

@@ -1,0 +1,79 @@
+"""`provenance deploy` and `provenance deployment verify`: the contracts on a chain, and what proves them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from registry.chain.deploy import deploy as deploy_all
+from registry.chain.deployment import deployment_record, read_record, verify_deployment, write_record
+from registry.chain.rebuild import rebuild
+from registry.cli.acting import RpcUrl
+from registry.cli.options import Json
+from registry.cli.output import Output
+from registry.cli.parts import Parts
+from registry.settings import load_settings
+
+deployment = typer.Typer(
+    help="Check the contracts of a chain.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
+
+
+def deploy(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
+    """Put the four contracts at their addresses, or find them there. Anyone may, once for each chain.
+
+    The addresses are the same on every chain (CREATE2 through the standard proxy). What was done is kept in
+    HOME/deployments/CHAIN.json.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    chain = parts.chain
+    folder = parts.settings.home_folder / "deployments"
+    done = deploy_all(chain, parts.signer)
+    record = deployment_record(chain.chain_id, done, read_record(folder, chain.chain_id))
+    path = write_record(folder, record)
+    output.result(record | {"record": str(path)})
+    for name, one in done.items():
+        how = "there already" if one.receipt is None else f"deployed, {one.receipt.gas_used:,} gas"
+        output.say(f"{name:<18} {one.address}  {how}")
+    output.say(f"kept in {path}")
+
+
+@deployment.command()
+def verify(
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Compile the sources of this checkout anew with py-solc-x, and compare (needs the extra `audit`).",
+        ),
+    ] = None,
+    rpc_url: RpcUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Check that the contracts at the CREATE2 addresses are this version's: the address and the runtime code.
+
+    With --sources nothing that was compiled before is believed.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    compiled = None if sources is None else rebuild(sources.absolute())
+    found = verify_deployment(parts.chain, compiled)
+    output.result(
+        {
+            "chain_id": parts.chain.chain_id,
+            "recompiled": compiled is not None,
+            "contracts": {
+                one.name: {
+                    "address": one.address,
+                    "code_hash": "0x" + one.code_hash.hex(),
+                    "deployed_at": one.deployed_at,
+                }
+                for one in found
+            },
+        }
+    )
+    for one in found:
+        output.say(f"{one.name:<18} {one.address}  the code is right (since block {one.deployed_at})")
+    if compiled is not None:
+        output.say("the sources compile to exactly this code")

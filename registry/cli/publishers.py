@@ -1,0 +1,258 @@
+"""`provenance delegate`, `guardian`, `freeze` and `cancel`: who may act for a publisher, and the end of its key."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.chain import actions
+from registry.chain.actions import Action, SignedAction
+from registry.chain.contract import ContractClient, only_record, read_events
+from registry.chain.publishers import DelegateRecord, FreezeRecord, GuardianRecord, Scope
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, read_signed
+from registry.cli.naming import account_address
+from registry.cli.options import Json, Yes
+from registry.cli.output import Output
+from registry.cli.parts import Parts
+from registry.cli.times import moment, shown
+from registry.errors import InputError
+from registry.settings import load_settings
+
+_NOBODY = "0x" + "00" * 20
+_Of = Annotated[str | None, typer.Option("--of", metavar="ADDRESS", help="Show another publisher's, without a key.")]
+
+
+def delegate(
+    address: Annotated[
+        str | None, typer.Argument(metavar="ADDRESS", help="Who may act for you. Without it: list your delegates.")
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="publish, status, grant, statement, separated by commas, or all.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then: a date, 90d, or never.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="It may do nothing any more.")] = False,
+    of: _Of = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let another key act for you within scopes and until a time, or take that back.
+
+    A delegate cannot name delegates or guardians, nor freeze. What it did stays yours when it is removed.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    how = How(sign_only, submit, valid_for)
+    how.check(address=address, scope=scope, until=until, remove=remove)
+    if submit is None and address is None:
+        _list_delegates(parts, output, of)
+        return
+
+    def action() -> Action:
+        scopes = Scope(0) if remove else Scope.from_labels(scope or "")
+        if not scopes and not remove:
+            raise InputError("Say what it may do: --scope publish,status, for example; or --remove.")
+        if not remove and until is None:
+            raise InputError("Say until when: --until 90d, for example, or --until never.")
+        expires = 0 if remove else moment(until or "")
+        return actions.set_delegate(account_address(address or ""), int(scopes), expires)
+
+    def perform(done: Action | SignedAction) -> dict[str, Any]:
+        registry = parts.acting.publishers
+        record: DelegateRecord = only_record(registry, registry.perform(done), DelegateRecord)
+        return _delegate_json(record)
+
+    question = "Take its scopes back?" if remove else "Let it act for you?"
+    done = act(parts, output, "PublisherRegistry", action, how, perform, question=question, yes=yes)
+    if done is not None:
+        output.result(done)
+        _say_delegate(done, output)
+
+
+def guardian(
+    address: Annotated[
+        str | None, typer.Argument(metavar="ADDRESS|none", help="Who can freeze you. Without it: show your guardian.")
+    ] = None,
+    of: _Of = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Name who can freeze you when your key is lost or stolen. The first counts at once; a change waits seven days.
+
+    Naming the guardian of before again ends a change that is under way.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    how = How(sign_only, submit, valid_for)
+    how.check(address=address)
+    if submit is None and address is None:
+        publisher = _publisher(parts, of)
+        found = parts.registries.publishers.guardian(publisher)
+        output.result({"guardian": found.guardian, "next": found.next, "next_from": found.next_from})
+        output.say(f"guardian  {found.guardian or 'none'}")
+        if found.next_from is not None:
+            output.say(f"from {shown(found.next_from)} on: {found.next or 'none'}")
+        return
+
+    def action() -> Action:
+        return actions.set_guardian(_NOBODY if address == "none" else account_address(address or ""))
+
+    def perform(done: Action | SignedAction) -> dict[str, Any]:
+        registry = parts.acting.publishers
+        record: GuardianRecord = only_record(registry, registry.perform(done), GuardianRecord)
+        named = None if record.guardian == _NOBODY else record.guardian
+        return {"publisher": record.publisher, "guardian": named, "from": record.from_}
+
+    question = "Set this guardian? A later change waits seven days."
+    done = act(parts, output, "PublisherRegistry", action, how, perform, question=question, yes=yes)
+    if done is not None:
+        output.result(done)
+        output.say(f"guardian  {done['guardian'] or 'none'}, from {shown(done['from'])} on")
+
+
+def freeze(
+    publisher: Annotated[
+        str | None, typer.Argument(metavar="ADDRESS", help="Whom; you are its guardian. Without it: yourself.")
+    ] = None,
+    compromised_since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Records after then may be a thief's: a date or time, or now if no key was stolen."
+        ),
+    ] = None,
+    successor: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Who goes on in its place.")] = None,
+    of: _Of = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """End a publisher, for good: nothing is taken from it again. Old records stay; whom to trust next, readers decide.
+
+    Its guardian may freeze it again to move --compromised-since earlier. With --of: show whether it is frozen.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    how = How(sign_only, submit, valid_for)
+    how.check(publisher=publisher, compromised_since=compromised_since, successor=successor)
+    if of is not None:
+        found = parts.registries.publishers.freeze_of(account_address(of))
+        output.result(
+            None
+            if found is None
+            else {
+                "successor": found.successor,
+                "frozen_at": found.frozen_at,
+                "compromised_since": found.compromised_since,
+            }
+        )
+        output.say(
+            "not frozen"
+            if found is None
+            else f"frozen {shown(found.frozen_at)}, trusted until {shown(found.compromised_since)}, "
+            f"successor {found.successor or 'none'}"
+        )
+        return
+
+    def action() -> Action:
+        if compromised_since is None:
+            raise InputError("Say since when the key may be a thief's: --compromised-since 2027-01-31T12:00Z, or now.")
+        whom = parts.signer.address if publisher is None else account_address(publisher)
+        since = moment(compromised_since)
+        if compromised_since == "now" and not sign_only:
+            since = min(since, parts.chain.latest().timestamp)  # the contract takes no time in its future
+        return actions.freeze(whom, _NOBODY if successor is None else account_address(successor), since)
+
+    def perform(done: Action | SignedAction) -> dict[str, Any]:
+        registry = parts.acting.publishers
+        record: FreezeRecord = only_record(registry, registry.perform(done), FreezeRecord)
+        return {
+            "publisher": record.publisher,
+            "frozen_by": record.actor,
+            "successor": None if record.successor == _NOBODY else record.successor,
+            "compromised_since": record.compromised_since,
+        }
+
+    question = "Freeze it? Nothing is taken from it again, and nobody can undo that."
+    done = act(parts, output, "PublisherRegistry", action, how, perform, question=question, yes=yes)
+    if done is not None:
+        output.result(done)
+        output.say(f"{done['publisher']} is frozen; trusted until {shown(done['compromised_since'])}", style="bold")
+
+
+def cancel(
+    file: Annotated[Path, typer.Argument(help="What --sign-only printed.")],
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make a signature of yours worthless before anyone submits it.
+
+    Publishing, anchoring and attesting have no nonce to cancel: their signatures end at their deadline.
+    """
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    signed = read_signed(file)
+    if signed.nonce is None:
+        raise InputError(
+            f"A {signed.action.primary_type} has no nonce: it can be submitted until {shown(signed.deadline)}."
+        )
+    if signed.actor != parts.signer.address:
+        raise InputError(f"This is {signed.actor}'s signature, and the configured key is {parts.signer.address}'s.")
+    ask("Cancel this signature?", yes)
+    client: ContractClient = {
+        "ModelRegistry": parts.acting.models,
+        "PublisherRegistry": parts.acting.publishers,
+        "LicenseRegistry": parts.acting.licenses,
+        "StatementRegistry": parts.acting.statements,
+    }[signed.action.contract]
+    used = client.is_nonce_used(signed.actor, signed.nonce)
+    if not used:
+        client.cancel(signed.nonce)
+    output.result({"nonce": str(signed.nonce), "already_used": used})
+    output.say("it was used or cancelled already" if used else "cancelled")
+
+
+def _publisher(parts: Parts, of: str | None) -> str:
+    return parts.signer.address if of is None else account_address(of)
+
+
+def _list_delegates(parts: Parts, output: Output, of: str | None) -> None:
+    publisher = _publisher(parts, of)
+    latest: dict[str, DelegateRecord] = {}
+    for record in read_events(parts.registries.publishers.history(), DelegateRecord):
+        if record.publisher == publisher:
+            latest[record.delegate] = record
+    now = parts.chain.latest().timestamp
+    rows = [
+        _delegate_json(record) | {"active": bool(record.scopes) and now < record.expires} for record in latest.values()
+    ]
+    output.result(rows)
+    for row in rows:
+        _say_delegate(row, output)
+    if not rows:
+        output.say("no delegates")
+
+
+def _delegate_json(record: DelegateRecord) -> dict[str, Any]:
+    return {
+        "publisher": record.publisher,
+        "delegate": record.delegate,
+        "scopes": record.scopes.labels,
+        "expires": record.expires,
+        "since": record.timestamp,
+    }
+
+
+def _say_delegate(row: dict[str, Any], output: Output) -> None:
+    scopes = ", ".join(row["scopes"])
+    output.say(f"{row['delegate']}  " + (f"{scopes} until {shown(row['expires'])}" if scopes else "may do nothing"))

@@ -1,0 +1,172 @@
+"""`provenance statement`: what an issuer signs about a subject: evaluations, audits, disputes, answers, rulings."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry.chain import actions
+from registry.chain.actions import Action, SignedAction
+from registry.chain.statement_registry import Stated
+from registry.chain.statements import Kind, Statement
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
+from registry.cli.naming import account_address, hex32, show_subject, subject
+from registry.cli.options import Json, Yes
+from registry.cli.output import Output
+from registry.cli.parts import Parts
+from registry.cli.status import store_document
+from registry.cli.times import moment, shown
+from registry.errors import InputError
+from registry.settings import load_settings
+
+statement = typer.Typer(
+    help="Statements about releases, artifacts, terms, accounts and other statements.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+_Store = Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")]
+_About = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SUBJECT",
+        help="A CID, sha256:HEX, release:0x…, ADDRESS/NAME@VERSION, terms:0x…, eip155:CHAIN:0x…, statement:0x…, "
+        "anchor:0x… or dataset:0x….",
+    ),
+]
+
+
+@statement.command()
+def make(
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="evaluation, audit, endorsement, dispute, answer (to a dispute), ruling-upheld or ruling-dismissed."
+        ),
+    ] = None,
+    about: _About = None,
+    document: Annotated[
+        Path | None, typer.Option(help="What is stated: it goes to the store, its SHA-256 on chain.")
+    ] = None,
+    expires: Annotated[str, typer.Option(metavar="TIME", help="Not in force from then on: a date, 90d, or never.")] = (
+        "never"
+    ),
+    issuer: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Whose statement it is, when you are a delegate.")
+    ] = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    store: _Store = None,
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make a statement. It proves who said what and when, never that it is true: readers choose whom they believe."""
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    how = How(sign_only, submit, valid_for)
+    how.check(kind=kind, about=about, document=document, issuer=issuer)
+
+    def action() -> Action:
+        if kind is None or about is None or document is None:
+            raise InputError("A statement needs --kind, --about and --document.")
+        what, digest = subject(about, parts.deployment)
+        who = parts.signer.address if issuer is None else account_address(issuer)
+        made = Statement(who, Kind.from_label(kind), what, digest, store_document(document, parts), moment(expires))
+        return actions.attest(made)
+
+    def perform(done: Action | SignedAction) -> dict[str, Any]:
+        registry = parts.acting.statements
+        signed = done if isinstance(done, SignedAction) else None
+        values = (done.action if isinstance(done, SignedAction) else done).values[0]
+        stated = Statement.from_values(values)
+        identifier, new = registry.attest(stated, signed)
+        return {"statement": f"statement:0x{identifier.hex()}", "already_made": not new}
+
+    question = "A statement stays on chain for ever, also when it is retracted. Make it?"
+    done = act(parts, output, "StatementRegistry", action, how, perform, question=question, yes=yes)
+    if done is not None:
+        output.result(done)
+        output.say(done["statement"] + ("  was made already" if done["already_made"] else ""), style="bold green")
+
+
+@statement.command()
+def retract(
+    identifier: Annotated[str | None, typer.Argument(metavar="STATEMENT", help="statement:0x…")] = None,
+    sign_only: SignOnly = False,
+    submit: Submit = None,
+    valid_for: ValidFor = "24h",
+    rpc_url: RpcUrl = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Take a statement back, for good."""
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    how = How(sign_only, submit, valid_for)
+    how.check(identifier=identifier)
+
+    def action() -> Action:
+        if identifier is None:
+            raise InputError("Say which statement: statement:0x….")
+        return actions.retract(hex32(identifier.removeprefix("statement:"), identifier))
+
+    def perform(done: Action | SignedAction) -> dict[str, Any]:
+        signed = done if isinstance(done, SignedAction) else None
+        (which,) = (done.action if isinstance(done, SignedAction) else done).values
+        new = parts.acting.statements.retract(which, signed)
+        return {"statement": f"statement:0x{which.hex()}", "already_retracted": not new}
+
+    done = act(
+        parts, output, "StatementRegistry", action, how, perform, question="Retract it? That is for ever.", yes=yes
+    )
+    if done is not None:
+        output.result(done)
+        output.say(f"{done['statement']}  retracted")
+
+
+@statement.command(name="list")
+def list_(
+    about: _About = None,
+    issuer: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this issuer's.")] = None,
+    rpc_url: RpcUrl = None,
+    as_json: Json = False,
+) -> None:
+    """List statements, all there are up to the contract's log head. Anyone may state anything: look at the issuer."""
+    output = Output(as_json=as_json)
+    parts = Parts(load_settings(rpc_url=rpc_url))
+    registry = parts.registries.statements
+    digest = None if about is None else subject(about, parts.deployment)[1]
+    who = None if issuer is None else account_address(issuer)
+    found = [one for one in registry.statements(digest) if who in (None, one.record.issuer)]
+    chain_id = parts.chain.chain_id
+    rows = [_json(one, chain_id, in_force=registry.is_in_force(one.statement_id)) for one in found]
+    output.result(rows)
+    for row in rows:
+        state = "in force" if row["in_force"] else "retracted" if row["retracted_at"] else "not in force"
+        output.say(f"{row['kind']}  {state}", style="bold")
+        output.say(f"  statement  {row['statement']}")
+        output.say(f"  issuer     {row['issuer']}")
+        output.say(f"  about      {row['subject']}")
+        output.say(f"  document   {row['document']}")
+        output.say(f"  made       {shown(row['timestamp'])}, expires {shown(row['expires'])}")
+    if not rows:
+        output.say("no statements")
+
+
+def _json(one: Stated, chain_id: int, *, in_force: bool) -> dict[str, Any]:
+    record = one.record
+    return {
+        "statement": f"statement:0x{one.statement_id.hex()}",
+        "kind": record.kind.label,
+        "issuer": f"eip155:{chain_id}:{record.issuer}",
+        "made_by": record.actor,
+        "subject_kind": record.subject_kind.label,
+        "subject": show_subject(record.subject_kind, record.subject, chain_id),
+        "document": f"sha256:{record.document.hex()}",
+        "timestamp": record.timestamp,
+        "expires": record.expires,
+        "retracted_at": one.retracted_at,
+        "in_force": in_force,
+    }
