@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from demo_licensing import licensing
 from models import get_models
 from rich.console import Console
 from rich.markup import escape
@@ -239,6 +240,12 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     strict = stack.verify({"what": stolen["cid"]}, trust | {"otherwise": "refuse"})
     report.verdict("claimed by a stranger, strict policy", strict, "refuse", "only-strangers")
 
+    accounts = {
+        name: release["publisher"].rsplit(":", 1)[1]
+        for name, release in (("publisher-1", base), ("publisher-2", jit), ("stranger", stolen))
+    }
+    licensing(stack, report, models["silero-vad-onnx"], FOLDER / "run", accounts)
+
     fetched = FOLDER / "run" / "fetched"
     stack.run("publisher-1", "fetch", base["cid"], str(fetched))
     expect(same_files(embedder, fetched), "what was fetched differs from what was published")
@@ -267,7 +274,7 @@ def main() -> int:
             if os.environ.get("KEEP"):
                 console.print(f"The stack stays up until Ctrl-C: {stack.api_url}, node at {stack.rpc_url}")
                 process.wait()
-    except DemoFailed as failure:
+    except (DemoFailed, AssertionError) as failure:
         console.print(f"[red]the demo failed[/]: {escape(str(failure))}")
         return 1
     except KeyboardInterrupt:
