@@ -9,7 +9,6 @@ from eth_account.messages import encode_typed_data
 from geth_node import Geth
 
 from registry.chain import actions
-from registry.chain.client import connect
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_key, dev_signer
 from registry.chain.publishers import NEVER, Scope
