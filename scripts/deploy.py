@@ -26,7 +26,9 @@ def main() -> None:
         if web3.eth.get_code(address):
             print(f"{name:<18} {address}  there already")
             continue
-        payer.transfer(PROXY, data="0x" + (SALT + creation_code(name)).hex())
+        base, tip = web3.eth.get_block("latest").get("baseFeePerGas", 0), 10**9
+        data = "0x" + (SALT + creation_code(name)).hex()
+        payer.transfer(PROXY, data=data, max_fee=2 * base + tip, priority_fee=tip)
         if not web3.eth.get_code(address):
             raise SystemExit(f"{name} is not at {address} after its deployment on {network.show_active()}.")
         print(f"{name:<18} {address}  deployed")
