@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Final, Self
 
 from registry.chain.anchors import Anchor
@@ -19,7 +20,7 @@ from registry.chain.identifiers import parse_address
 from registry.chain.licenses import Grant
 from registry.chain.records import Parent, Reason, Relation, Release, Status
 from registry.chain.signer import Signer
-from registry.chain.statements import Statement
+from registry.chain.statements import Kind, Statement, SubjectKind
 from registry.errors import InvalidIdentifier, InvalidSignature
 
 DAY: Final = 24 * 3600
@@ -58,6 +59,14 @@ _TYPES: Final[dict[str, Members]] = {
         "Attest": "address actor,Statement statement,uint256 deadline",
         "Retract": "address actor,bytes32 statementId,uint256 nonce,uint256 deadline",
     }.items()
+}
+# Members that are an enum in the contracts, which take no number beyond it.
+_ENUMS: Final[dict[str, type[IntEnum]]] = {
+    "relation": Relation,
+    "status": Status,
+    "reason": Reason,
+    "kind": Kind,
+    "subjectKind": SubjectKind,
 }
 # Which contract and function takes what.
 _FUNCTIONS: Final = {
@@ -338,8 +347,12 @@ def _from_json(kind: str, value: Any) -> Any:
         names = [name for name, _ in _TYPES[kind]]
         if not isinstance(value, Mapping) or set(value) != set(names):
             raise ValueError(f"{kind} must have the members {', '.join(names)}")
-        return tuple(_from_json(member, value[name]) for name, member in _TYPES[kind])
+        return tuple(_member(name, _from_json(member, value[name])) for name, member in _TYPES[kind])
     return _atom_from_json(kind, value)
+
+
+def _member(name: str, value: Any) -> Any:
+    return int(_ENUMS[name](value)) if name in _ENUMS else value
 
 
 def _atom_from_json(kind: str, value: Any) -> Any:

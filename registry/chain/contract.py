@@ -117,6 +117,15 @@ class ContractClient:
         """
         return self.transact(self._calldata(action))
 
+    def signed_as(self, action: Action, signed: SignedAction | None) -> Action | SignedAction:
+        """What to perform: what somebody else signed, if it is this very action, else the signer's own.
+
+        Raises `InvalidSignature` for another action, before anything of it is sent.
+        """
+        if signed is not None and signed.action != action:
+            raise InvalidSignature("What was signed is another action than the one to submit.")
+        return signed or action
+
     def transact(self, data: bytes) -> Receipt:
         """Send a call of this contract and wait for its receipt. Raises as `perform` does."""
         return send(self.chain, self.acting(), self.address, data, timeout=self._timeout)

@@ -46,13 +46,14 @@ class LicenseRegistryClient(ContractClient):
 
     def set_grant(self, release_id: bytes, grant: Grant, signed: SignedAction | None = None) -> GrantRecord | None:
         """Set a grant, or with no uses take it back; None if it is so already."""
+        action = self.signed_as(actions.set_grant(grant), signed)
         self.settle()
         entry = self.grant(release_id, grant.grantee)
         there = entry and (entry.uses, entry.from_, entry.until, entry.irrevocable)
         wanted = (grant.uses, grant.from_, grant.until, grant.irrevocable)
         if there == wanted or (entry is None and grant.uses == 0):
             return None
-        record: GrantRecord = only_record(self, self.perform(signed or actions.set_grant(grant)), GrantRecord)
+        record: GrantRecord = only_record(self, self.perform(action), GrantRecord)
         if record.release_id != release_id:
             raise self.disagreement()
         return record

@@ -33,7 +33,7 @@ from registry.chain.records import (
 )
 from registry.chain.signer import Signer
 from registry.chain.transactions import Cost, wait_for_own_transactions
-from registry.errors import InvalidLog, InvalidSignature, VersionTaken
+from registry.errors import InvalidLog, VersionTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class ModelRegistryClient(ContractClient):
     def estimate_publish(self, release: Release, salt: bytes = ZERO, signed: SignedAction | None = None) -> Cost:
         """What publishing would cost now. Raises what `publish` would raise before it sends."""
         check_release(release)
-        return self.estimate(signed or actions.publish(release, salt))
+        return self.estimate(self.signed_as(actions.publish(release, salt), signed))
 
     def publish(self, release: Release, salt: bytes = ZERO, signed: SignedAction | None = None) -> Published:
         """Publish a release, or find that it is published: run again after a crash, it registers nothing twice.
@@ -170,6 +170,7 @@ class ModelRegistryClient(ContractClient):
         """
         signer = self.acting()
         check_release(release)
+        action = self.signed_as(actions.publish(release, salt), signed)
         identifier = self.release_id(release.publisher, release.name, release.version)
         found = self._published(identifier, release)
         if found is None:
@@ -178,9 +179,6 @@ class ModelRegistryClient(ContractClient):
             found = self._published(identifier, release)
         if found is not None:
             return found
-        action = signed or actions.publish(release, salt)
-        if signed is not None and signed.action != actions.publish(release, salt):
-            raise InvalidSignature("What was signed is another release.")
         try:
             receipt = self.perform(action)
         except VersionTaken:
@@ -218,12 +216,13 @@ class ModelRegistryClient(ContractClient):
         return since
 
     def publish_anchor(self, anchor: Anchor, signed: SignedAction | None = None) -> tuple[bytes, AnchorEntry]:
-        """Anchor releases, or find them anchored: the anchor's id, and its entry."""
+        """Anchor releases, or find them anchored: the anchor's id, and its entry, which may be withdrawn since."""
+        action = self.signed_as(actions.publish_anchor(anchor), signed)
         identifier = anchor_id(self.deployment, anchor)
         self.settle()
         entry = self.anchor(identifier)
         if entry is None:
-            record = only_record(self, self.perform(signed or actions.publish_anchor(anchor)), AnchorRecord)
+            record = only_record(self, self.perform(action), AnchorRecord)
             entry = self.anchor(identifier)
             if entry is None or record.anchor != anchor:
                 raise self.disagreement()
@@ -231,11 +230,12 @@ class ModelRegistryClient(ContractClient):
 
     def withdraw_anchor(self, anchor: Anchor, signed: SignedAction | None = None) -> bool:
         """Take an anchor back, for good; False if it was taken back already."""
+        action = self.signed_as(actions.withdraw_anchor(anchor), signed)
         self.settle()
         entry = self.anchor(anchor_id(self.deployment, anchor))
         if entry is not None and entry.withdrawn_at:
             return False
-        only_record(self, self.perform(signed or actions.withdraw_anchor(anchor)), WithdrawalRecord)
+        only_record(self, self.perform(action), WithdrawalRecord)
         return True
 
     def verify_anchored(self, anchor: Anchor, index: int, proof: list[bytes], release: Release) -> AnchorEntry:
@@ -267,12 +267,13 @@ class ModelRegistryClient(ContractClient):
         owner = publisher or signer.address
         identifier = self.release_id(owner, name, version)
         heir = self.release_id(owner, *successor) if successor else ZERO
+        wish = actions.set_status(owner, name, version, status, reason, detail, successor)
+        action = self.signed_as(wish, signed)
         wait_for_own_transactions(self.chain, signer.address, self._timeout)
         wanted = (status, reason, detail, heir)
         found = self._status_as(identifier, wanted)
         if found is not None:
             return StatusSet(found, created=False)
-        action = signed or actions.set_status(owner, name, version, status, reason, detail, successor)
         receipt = self.perform(action)
         made = [event for event in self.made(receipt) if isinstance(event, StatusChanged)]
         if len(made) != 1 or made[0].release_id != identifier or _asked(made[0]) != wanted:

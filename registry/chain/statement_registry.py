@@ -38,23 +38,29 @@ class StatementRegistryClient(ContractClient):
         return bool(self.call("isInForce", identifier)[0])
 
     def attest(self, statement: Statement, signed: SignedAction | None = None) -> tuple[bytes, bool]:
-        """Make a statement, or find it made: its id, and whether this made it."""
+        """Make a statement, or find it made: its id, and whether this made it.
+
+        Raises `TransactionReverted` for one that was retracted since: it can never be made again.
+        """
+        action = self.signed_as(actions.attest(statement), signed)
         identifier = self.statement_id(statement)
         self.settle()
-        if self.statement(identifier) is not None:
+        entry = self.statement(identifier)
+        if entry is not None and entry.expires:
             return identifier, False
-        record: StatementRecord = only_record(self, self.perform(signed or actions.attest(statement)), StatementRecord)
+        record: StatementRecord = only_record(self, self.perform(action), StatementRecord)
         if record.statement != statement:
             raise self.disagreement()
         return identifier, True
 
     def retract(self, identifier: bytes, signed: SignedAction | None = None) -> bool:
         """Take a statement back, for good; False if it was retracted already."""
+        action = self.signed_as(actions.retract(identifier), signed)
         self.settle()
         entry = self.statement(identifier)
         if entry is not None and entry.expires == 0:
             return False
-        only_record(self, self.perform(signed or actions.retract(identifier)), RetractionRecord)
+        only_record(self, self.perform(action), RetractionRecord)
         return True
 
     def statements(self, subject: bytes | None = None) -> list[Stated]:

@@ -445,3 +445,23 @@ def test_text_that_no_contract_can_be_given_is_refused():
         SignedAction.from_json(document)
     while nested:  # taken apart by hand, as freeing it in one go is as deep
         (nested,) = nested
+
+
+@pytest.mark.parametrize(
+    ("action", "path"),
+    [
+        (actions.publish(dataclasses.replace(release(ELSEWHERE), parents=(Parent(DIGEST, Relation.MERGE),)), ZERO), 0),
+        (actions.set_status(ELSEWHERE, "a", "1", Status.REVOKED, Reason.LEGAL, DIGEST, None), "status"),
+        (actions.set_status(ELSEWHERE, "a", "1", Status.REVOKED, Reason.LEGAL, DIGEST, None), "reason"),
+        (actions.attest(statement(ELSEWHERE)), "kind"),
+        (actions.attest(statement(ELSEWHERE)), "subjectKind"),
+    ],
+)
+def test_a_number_that_no_enum_of_the_contracts_has_is_refused(action: Action, path: str | int):
+    one = sign(action, dev_signer(0), chain_id=1, registry=ELSEWHERE)
+    document = json.loads(json.dumps(one.as_json()))
+    inner = next(value for value in document["typed_data"]["message"].values() if isinstance(value, dict))
+    inner, name = (inner["parents"][0], "relation") if path == 0 else (inner, path)
+    inner[name] = 255
+    with pytest.raises(InvalidSignature, match="255 is not a valid"):
+        SignedAction.from_json(document)
