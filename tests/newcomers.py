@@ -1,8 +1,9 @@
-"""Accounts that nobody has seen before on an anvil, so that tests on one chain do not meet, and its clock."""
+"""Accounts that nobody has seen before, so that tests on one chain do not meet, and anvil's clock."""
 
 from typing import Any
 
 from eth_account import Account
+from geth_node import Geth
 
 from registry.chain.client import Chain
 from registry.chain.deployment import Registries
@@ -15,6 +16,13 @@ def newcomer(chain: Chain) -> Registries:
     signer = LocalSigner(Account.create())
     chain.rpc.request("anvil_setBalance", [signer.address, hex(10**20)])
     return Registries(chain, signer, timeout=20)
+
+
+def newcomer_on(geth: Geth) -> Registries:
+    """The same on a geth."""
+    signer = LocalSigner(Account.create())
+    geth.pay(signer.address, 10)
+    return Registries(geth.chain, signer, timeout=20)
 
 
 def address_of(registries: Registries) -> str:

@@ -98,7 +98,10 @@ def wait_for_receipt(chain: Chain, transaction_hash: bytes, timeout: float) -> R
     found: list[Receipt] = []
 
     def arrived() -> bool:
-        receipt = chain.receipt(transaction_hash)
+        try:
+            receipt = chain.receipt(transaction_hash)
+        except RpcRefused:  # geth does so while it indexes old blocks: it does not know yet
+            return False
         found.extend([receipt] if receipt else [])
         return receipt is not None
 
