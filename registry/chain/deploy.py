@@ -58,7 +58,7 @@ def check_code(chain: Chain, name: str, address: str) -> None:
     """
     contract: ContractArtifact = contract_artifact(name)
     code = chain.code(address)
-    setting = f"PROVENANCE_{_setting(name)}"
+    setting = setting_of(name)
     if not code:
         raise NoContract(
             f"There is no {name} at {address} on chain {chain.chain_id}. Check {setting} and PROVENANCE_RPC_URL, "
@@ -107,5 +107,6 @@ def _deploy_one(chain: Chain, signer: Signer, name: str, timeout: float) -> Depl
     return Deployed(name, address, receipt)
 
 
-def _setting(name: str) -> str:
-    return name.replace("Registry", "_REGISTRY").upper()
+def setting_of(name: str) -> str:
+    """The setting that says where the contract of this name is, if it is not where CREATE2 puts it."""
+    return f"PROVENANCE_{name.replace('Registry', '_REGISTRY').upper()}"

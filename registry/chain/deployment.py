@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from registry.chain.artifact import CONTRACTS, contract_artifact
 from registry.chain.client import Chain
 from registry.chain.contract import ContractClient, first_block
-from registry.chain.deploy import Deployed, check_code, contract_address, creation_code
+from registry.chain.deploy import Deployed, check_code, contract_address, creation_code, setting_of
 from registry.chain.identifiers import parse_address
 from registry.chain.license_registry import LicenseRegistryClient
 from registry.chain.model_registry import ModelRegistryClient
@@ -58,29 +58,37 @@ class Registries:
     def publishers(self) -> PublisherRegistryClient:
         """Delegates, guardians and freezes, of the registry that `models` asks."""
         found = self._open(PublisherRegistryClient)
-        asked = self.models.publisher_registry()
-        if asked != found.address:
-            raise NoContract(
-                f"The ModelRegistry at {self.models.address} asks the PublisherRegistry at {asked}, not the one at "
-                f"{found.address}. Check PROVENANCE_PUBLISHER_REGISTRY.",
-                address=asked,
-            )
+        self._check_asked(self.models, PublisherRegistryClient, self.models.publisher_registry())
         return found
 
     @cached_property
     def licenses(self) -> LicenseRegistryClient:
-        """Terms and grants."""
-        return self._open(LicenseRegistryClient)
+        """Terms and grants, of releases in `models`."""
+        found = self._open(LicenseRegistryClient)
+        self._check_asked(found, ModelRegistryClient, found.model_registry())
+        return found
 
     @cached_property
     def statements(self) -> StatementRegistryClient:
-        """Statements."""
-        return self._open(StatementRegistryClient)
+        """Statements, whose issuers are those of `publishers`."""
+        found = self._open(StatementRegistryClient)
+        self._check_asked(found, PublisherRegistryClient, found.publisher_registry())
+        return found
 
     def address(self, name: str) -> str:
         """Where the named contract is looked for. Needs no node."""
         given = self._addresses.get(name)
         return parse_address(given) if given else contract_address(name)
+
+    def _check_asked(self, client: ContractClient, kind: type[ContractClient], asked: str) -> None:
+        """Contracts with the right code may still have been constructed to ask those of another deployment."""
+        expected = self.address(kind.NAME)
+        if asked != expected:
+            raise NoContract(
+                f"The {client.NAME} at {client.address} asks the {kind.NAME} at {asked}, not the one at {expected}. "
+                f"Check {setting_of(client.NAME)} and {setting_of(kind.NAME)}.",
+                address=asked,
+            )
 
     def _open(self, kind: type[_Client]) -> _Client:
         address = self.address(kind.NAME)

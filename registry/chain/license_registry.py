@@ -1,5 +1,7 @@
 """The LicenseRegistry on one chain: terms, grants, and what a publisher permits."""
 
+from eth_utils.address import to_checksum_address
+
 from registry.chain import actions
 from registry.chain.actions import SignedAction
 from registry.chain.contract import ContractClient, only_record, read_events
@@ -14,6 +16,10 @@ class LicenseRegistryClient(ContractClient):
     """The LicenseRegistry of one deployment. Made by `open_contract`."""
 
     NAME = "LicenseRegistry"
+
+    def model_registry(self) -> str:
+        """The address of the ModelRegistry whose releases these are licences for, EIP-55."""
+        return str(to_checksum_address(self.call("modelRegistry")[0]))
 
     def terms_registered(self, identifier: bytes) -> bool:
         """Whether terms are registered; those that are not permit nothing on chain."""

@@ -24,6 +24,10 @@ class StatementRegistryClient(ContractClient):
 
     NAME = "StatementRegistry"
 
+    def publisher_registry(self) -> str:
+        """The address of the PublisherRegistry that it asks who may act for whom, EIP-55."""
+        return str(to_checksum_address(self.call("publisherRegistry")[0]))
+
     def statement_id(self, statement: Statement) -> bytes:
         """The id of a statement, computed here."""
         return statement_id(self.chain.chain_id, self.address, statement)
