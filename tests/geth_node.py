@@ -41,7 +41,18 @@ def running_geth(program: Path, folder: Path) -> Iterator[Geth]:
     """A node of its own with its data in `folder`, until the block ends."""
     port = free_port()
     command = [program, "--dev", "--datadir", folder / "data", "--ipcdisable", "--nodiscover", "--maxpeers", "0"]
-    command += ["--port", "0", "--authrpc.port", "0", "--verbosity", "2"]
+    command += [
+        "--port",
+        "0",
+        "--authrpc.port",
+        "0",
+        "--verbosity",
+        "2",
+        "--gcmode",
+        "archive",
+        "--state.scheme",
+        "hash",
+    ]
     command += ["--http", "--http.addr", "127.0.0.1", "--http.port", str(port), "--http.api", "eth,web3,net,debug,dev"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "geth.log").open("wb") as log:
