@@ -104,7 +104,8 @@ def as_listed(release: Release) -> dict[str, Any]:
 def add_to_list(path: Path, deployment: Deployment, release: Release) -> int:
     """Put a release into the list file at `path`, or find it there. How many releases it has then.
 
-    Raises `InvalidRelease` when the list holds another publisher's, or this version with other content.
+    Raises `InvalidRelease` when the list holds another publisher's, or this version with other content, `PathMissing`
+    when it cannot be written, `InvalidDocument` when it is no list.
     """
     head = {
         "type": LIST_TYPE,
@@ -125,8 +126,11 @@ def add_to_list(path: Path, deployment: Deployment, release: Release) -> int:
             return len(releases)
     releases.append(listed)
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(head | {"releases": releases}, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    try:
+        fresh.write_text(json.dumps(head | {"releases": releases}, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise PathMissing(f"“{path}” cannot be written: {error.strerror}.") from error
     return len(releases)
 
 
@@ -149,6 +153,11 @@ def read_list(data: bytes, deployment: Deployment, *, strict: bool) -> Anchoring
     return Anchoring(releases, tree, anchor, document)
 
 
+def open_list(path: Path, deployment: Deployment) -> Anchoring:
+    """The releases of the list file at `path`, in whatever form of JSON. Raises `PathMissing` and as `read_list`."""
+    return read_list(_read(path), deployment, strict=False)
+
+
 def store_list(anchoring: Anchoring, store: Store) -> Cid:
     """Keep the list; its address, which the anchor names."""
     with _as_artifact(anchoring.document) as artifact:
@@ -164,7 +173,10 @@ def fetch_list(sources: Sequence[BlockSource], anchor: Anchor, deployment: Deplo
     """
     with tempfile.TemporaryDirectory(prefix="provenance-anchor-") as folder:
         fetch_artifact(sources, Cid(DAG_PB, anchor.list), Path(folder) / "list")
-        data = _read(Path(folder) / "list" / LIST_NAME)
+        there = Path(folder) / "list" / LIST_NAME
+        if not there.is_file():
+            raise InvalidDocument(f"What the anchor names as its list holds no {LIST_NAME}.")
+        data = _read(there)
     found = read_list(data, deployment, strict=True)
     if found.anchor != anchor:
         raise InvalidDocument(

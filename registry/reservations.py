@@ -12,7 +12,7 @@ from registry.chain.anchors import RESERVATION_PERIOD, reservation
 from registry.chain.identifiers import parse_address
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Deployment
-from registry.errors import InvalidSettings
+from registry.errors import InvalidIdentifier, InvalidSettings
 
 _MARGIN = 300
 """Seconds before the end of a reservation from which on it is no longer counted on."""
@@ -93,6 +93,6 @@ def _read(path: Path) -> Reservation | None:
         one = Reservation(
             parse_address(document["publisher"]), bytes.fromhex(document["artifact"]), bytes.fromhex(document["salt"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, InvalidIdentifier):
         return None
     return one if len(one.artifact) == len(one.salt) == 32 else None

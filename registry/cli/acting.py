@@ -9,18 +9,32 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from registry.artifacts.canonical import parse_json
 from registry.chain.actions import Action, SignedAction, sign
 from registry.chain.contract import ContractClient
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.times import duration
-from registry.errors import InputError, InvalidSignature, PathMissing
+from registry.errors import InputError, InvalidDocument, InvalidSignature, PathMissing
 
-_LARGEST_FILE = 1 << 20
+_LARGEST_FILE: Final = 1 << 20
+_COMMANDS: Final = {
+    "Publish": "publish",
+    "SetStatus": "status",
+    "PublishAnchor": "anchor",
+    "WithdrawAnchor": "anchor",
+    "SetDelegate": "delegate",
+    "SetGuardian": "guardian",
+    "Freeze": "freeze",
+    "SetGrant": "grant",
+    "Attest": "statement make",
+    "Retract": "statement retract",
+}
+"""Which command signs and submits what."""
 
 SignOnly = Annotated[
     bool, typer.Option("--sign-only", help="Send nothing: print typed data and signature, for anyone to submit.")
@@ -54,7 +68,7 @@ class How:
 def act(
     parts: Parts,
     output: Output,
-    name: str,
+    command: str,
     make: Callable[[], Action],
     how: How,
     perform: Callable[[Action | SignedAction], dict[str, Any]],
@@ -62,18 +76,12 @@ def act(
     question: str | None = None,
     yes: bool = True,
 ) -> dict[str, Any] | None:
-    """Sign, submit or do one action of the contract `name`: what `perform` gives, or None when it was only signed.
+    """Sign, submit or do one action of `command`: what `perform` gives, or None when it was only signed.
 
-    `perform` is given the action, or the signed one, and sends it.
+    `perform` is given the action, or the signed one, and sends it. Nothing that another command signs reaches it.
     """
     if how.submit is not None:
-        signed = read_signed(how.submit)
-        if signed.action.contract != name:
-            raise InvalidSignature(
-                f"The file holds a {signed.action.primary_type}, which this command does not submit.",
-                primary_type=signed.action.primary_type,
-            )
-        return perform(signed)
+        return perform(submitted(parts, command, how.submit))
     action = make()
     if how.sign_only:
         print_signed(parts, output, action, how)
@@ -96,6 +104,28 @@ def print_signed(parts: Parts, output: Output, action: Action, how: How) -> None
     output.note(f"Signed by {signed.actor}; nothing was sent. Submit it with --submit FILE.")
 
 
+def submitted(parts: Parts, command: str, path: Path) -> SignedAction:
+    """What `command` signed, for the contract in use. Raises `PathMissing`, `InvalidSignature`."""
+    signed = read_signed(path)
+    kind = signed.action.primary_type
+    if _COMMANDS[kind] != command:
+        raise InvalidSignature(
+            f"The file holds a {kind}; submit it with `provenance {_COMMANDS[kind]} --submit FILE`.", primary_type=kind
+        )
+    check_here(parts, signed)
+    return signed
+
+
+def check_here(parts: Parts, signed: SignedAction) -> None:
+    """Raises `InvalidSignature` for what was signed for another contract or chain than those in use."""
+    here = (parts.chain_id, parts.address(signed.action.contract))
+    if (signed.chain_id, signed.registry) != here:
+        raise InvalidSignature(
+            f"This was signed for the contract {signed.registry} on chain {signed.chain_id}, not for {here[1]} on "
+            f"chain {here[0]}."
+        )
+
+
 def read_signed(path: Path) -> SignedAction:
     """A signed action in a file. Raises `PathMissing`, `InvalidSignature`."""
     try:
@@ -103,12 +133,10 @@ def read_signed(path: Path) -> SignedAction:
             data = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
-    if len(data) > _LARGEST_FILE:
-        raise InvalidSignature(f"“{path}” is too long to be a signed action.")
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        raise InvalidSignature(f"“{path}” is not JSON.") from None
+        document = parse_json(data, _LARGEST_FILE)
+    except InvalidDocument as error:
+        raise InvalidSignature(f"“{path}” is no signed action. {error.message}") from None
     return SignedAction.from_json(document)
 
 

@@ -1,11 +1,12 @@
 """`provenance reserve`, `anchor` and `promote`: claims put ahead, and many releases under one Merkle root."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from registry.anchoring import Anchoring, fetch_list, read_list, store_list
+from registry.anchoring import Anchoring, fetch_list, open_list, store_list
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
 from registry.chain.anchors import RESERVATION_PERIOD, Anchor, AnchorRecord, anchor_id
@@ -13,7 +14,7 @@ from registry.chain.contract import read_events
 from registry.chain.identifiers import ReleaseId
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
 from registry.cli.digest import hashed
-from registry.cli.naming import account_address, hex32
+from registry.cli.naming import account_address, prefixed
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -22,8 +23,6 @@ from registry.content.cid import DAG_PB, Cid
 from registry.errors import InputError, InvalidIdentifier, PathMissing, ReleaseNotFound
 from registry.reservations import Reservations
 from registry.settings import load_settings
-
-_MAX_LIST = 256 << 20
 
 
 def reserve(
@@ -43,7 +42,7 @@ def reserve(
     parts = Parts(load_settings(rpc_url=rpc_url))
     artifact = _artifact(what, output)
     registry = parts.acting_registry
-    who = parts.signer.address if publisher is None else account_address(publisher)
+    who = parts.signer.address if publisher is None else account_address(publisher, parts)
     kept = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
     one, since = kept.reserve(registry, who, artifact.digest)
     output.result(
@@ -85,7 +84,7 @@ def anchor(
     def action() -> Action:
         if file is None:
             raise InputError("Say which list: the file that `provenance publish --into LIST` made.")
-        anchoring = _from_file(parts, file)
+        anchoring = open_list(file, parts.deployment)
         if withdraw:
             return actions.withdraw_anchor(anchoring.anchor)
         cid = store_list(anchoring, parts.store)
@@ -107,14 +106,21 @@ def anchor(
         }
         if plain.primary_type == "WithdrawAnchor":
             return result | {"withdrawn": True, "already_withdrawn": not registry.withdraw_anchor(made, signed)}
+        there = registry.anchor(identifier) is not None
         _, entry = registry.publish_anchor(made, signed)
-        return result | {"withdrawn": entry.withdrawn_at != 0, "since": entry.since, "seq": entry.seq}
+        return result | {
+            "withdrawn": entry.withdrawn_at != 0,
+            "since": entry.since,
+            "seq": entry.seq,
+            "already_anchored": there,
+        }
 
     question = "Take the anchor back? That is for ever." if withdraw else "An anchor is for ever. Publish it?"
-    done = act(parts, output, "ModelRegistry", action, how, perform, question=question, yes=yes)
+    done = act(parts, output, "anchor", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
-        output.say(done["anchor"] + ("  withdrawn" if done["withdrawn"] else ""), style="bold green")
+        already = " was there already" * done.get("already_anchored", False)
+        output.say(done["anchor"] + already + "  withdrawn" * done["withdrawn"], style="bold green")
         output.say(f"{done['count']} releases, list {done['list']}")
 
 
@@ -135,7 +141,8 @@ def promote(
     name, at, version = which.partition("@")
     if not at:
         raise InvalidIdentifier(f"“{which}” names no version: write NAME@VERSION.")
-    anchoring = _from_chain(parts, source) if source.startswith("anchor:") else _from_file(parts, Path(source))
+    on_chain = source.startswith("anchor:")
+    anchoring = _from_chain(parts, source) if on_chain else open_list(Path(source), parts.deployment)
     index = anchoring.find(name, version)
     ask("Make it a full record? That is for ever.", yes)
     registry = parts.acting_registry
@@ -156,9 +163,8 @@ def promote(
 
 
 def _artifact(what: str, output: Output) -> Cid:
-    path = Path(what)
-    if path.exists():
-        return hashed(path, output, sha256=False).root
+    if os.path.exists(what):  # a Path raises for a name that is too long
+        return hashed(Path(what), output, sha256=False).root
     if "/" in what or "." in what:
         raise PathMissing(f"There is no “{what}”.")
     cid = Cid.parse(what)
@@ -167,17 +173,8 @@ def _artifact(what: str, output: Output) -> Cid:
     return cid
 
 
-def _from_file(parts: Parts, path: Path) -> Anchoring:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_LIST + 1)
-    except OSError as error:
-        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
-    return read_list(data, parts.deployment, strict=False)
-
-
 def _from_chain(parts: Parts, text: str) -> Anchoring:
-    wanted = hex32(text.removeprefix("anchor:"), text)
+    wanted = prefixed(text, "anchor")
     registry = parts.registry
     for record in read_events(registry.history(), AnchorRecord):
         if anchor_id(registry.deployment, record.anchor) == wanted:

@@ -12,6 +12,7 @@ from registry.cli.acting import RpcUrl
 from registry.cli.options import Json
 from registry.cli.output import Output
 from registry.cli.parts import Parts
+from registry.errors import InvalidSettings
 from registry.settings import load_settings
 
 deployment = typer.Typer(
@@ -31,7 +32,12 @@ def deploy(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     folder = parts.settings.home_folder / "deployments"
     done = deploy_all(chain, parts.signer)
     record = deployment_record(chain.chain_id, done, read_record(folder, chain.chain_id))
-    path = write_record(folder, record)
+    try:
+        path = write_record(folder, record)
+    except OSError as error:
+        raise InvalidSettings(
+            f"The contracts are there, and the record cannot be kept in {folder}: {error.strerror}."
+        ) from error
     output.result(record | {"record": str(path)})
     for name, one in done.items():
         how = "there already" if one.receipt is None else f"deployed, {one.receipt.gas_used:,} gas"

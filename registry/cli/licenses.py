@@ -1,5 +1,6 @@
 """`provenance license` and `provenance grant`: terms on chain, and what a publisher permits beyond them."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -7,10 +8,11 @@ import typer
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
 from registry.chain.identifiers import ReleaseId, TermsId, parse_identifier
-from registry.chain.license_registry import EVERYONE
+from registry.chain.license_registry import EVERYONE, LicenseRegistryClient
 from registry.chain.licenses import Grant, GrantRecord
+from registry.chain.records import release_id
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
-from registry.cli.naming import account_address, find_release
+from registry.cli.naming import account_address, find_release, release_name
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -119,7 +121,7 @@ def permission(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     identifier, record = find_release(parts, release)
-    who = None if account is None else account_address(account)
+    who = None if account is None else account_address(account, parts)
     licenses = parts.registries.licenses
     states = {
         use.value: UseState(licenses.permission(identifier, record, who, place)).name.lower()
@@ -161,25 +163,34 @@ def grant(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
-    how.check(release=release, to=to, use=use, irrevocable=irrevocable, revoke=revoke)
+    timed = {"from": begins != "now", "until": until != "never"}
+    how.check(release=release, to=to, use=use, irrevocable=irrevocable, revoke=revoke, **timed)
     if submit is None and not use and not revoke:
+        if to is not None or irrevocable or sign_only or any(timed.values()):
+            raise InputError("Say what it may do: --use run, for example; or --revoke.")
         _list_grants(parts, output, _required(release))
         return
-    if use and revoke:
-        raise InputError("--revoke takes the whole grant back; leave --use away.")
-    granted: list[tuple[bytes, Grant]] = []
+    if revoke and (use or irrevocable or any(timed.values())):
+        raise InputError("--revoke takes the whole grant back: give nothing else beside it but --to.")
 
     def make() -> Action:
-        granted.append(_grant(parts, _required(release), to, use or [], begins, until, irrevocable))
-        return actions.set_grant(granted[0][1])
+        bits = _bits(use or [])
+        times = (moment(begins), moment(until)) if bits else (0, 0)
+        grantee = _grantee(to, parts)
+        named = release_name(_required(release), parts.chain_id)
+        if named is None or not sign_only:
+            made = find_release(parts, _required(release))[1].release
+            named = made.publisher, made.name, made.version
+        wanted = Grant(*named, grantee, bits, *times, irrevocable)
+        if begins == "now" and not sign_only:
+            wanted = _as_it_is(parts.registries.licenses, release_id(parts.deployment, *named), wanted)
+        return actions.set_grant(wanted)
 
     def perform(action: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.licenses
-        if isinstance(action, SignedAction):
-            values = action.action.values[0]
-            granted.append((parts.registry.release_id(*values[:3]), Grant(*values)))
-        identifier, wanted = granted[0]
         signed = action if isinstance(action, SignedAction) else None
+        wanted = Grant(*(action.action if isinstance(action, SignedAction) else action).values[0])
+        identifier = release_id(parts.deployment, wanted.publisher, wanted.name, wanted.version)
         record = registry.set_grant(identifier, wanted, signed)
         entry = registry.grant(identifier, wanted.grantee)
         return {
@@ -194,29 +205,37 @@ def grant(
         }
 
     question = "Take the grant back?" if revoke else "Set this grant?" + (" It cannot be narrowed." * irrevocable)
-    done = act(parts, output, "LicenseRegistry", make, how, perform, question=question, yes=yes)
+    done = act(parts, output, "grant", make, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
         what = ", ".join(done["uses"]) or "nothing beyond the terms"
-        output.say(f"{done['grantee'] or 'everyone'} may: {what} (until {shown(done['until'])})")
+        times = f" (until {shown(done['until'])})" if done["uses"] else ""
+        output.say(f"{done['grantee'] or 'everyone'} may: {what}{times}" + "  unchanged" * done["unchanged"])
 
 
-def _grant(
-    parts: Parts, release: str, to: str | None, uses: list[str], begins: str, until: str, irrevocable: bool
-) -> tuple[bytes, Grant]:
+def _grantee(to: str | None, parts: Parts) -> str:
     if to is None:
         raise InputError("Say to whom: --to ADDRESS, or --to everyone.")
-    grantee = EVERYONE if to == "everyone" else account_address(to)
+    return EVERYONE if to == "everyone" else account_address(to, parts)
+
+
+def _bits(uses: list[str]) -> int:
     bits = 0
     for text in uses:
         try:
             bits |= 1 << list(Use).index(Use(text.replace("-", "_")))
         except ValueError:
             raise InputError(f"“{text}” is no use; uses are: {', '.join(use.value for use in Use)}.") from None
-    identifier, record = find_release(parts, release)
-    named = record.release
-    times = (moment(begins), moment(until)) if bits else (0, 0)
-    return identifier, Grant(named.publisher, named.name, named.version, grantee, bits, *times, irrevocable)
+    return bits
+
+
+def _as_it_is(registry: LicenseRegistryClient, identifier: bytes, wanted: Grant) -> Grant:
+    """What is wanted from now on; from the time of the same grant if that is in force, so that a rerun does nothing."""
+    there = registry.grant(identifier, wanted.grantee)
+    same = (wanted.uses, wanted.until, wanted.irrevocable)
+    if there is None or (there.uses, there.until, there.irrevocable) != same or there.from_ > wanted.from_:
+        return wanted
+    return replace(wanted, from_=there.from_)
 
 
 def _list_grants(parts: Parts, output: Output, release: str) -> None:

@@ -11,28 +11,36 @@ from registry.chain.identifiers import (
     parse_identifier,
     parse_release_id,
 )
-from registry.chain.records import Deployment, Record, release_id
+from registry.chain.records import Deployment, Record, check_name, check_version, release_id
 from registry.chain.statements import SubjectKind
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier, ReleaseNotFound
 
-_NAMED = re.compile(r"(?:eip155:(\d+):)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)")
+_NAMED = re.compile(r"(?:eip155:(\d+):)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)", re.ASCII)
 _HEX32 = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 
-def named_release(text: str, deployment: Deployment) -> bytes | None:
-    """The id of `ADDRESS/NAME@VERSION` (or CAIP-10 in place of the address), or None if `text` is not of that form.
+def release_name(text: str, chain_id: int) -> tuple[str, str, str] | None:
+    """Publisher, name and version in `ADDRESS/NAME@VERSION` (or CAIP-10 in place of the address); None if it is not so.
 
-    Raises `InvalidIdentifier` for an account of another chain.
+    Raises `InvalidIdentifier` for an account of another chain, `InvalidRelease` for a name that no release can have.
     """
     found = _NAMED.fullmatch(text)
     if not found:
         return None
     chain, address, name, version = found.groups()
-    if chain is not None and int(chain) != deployment.chain_id:
-        raise InvalidIdentifier(f"“{text}” is of chain {chain}, and this is chain {deployment.chain_id}.")
-    return release_id(deployment, parse_address(address), name, version)
+    if chain is not None:
+        _check_chain(int(chain), chain_id, text)
+    check_name(name)
+    check_version(version)
+    return parse_address(address), name, version
+
+
+def named_release(text: str, deployment: Deployment) -> bytes | None:
+    """The id of the release that `release_name` reads. Raises as it does."""
+    found = release_name(text, deployment.chain_id)
+    return None if found is None else release_id(deployment, *found)
 
 
 def find_release(parts: Parts, text: str) -> tuple[bytes, Record]:
@@ -45,32 +53,31 @@ def find_release(parts: Parts, text: str) -> tuple[bytes, Record]:
     return identifier, found.record
 
 
-def account_address(text: str) -> str:
-    """The address in `0x…` or `eip155:CHAIN:0x…`."""
+def account_address(text: str, parts: Parts | None = None) -> str:
+    """The address in `0x…` or `eip155:CHAIN:0x…`. Raises `InvalidIdentifier`, with `parts` also for another chain."""
     if text.startswith("eip155:"):
         found = parse_identifier(text)
         if isinstance(found, Account):
+            if parts is not None:
+                _check_chain(found.chain_id, parts.chain_id, text)
             return found.address
     return parse_address(text)
 
 
 def subject(text: str, deployment: Deployment) -> tuple[SubjectKind, bytes]:
     """What a statement is about: a CID, sha256:HEX, release:0x…, ADDRESS/NAME@VERSION, terms:0x…, an account,
-    statement:0x…, anchor:0x… or dataset:HEX (the SHA-256 of its document).
+    statement:0x…, anchor:0x… or dataset:0x… (the SHA-256 of its document).
     """
     named = named_release(text, deployment)
     if named is not None:
         return SubjectKind.RELEASE, named
-    prefix, _, rest = text.partition(":")
-    plain = {
-        "statement": SubjectKind.STATEMENT,
-        "anchor": SubjectKind.ANCHOR,
-        "dataset": SubjectKind.DATASET,
-    }
+    plain = {kind.label: kind for kind in (SubjectKind.STATEMENT, SubjectKind.ANCHOR, SubjectKind.DATASET)}
+    prefix = text.partition(":")[0]
     if prefix in plain:
-        return plain[prefix], hex32(rest, text)
+        return plain[prefix], prefixed(text, prefix)
     found = parse_identifier(text)
     if isinstance(found, Account):
+        _check_chain(found.chain_id, deployment.chain_id, text)
         return SubjectKind.ACCOUNT, bytes.fromhex(found.address[2:]).rjust(32, b"\0")
     if isinstance(found, Cid):
         return (SubjectKind.ARTIFACT if found.codec == DAG_PB else SubjectKind.FILE), found.digest
@@ -98,8 +105,14 @@ def show_subject(kind: SubjectKind, digest: bytes, chain_id: int) -> str:
             return f"{kind.label}:0x{digest.hex()}"
 
 
-def hex32(text: str, whole: str) -> bytes:
-    """32 bytes written as 0x and 64 hexadecimal characters. Raises `InvalidIdentifier` that quotes `whole`."""
-    if not _HEX32.fullmatch(text):
-        raise InvalidIdentifier(f"“{whole}” is malformed: after its prefix stand 0x and 64 hexadecimal characters.")
-    return bytes.fromhex(text[2:])
+def prefixed(text: str, prefix: str) -> bytes:
+    """The 32 bytes of an identifier that stands behind `prefix` and a colon. Raises `InvalidIdentifier`."""
+    digits = text.removeprefix(prefix + ":")
+    if digits == text or not _HEX32.fullmatch(digits):
+        raise InvalidIdentifier(f"“{text[:80]}” is malformed; write {prefix}:0x and 64 hexadecimal characters.")
+    return bytes.fromhex(digits[2:])
+
+
+def _check_chain(chain_id: int, here: int, text: str) -> None:
+    if chain_id != here:
+        raise InvalidIdentifier(f"“{text[:80]}” is of chain {chain_id}, and this is chain {here}.")

@@ -8,8 +8,8 @@ import typer
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
 from registry.chain.contract import ContractClient, only_record, read_events
-from registry.chain.publishers import DelegateRecord, FreezeRecord, GuardianRecord, Scope
-from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, read_signed
+from registry.chain.publishers import DelegateRecord, Delegation, FreezeRecord, GuardianRecord, Scope
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, check_here, read_signed
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
@@ -46,27 +46,37 @@ def delegate(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
-    how.check(address=address, scope=scope, until=until, remove=remove)
+    how.check(address=address, scope=scope, until=until, remove=remove, of=of)
+    _only_shows(of, address, scope, until, remove, sign_only)
     if submit is None and address is None:
+        _nothing_said(scope, until, remove, sign_only)
         _list_delegates(parts, output, of)
         return
 
     def action() -> Action:
-        scopes = Scope(0) if remove else Scope.from_labels(scope or "")
+        if remove and (scope is not None or until is not None):
+            raise InputError("--remove takes all scopes back: give nothing else beside it.")
+        scopes = Scope(0) if scope is None else Scope.from_labels(scope)
         if not scopes and not remove:
             raise InputError("Say what it may do: --scope publish,status, for example; or --remove.")
         if not remove and until is None:
             raise InputError("Say until when: --until 90d, for example, or --until never.")
-        expires = 0 if remove else moment(until or "")
-        return actions.set_delegate(account_address(address or ""), int(scopes), expires)
+        expires = 0 if until is None else moment(until)
+        return actions.set_delegate(account_address(address or "", parts), int(scopes), expires)
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
-        record: DelegateRecord = only_record(registry, registry.perform(done), DelegateRecord)
-        return _delegate_json(record)
+        publisher, (address, scopes, expires) = _actor(parts, done), _plain(done).values
+        registry.settle()
+        there = registry.delegation(publisher, address)
+        unchanged = (int(there.scopes), there.expires) == (scopes, expires) and _is_to_come(parts, expires)
+        if not unchanged:
+            record: DelegateRecord = only_record(registry, registry.perform(done), DelegateRecord)
+            there = Delegation(record.scopes, record.expires, record.seq, record.timestamp)
+        return _delegate_json(publisher, address, there) | {"unchanged": unchanged}
 
     question = "Take its scopes back?" if remove else "Let it act for you?"
-    done = act(parts, output, "PublisherRegistry", action, how, perform, question=question, yes=yes)
+    done = act(parts, output, "delegate", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
         _say_delegate(done, output)
@@ -91,8 +101,10 @@ def guardian(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
-    how.check(address=address)
+    how.check(address=address, of=of)
+    _only_shows(of, address, sign_only)
     if submit is None and address is None:
+        _nothing_said(sign_only)
         publisher = _publisher(parts, of)
         found = parts.registries.publishers.guardian(publisher)
         output.result({"guardian": found.guardian, "next": found.next, "next_from": found.next_from})
@@ -102,19 +114,27 @@ def guardian(
         return
 
     def action() -> Action:
-        return actions.set_guardian(_NOBODY if address == "none" else account_address(address or ""))
+        return actions.set_guardian(_NOBODY if address == "none" else account_address(address or "", parts))
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
+        publisher, (wanted,) = _actor(parts, done), _plain(done).values
+        named = None if wanted == _NOBODY else wanted
+        registry.settle()
+        there = registry.guardian(publisher)
+        if there.next_from is None and there.guardian == named:
+            return {"publisher": publisher, "guardian": named, "from": None, "unchanged": True}
+        if there.next_from is not None and there.next == named:  # under way: again, the seven days would begin anew
+            return {"publisher": publisher, "guardian": named, "from": there.next_from, "unchanged": True}
         record: GuardianRecord = only_record(registry, registry.perform(done), GuardianRecord)
-        named = None if record.guardian == _NOBODY else record.guardian
-        return {"publisher": record.publisher, "guardian": named, "from": record.from_}
+        return {"publisher": publisher, "guardian": named, "from": record.from_, "unchanged": False}
 
     question = "Set this guardian? A later change waits seven days."
-    done = act(parts, output, "PublisherRegistry", action, how, perform, question=question, yes=yes)
+    done = act(parts, output, "guardian", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
-        output.say(f"guardian  {done['guardian'] or 'none'}, from {shown(done['from'])} on")
+        begins = "" if done["from"] is None else f", from {shown(done['from'])} on"
+        output.say(f"guardian  {done['guardian'] or 'none'}{begins}" + "  unchanged" * done["unchanged"])
 
 
 def freeze(
@@ -143,9 +163,10 @@ def freeze(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
-    how.check(publisher=publisher, compromised_since=compromised_since, successor=successor)
+    how.check(publisher=publisher, compromised_since=compromised_since, successor=successor, of=of)
+    _only_shows(of, publisher, compromised_since, successor, sign_only)
     if of is not None:
-        found = parts.registries.publishers.freeze_of(account_address(of))
+        found = parts.registries.publishers.freeze_of(account_address(of, parts))
         output.result(
             None
             if found is None
@@ -166,24 +187,25 @@ def freeze(
     def action() -> Action:
         if compromised_since is None:
             raise InputError("Say since when the key may be a thief's: --compromised-since 2027-01-31T12:00Z, or now.")
-        whom = parts.signer.address if publisher is None else account_address(publisher)
+        whom = parts.signer.address if publisher is None else account_address(publisher, parts)
         since = moment(compromised_since)
         if compromised_since == "now" and not sign_only:
             since = min(since, parts.chain.latest().timestamp)  # the contract takes no time in its future
-        return actions.freeze(whom, _NOBODY if successor is None else account_address(successor), since)
+        return actions.freeze(whom, _NOBODY if successor is None else account_address(successor, parts), since)
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
-        record: FreezeRecord = only_record(registry, registry.perform(done), FreezeRecord)
-        return {
-            "publisher": record.publisher,
-            "frozen_by": record.actor,
-            "successor": None if record.successor == _NOBODY else record.successor,
-            "compromised_since": record.compromised_since,
-        }
+        whom, heir, since = _plain(done).values
+        registry.settle()
+        there = registry.freeze_of(whom)
+        wanted = (None if heir == _NOBODY else heir, since)
+        unchanged = there is not None and (there.successor, there.compromised_since) == wanted
+        if not unchanged:
+            only_record(registry, registry.perform(done), FreezeRecord)
+        return {"publisher": whom, "successor": wanted[0], "compromised_since": since, "unchanged": unchanged}
 
     question = "Freeze it? Nothing is taken from it again, and nobody can undo that."
-    done = act(parts, output, "PublisherRegistry", action, how, perform, question=question, yes=yes)
+    done = act(parts, output, "freeze", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
         output.say(f"{done['publisher']} is frozen; trusted until {shown(done['compromised_since'])}", style="bold")
@@ -208,6 +230,7 @@ def cancel(
         )
     if signed.actor != parts.signer.address:
         raise InputError(f"This is {signed.actor}'s signature, and the configured key is {parts.signer.address}'s.")
+    check_here(parts, signed)
     ask("Cancel this signature?", yes)
     client: ContractClient = {
         "ModelRegistry": parts.acting.models,
@@ -223,7 +246,29 @@ def cancel(
 
 
 def _publisher(parts: Parts, of: str | None) -> str:
-    return parts.signer.address if of is None else account_address(of)
+    return parts.signer.address if of is None else account_address(of, parts)
+
+
+def _only_shows(of: str | None, *given: Any) -> None:
+    if of is not None and any(given):
+        raise InputError("--of only shows what is another's: give nothing else beside it.")
+
+
+def _nothing_said(*given: Any) -> None:
+    if any(given):
+        raise InputError("Say who: its ADDRESS.")
+
+
+def _plain(action: Action | SignedAction) -> Action:
+    return action.action if isinstance(action, SignedAction) else action
+
+
+def _actor(parts: Parts, action: Action | SignedAction) -> str:
+    return action.actor if isinstance(action, SignedAction) else parts.signer.address
+
+
+def _is_to_come(parts: Parts, expires: int) -> bool:
+    return expires == 0 or expires > parts.chain.latest().timestamp
 
 
 def _list_delegates(parts: Parts, output: Output, of: str | None) -> None:
@@ -234,7 +279,9 @@ def _list_delegates(parts: Parts, output: Output, of: str | None) -> None:
             latest[record.delegate] = record
     now = parts.chain.latest().timestamp
     rows = [
-        _delegate_json(record) | {"active": bool(record.scopes) and now < record.expires} for record in latest.values()
+        _delegate_json(publisher, one.delegate, Delegation(one.scopes, one.expires, one.seq, one.timestamp))
+        | {"active": bool(one.scopes) and now < one.expires}
+        for one in latest.values()
     ]
     output.result(rows)
     for row in rows:
@@ -243,16 +290,17 @@ def _list_delegates(parts: Parts, output: Output, of: str | None) -> None:
         output.say("no delegates")
 
 
-def _delegate_json(record: DelegateRecord) -> dict[str, Any]:
+def _delegate_json(publisher: str, delegate: str, entry: Delegation) -> dict[str, Any]:
     return {
-        "publisher": record.publisher,
-        "delegate": record.delegate,
-        "scopes": record.scopes.labels,
-        "expires": record.expires,
-        "since": record.timestamp,
+        "publisher": publisher,
+        "delegate": delegate,
+        "scopes": entry.scopes.labels,
+        "expires": entry.expires,
+        "since": entry.since,
     }
 
 
 def _say_delegate(row: dict[str, Any], output: Output) -> None:
     scopes = ", ".join(row["scopes"])
-    output.say(f"{row['delegate']}  " + (f"{scopes} until {shown(row['expires'])}" if scopes else "may do nothing"))
+    said = f"{scopes} until {shown(row['expires'])}" if scopes else "may do nothing"
+    output.say(f"{row['delegate']}  {said}" + "  unchanged" * row.get("unchanged", False))

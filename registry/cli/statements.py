@@ -10,7 +10,7 @@ from registry.chain.actions import Action, SignedAction
 from registry.chain.statement_registry import Stated
 from registry.chain.statements import Kind, Statement
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
-from registry.cli.naming import account_address, hex32, show_subject, subject
+from registry.cli.naming import account_address, prefixed, show_subject, subject
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -66,13 +66,13 @@ def make(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(store=store, rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
-    how.check(kind=kind, about=about, document=document, issuer=issuer)
+    how.check(kind=kind, about=about, document=document, issuer=issuer, expires=expires != "never")
 
     def action() -> Action:
         if kind is None or about is None or document is None:
             raise InputError("A statement needs --kind, --about and --document.")
         what, digest = subject(about, parts.deployment)
-        who = parts.signer.address if issuer is None else account_address(issuer)
+        who = parts.signer.address if issuer is None else account_address(issuer, parts)
         made = Statement(who, Kind.from_label(kind), what, digest, store_document(document, parts), moment(expires))
         return actions.attest(made)
 
@@ -85,7 +85,7 @@ def make(
         return {"statement": f"statement:0x{identifier.hex()}", "already_made": not new}
 
     question = "A statement stays on chain for ever, also when it is retracted. Make it?"
-    done = act(parts, output, "StatementRegistry", action, how, perform, question=question, yes=yes)
+    done = act(parts, output, "statement make", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
         output.say(done["statement"] + ("  was made already" if done["already_made"] else ""), style="bold green")
@@ -110,7 +110,7 @@ def retract(
     def action() -> Action:
         if identifier is None:
             raise InputError("Say which statement: statement:0x….")
-        return actions.retract(hex32(identifier.removeprefix("statement:"), identifier))
+        return actions.retract(prefixed(identifier, "statement"))
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         signed = done if isinstance(done, SignedAction) else None
@@ -119,11 +119,11 @@ def retract(
         return {"statement": f"statement:0x{which.hex()}", "already_retracted": not new}
 
     done = act(
-        parts, output, "StatementRegistry", action, how, perform, question="Retract it? That is for ever.", yes=yes
+        parts, output, "statement retract", action, how, perform, question="Retract it? That is for ever.", yes=yes
     )
     if done is not None:
         output.result(done)
-        output.say(f"{done['statement']}  retracted")
+        output.say(f"{done['statement']}  retracted" + (" already" if done["already_retracted"] else ""))
 
 
 @statement.command(name="list")
@@ -137,9 +137,13 @@ def list_(
     output = Output(as_json=as_json)
     parts = Parts(load_settings(rpc_url=rpc_url))
     registry = parts.registries.statements
-    digest = None if about is None else subject(about, parts.deployment)[1]
-    who = None if issuer is None else account_address(issuer)
-    found = [one for one in registry.statements(digest) if who in (None, one.record.issuer)]
+    kind, digest = (None, None) if about is None else subject(about, parts.deployment)
+    who = None if issuer is None else account_address(issuer, parts)
+    found = [
+        one
+        for one in registry.statements(digest)
+        if who in (None, one.record.issuer) and kind in (None, one.record.subject_kind)
+    ]
     chain_id = parts.chain.chain_id
     rows = [_json(one, chain_id, in_force=registry.is_in_force(one.statement_id)) for one in found]
     output.result(rows)

@@ -73,7 +73,7 @@ def status(
 
         question = "" if changed is None else f"Make the release {changed.label}?"
         question += " That is for ever." if changed is Status.REVOKED else ""
-        done = act(parts, output, "ModelRegistry", action, how, partial(_set, parts), question=question, yes=yes)
+        done = act(parts, output, "status", action, how, partial(_set, parts), question=question, yes=yes)
         if done is None:
             return
         identifier: bytes = done["identifier"]

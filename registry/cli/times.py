@@ -9,6 +9,7 @@ from registry.errors import InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _DURATION = re.compile(r"(\d{1,9})([smhdwy])", re.ASCII)
+_SECONDS = re.compile(r"0|\d{9,15}", re.ASCII)
 
 
 def duration(text: str) -> int:
@@ -22,19 +23,21 @@ def duration(text: str) -> int:
 def moment(text: str, now: float | None = None) -> int:
     """A time: `now`, `never`, a duration from now, seconds, a date or a date with time (ISO 8601; UTC unless it says).
 
-    Raises `InputError`.
+    Seconds are 0 or of 1973 and later: `2027`, `20270131` and `90` are meant otherwise. Raises `InputError`.
     """
     if text == "never":
         return NEVER
     current = int(time.time() if now is None else now)
     if text == "now":
         return current
-    if text.isascii() and text.isdigit():
+    if _SECONDS.fullmatch(text):
         seconds = int(text)
     elif _DURATION.fullmatch(text):
         seconds = current + duration(text)
     else:
         try:
+            if text.isdigit():
+                raise ValueError
             read = datetime.fromisoformat(text)
             seconds = int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
         except (ValueError, OverflowError):

@@ -1,0 +1,233 @@
+"""Terms as a reader sees them and as contracts read them, and what a publisher permits beyond them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from registry.chain.devnode import DevNode
+from registry.chain.publishers import NEVER
+from registry.policy.catalogue import catalogue
+from tests.cli.conftest import FRIEND, PUBLISHER, STRANGER, Offline, Provenance, kept, later
+
+MIT = f"terms:0x{catalogue()['mit'].id.hex()}"
+NONCOMMERCIAL = f"terms:0x{catalogue()['cc-by-nc-4.0'].id.hex()}"
+NOWHERE = "release:0x" + "ab" * 32
+
+
+class TestTerms:
+    def test_the_catalogue_is_listed(self, provenance: Provenance) -> None:
+        listed = provenance("license", "list", "--json").json
+        assert [one["name"] for one in listed] == list(catalogue())
+        mit = next(one for one in listed if one["name"] == "mit")
+        assert set(mit) == {"terms", "name", "title", "license", "uses"}
+        assert mit["terms"] == MIT and mit["uses"]["commercial"] == "allowed"
+        assert "mit" in provenance("license", "list").out
+
+    def test_terms_are_shown_by_name_id_or_document(self, provenance: Provenance, tmp_path: Path) -> None:
+        (tmp_path / "terms.json").write_bytes(catalogue()["cc-by-nc-4.0"].document)
+        shown = [
+            provenance("license", "show", what, "--json") for what in ("cc-by-nc-4.0", NONCOMMERCIAL, "terms.json")
+        ]
+        assert [one.code for one in shown] == [0, 0, 0]
+        assert shown[0].json == shown[1].json == shown[2].json
+        assert shown[0].json["terms"] == NONCOMMERCIAL and shown[0].json["uses"]["commercial"] == "denied"
+        plain = provenance("license", "show", "cc-by-nc-4.0")
+        assert "not legal advice" in plain.out and "denied" in plain.out and NONCOMMERCIAL in plain.out
+
+    def test_listing_and_showing_need_no_node(self, provenance: Provenance, offline: Offline) -> None:
+        with offline():
+            assert provenance("license", "list").code == provenance("license", "show", "mit").code == 0
+
+    @pytest.mark.parametrize(
+        ("what", "code"),
+        [
+            ("no-such-licence", "input.document"),
+            ("terms:0x" + "ab" * 32, "input.identifier"),
+            ("terms:ab", "input.identifier"),
+            ("broken.json", "input.document"),
+            ("evil.json", "input.document"),
+            (".", "input.document"),
+        ],
+    )
+    def test_what_is_no_terms(self, provenance: Provenance, tmp_path: Path, what: str, code: str) -> None:
+        (tmp_path / "broken.json").write_text("{")
+        evil = json.loads(catalogue()["mit"].document) | {"name": "\x1b[2Jevil"}
+        (tmp_path / "evil.json").write_text(json.dumps(evil))
+        for command in ("show", "register"):
+            done = provenance("license", command, what)
+            assert done.code == 2 and code in done.err, done
+            assert "\x1b" not in done.err
+
+    def test_a_title_of_a_stranger_cannot_steer_the_terminal(self, provenance: Provenance, tmp_path: Path) -> None:
+        evil = json.loads(catalogue()["mit"].document) | {"title": "a\x1b[2Jb [bold]"}
+        (tmp_path / "evil.json").write_text(json.dumps(evil))
+        done = provenance("license", "show", "evil.json")
+        assert "\x1b" not in done.out + done.err
+
+    def test_registered_they_are_on_chain_once_and_their_document_in_the_store(
+        self, provenance: Provenance, tmp_path: Path
+    ) -> None:
+        assert provenance("license", "list", "--registered", "--json").json == []
+        assert provenance("license", "register", "mit").code == 2, "it asks"
+        first = provenance("license", "register", "mit", "--yes", "--json")
+        assert first.code == 0 and first.json["terms"] == MIT and not first.json["already_registered"]
+        assert list((tmp_path / "home" / "store").rglob(first.json["cid"]))
+        again = provenance("license", "register", "MIT", "--yes", "--json", account=1)
+        assert again.code == 0 and again.json["already_registered"]
+        assert "registered already" in provenance("license", "register", "mit", "--yes").out
+        (listed,) = provenance("license", "list", "--registered", "--json").json
+        assert (listed["terms"], listed["name"], listed["registered_by"]) == (MIT, "mit", PUBLISHER)
+        assert listed["uses"] == first.json["uses"] and listed["document"].startswith("sha256:")
+        assert MIT in provenance("license", "list", "--registered").out
+
+
+class TestPermission:
+    def test_terms_permit_on_chain_once_they_are_registered(self, provenance: Provenance, release: str) -> None:
+        before = provenance("license", "permission", release, "--json").json
+        assert before["release"] == release and before["account"] is None
+        assert set(before["uses"].values()) == {"unknown"}, "unregistered terms are unknown"
+        provenance("license", "register", "mit", "--yes")
+        named = provenance("license", "permission", f"{PUBLISHER}/m@1", "--account", STRANGER, "--json").json
+        assert named["account"] == STRANGER and named["uses"]["commercial"] == "allowed"
+        assert "commercial" in provenance("license", "permission", release).out
+
+    def test_a_revoked_release_permits_nothing(self, provenance: Provenance, release: str) -> None:
+        provenance("license", "register", "mit", "--yes")
+        provenance("grant", release, "--to", "everyone", "--use", "run", "--yes")
+        provenance("status", release, "revoked", "--yes")
+        assert set(provenance("license", "permission", release, "--json").json["uses"].values()) == {"denied"}
+
+    def test_no_release_or_account(self, provenance: Provenance, release: str) -> None:
+        assert "chain.release-not-found" in provenance("license", "permission", NOWHERE).err
+        assert "input.identifier" in provenance("license", "permission", release, "--account", "me").err
+        elsewhere = provenance("license", "permission", release, "--account", f"eip155:1:{STRANGER}")
+        assert elsewhere.code == 2 and "chain 1" in elsewhere.err
+
+
+REFUSED_GRANTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    ((), "input", "which release"),
+    ((NOWHERE,), "chain.release-not-found", "no release"),
+    (("m@1", "--to", FRIEND, "--use", "run"), "input.identifier", "m@1"),
+    ((f"{PUBLISHER}/none@1", "--to", FRIEND, "--revoke"), "chain.release-not-found", "none@1"),
+    ((f"{PUBLISHER}/m@1", "--use", "run"), "input", "to whom"),
+    ((f"{PUBLISHER}/m@1", "--to", "me", "--use", "run"), "input.identifier", "address"),
+    ((f"{PUBLISHER}/m@1", "--to", f"eip155:1:{FRIEND}", "--use", "run"), "input.identifier", "chain 1"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "fly"), "input", "commercial"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "yesterday"), "input", "yesterday"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "2020-01-01"), "chain.reverted", "ends"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "999999999y"), "input", "range"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND), "input", "--use"),
+    ((f"{PUBLISHER}/m@1", "--irrevocable"), "input", "--use"),
+    ((f"{PUBLISHER}/m@1", "--sign-only"), "input", "--use"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--revoke", "--use", "run"), "input", "--revoke"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--revoke", "--irrevocable"), "input", "--revoke"),
+)  # fmt: skip
+
+
+def commercial(provenance: Provenance, release: str, account: str) -> str:
+    uses: dict[str, str] = provenance("license", "permission", release, "--account", account, "--json").json["uses"]
+    return uses["commercial"]
+
+
+class TestGrant:
+    def test_a_grant_permits_what_the_terms_do_not_until_it_is_taken_back(
+        self, provenance: Provenance, release: str
+    ) -> None:
+        grant = ("grant", release, "--to", FRIEND)
+        done = provenance(*grant, "--use", "commercial", "--use", "train-on-outputs", "--yes", "--json")
+        assert done.code == 0, done
+        assert done.json == {
+            "release": release,
+            "grantee": FRIEND,
+            "uses": ["commercial", "train_on_outputs"],
+            "from": done.json["from"],
+            "until": NEVER,
+            "irrevocable": False,
+            "revision": 1,
+            "unchanged": False,
+        }
+        assert commercial(provenance, release, FRIEND) == "allowed"
+        assert commercial(provenance, release, STRANGER) == "unknown"
+        (listed,) = provenance("grant", release, "--json").json
+        assert listed["granted_by"] == PUBLISHER and listed["uses"] == done.json["uses"]
+        assert f"{FRIEND}" in provenance("grant", release).out
+        back = provenance(*grant, "--revoke", "--yes", "--json").json
+        assert back["uses"] == [] and back["revision"] == 2 and back["until"] == 0
+        assert provenance(*grant, "--revoke", "--yes", "--json").json["unchanged"]
+        assert commercial(provenance, release, FRIEND) == "unknown"
+        assert "taken back" in provenance("grant", release).out
+
+    def test_a_rerun_of_the_same_grant_does_nothing(self, provenance: Provenance, node: DevNode, release: str) -> None:
+        for more in ((), ("--irrevocable",)):
+            words = ("grant", release, "--to", "everyone", "--use", "run", *more, "--yes", "--json")
+            first = provenance(*words).json
+            later(node, 60)
+            again = provenance(*words).json
+            assert not first["unchanged"] and again == first | {"unchanged": True}
+        assert "unchanged" in provenance(*words[:-1]).out
+
+    def test_to_everyone(self, provenance: Provenance, release: str) -> None:
+        done = provenance("grant", release, "--to", "everyone", "--use", "commercial", "--yes", "--json").json
+        assert done["grantee"] is None and commercial(provenance, release, STRANGER) == "allowed"
+        assert "everyone may: run" in provenance("grant", release, "--to", "everyone", "--use", "run", "--yes").out
+
+    def test_for_a_time(self, provenance: Provenance, node: DevNode, release: str) -> None:
+        words = ("grant", release, "--to", FRIEND, "--use", "commercial", "--yes")
+        assert provenance(*words, "--from", "30d", "--until", "60d").code == 0
+        states = [commercial(provenance, release, FRIEND)]
+        for _ in range(2):
+            later(node, 31 * 24 * 3600)
+            states.append(commercial(provenance, release, FRIEND))
+        assert states == ["unknown", "allowed", "unknown"]
+
+    def test_an_irrevocable_one_is_only_widened(self, provenance: Provenance, release: str) -> None:
+        words = ("grant", release, "--to", FRIEND, "--yes", "--json")
+        assert provenance(*words, "--use", "run", "--irrevocable").json["irrevocable"]
+        for narrower in (("--revoke",), ("--use", "commercial", "--irrevocable"), ("--use", "run")):
+            done = provenance(*words, *narrower)
+            assert done.code == 2 and done.json["error"]["code"] == "chain.reverted", done
+            assert "for good" in done.json["error"]["message"]
+        wider = provenance(*words, "--use", "run", "--use", "commercial", "--irrevocable")
+        assert wider.code == 0 and wider.json["revision"] == 2
+
+    def test_a_delegate_with_the_scope_grants_for_the_publisher(self, provenance: Provenance, release: str) -> None:
+        words = ("grant", release, "--to", STRANGER, "--use", "run", "--yes", "--json")
+        for scope, code in ((None, 2), ("publish,status,statement", 2), ("grant", 0)):
+            if scope:
+                provenance("delegate", FRIEND, "--scope", scope, "--until", "1d", "--yes")
+            done = provenance(*words, account=2)
+            assert done.code == code, (scope, done)
+            assert code == 0 or done.json["error"]["code"] == "chain.not-authorised"
+        (listed,) = provenance("grant", release, "--json").json
+        assert listed["granted_by"] == FRIEND
+
+    def test_a_signature_does_not_bring_back_what_was_taken_back(
+        self, provenance: Provenance, release: str, tmp_path: Path
+    ) -> None:
+        words = ("grant", release, "--to", FRIEND)
+        file = kept(provenance(*words, "--use", "run", "--sign-only"), tmp_path / "signed.json")
+        assert provenance("grant", "--submit", file, account=1).code == 0
+        assert provenance(*words, "--revoke", "--yes").code == 0
+        again = provenance("grant", "--submit", file, account=1)
+        assert again.code == 2 and "chain.invalid-signature" in again.err and "already" in again.err
+
+    def test_a_release_that_is_not_there_is_signed_and_refused(
+        self, provenance: Provenance, offline: Offline, tmp_path: Path
+    ) -> None:
+        with offline():
+            signed = provenance("grant", f"{PUBLISHER}/none@1", "--to", FRIEND, "--use", "run", "--sign-only")
+            unknown = provenance("grant", NOWHERE, "--to", FRIEND, "--use", "run", "--sign-only")
+        assert unknown.code == 2 and "chain.rpc-unavailable" in unknown.err, "an id says no name"
+        done = provenance("grant", "--submit", kept(signed, tmp_path / "signed.json"))
+        assert done.code == 2 and "chain.release-not-found" in done.err
+
+    def test_what_cannot_be_granted(self, provenance: Provenance, release: str) -> None:
+        for words, code, sentence in REFUSED_GRANTS:
+            done = provenance("grant", *words, "--yes", "--json")
+            assert done.code == 2 and done.json["error"]["code"] == code, (words, done)
+            assert sentence in done.json["error"]["message"], (words, done)
+
+    def test_a_release_without_grants(self, provenance: Provenance, release: str) -> None:
+        assert provenance("grant", release, "--json").json == []
+        assert "no grants" in provenance("grant", release).out
