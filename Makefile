@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo geth demo test check bench gas snapshots artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth demo test attack check bench gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ demo: setup ## publishes and verifies real models on a local chain (KEEP=1 leave
 test: setup-contracts ## every test: the contracts under Brownie, then the rest
 	@$(BIN)/python scripts/contract_tests.py
 	@$(BIN)/python -m pytest
+
+attack: setup-contracts ## random histories against the contracts (STEPS=100000, SEED= of a run to repeat)
+	@STEPS=$(or $(STEPS),100000) SEED=$(SEED) $(BIN)/python scripts/contract_tests.py -q tests/contracts/attacks/test_any_system_history.py
 
 check: setup-contracts ## formatting, types, the direction of dependencies, what the contracts cost
 	@$(BIN)/ruff check
