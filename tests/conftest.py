@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 from geth_node import Geth, running_geth
+from hypothesis import settings
 from kubo_node import OUR_PROFILE, Kubo, running_kubo
 
 from registry.chain.deploy import deploy
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_node, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
+
+# How long an example takes says how busy the machine is. What hangs, pytest-timeout ends.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")
