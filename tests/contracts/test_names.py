@@ -88,7 +88,7 @@ def test_bytes_that_are_not_utf_8_are_refused(models, release, publisher, web3, 
     assert answer["error"]["data"] == web3.keccak(text="InvalidName()")[:4].to_0x_hex()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=st.text(st.sampled_from("ab09zZ._-+ /\0é~"), max_size=6) | st.text(max_size=4))
 @example(text="a" * 64)
 @example(text="a" * 33)
