@@ -143,7 +143,7 @@ def deployment_record(chain_id: int, deployed: Mapping[str, Deployed], previous:
 
     `previous` is an earlier record of the chain: a contract that was found keeps the transaction that made it.
     """
-    before = previous.get("contracts", {}) if isinstance(previous, dict) else {}
+    before = _dict(_dict(previous).get("contracts"))
     contracts = {}
     for name, done in deployed.items():
         entry: dict[str, Any] = {
@@ -157,10 +157,16 @@ def deployment_record(chain_id: int, deployed: Mapping[str, Deployed], previous:
                 "block": done.receipt.block_number,
                 "gas_used": done.receipt.gas_used,
             }
-        elif before.get(name, {}).get("address") == done.address:
-            entry |= {key: before[name][key] for key in ("transaction", "block", "gas_used") if key in before[name]}
+        else:
+            made = _dict(before.get(name))
+            if made.get("address") == done.address:
+                entry |= {key: made[key] for key in ("transaction", "block", "gas_used") if key in made}
         contracts[name] = entry
     return {"chain_id": chain_id, "contracts": contracts}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> Path:
