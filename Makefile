@@ -46,6 +46,8 @@ check: setup-contracts ## formatting, types, the direction of dependencies, what
 	@$(BIN)/lint-imports
 	@$(BIN)/npm exec --offline -- prettier --check --log-level warn 'contracts/**/*.sol' 'benchmarks/*.sol'
 	@.venv-contracts/bin/python scripts/snapshots.py --check
+	@$(PYTHON) scripts/setup.py slither
+	@.tools/slither/bin/python scripts/analyse.py
 
 bench: setup-contracts ## every benchmark against its peer, one JSON object a line
 	@$(PYTHON) scripts/setup.py bench

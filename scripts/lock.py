@@ -10,6 +10,7 @@ LOCKS: dict[str, list[str]] = {
     "runtime.txt": ["pyproject.toml"],
     "dev.txt": ["pyproject.toml", "requirements/dev.in", "-c", "requirements/runtime.txt"],
     "contracts.txt": ["requirements/contracts.in"],
+    "slither.txt": ["requirements/slither.in"],
     "bench.txt": ["requirements/bench.in", "-c", "requirements/dev.txt"],
     "models.txt": ["--no-deps", "requirements/models.in"],
     "go.txt": ["--no-deps", "requirements/go.in"],

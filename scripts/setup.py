@@ -1,7 +1,7 @@
 """Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo, geth.
 
-`python3 scripts/setup.py product|contracts|bench|kubo|geth` (the Makefile does it). Each step leaves a stamp with a
-digest of what it was made from, so that a second run does nothing until a lock file changes. Standard library only.
+`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth` (the Makefile does it). Each step leaves a stamp with
+a digest of what it was made from, so that a second run does nothing until a lock file changes. Standard library only.
 """
 
 import hashlib
@@ -44,6 +44,13 @@ def contracts() -> None:
     compiler = [CONTRACTS / "bin" / "python", ROOT / "scripts" / "solc.py"]
     sentence = "The Solidity compiler cannot be set up."
     _once(TOOLS / "solcx", "compiler", [lock, *pins], "the Solidity compiler", lambda: _run(compiler, sentence))
+
+
+def slither() -> None:
+    """Slither in `.tools/slither`, beside the compiler that it runs."""
+    contracts()
+    lock, environment = REQUIREMENTS / "slither.txt", TOOLS / "slither"
+    _once(environment, "environment", [lock], "Slither", lambda: _environment(environment, lock))
 
 
 def bench() -> None:
@@ -171,7 +178,7 @@ def _run(
 
 def main() -> int:
     """Runs the step named; a failure is one sentence and exit code 1."""
-    steps = {step.__name__: step for step in (product, contracts, bench, kubo, geth)}
+    steps = {step.__name__: step for step in (product, contracts, slither, bench, kubo, geth)}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         print(f"usage: python3 scripts/setup.py {'|'.join(steps)}", file=sys.stderr)
         return 2
