@@ -1,7 +1,8 @@
 """Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo, geth.
 
-`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth` (the Makefile does it). Each step leaves a stamp with
-a digest of what it was made from, so that a second run does nothing until a lock file changes. Standard library only.
+`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth` (the Makefile does it). Each step leaves a stamp
+with a digest of what it was made from, so that a second run does nothing until a lock file changes. Standard library
+only.
 """
 
 import hashlib
