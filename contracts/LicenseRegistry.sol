@@ -7,6 +7,7 @@ import {SignedActions} from "./SignedActions.sol";
 import {ILicenseRegistry} from "./interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IPublisherRegistry} from "./interfaces/IPublisherRegistry.sol";
+import {IReleaseRecords} from "./interfaces/IReleaseRecords.sol";
 import {Releases} from "./libraries/Releases.sol";
 
 /// @title Licences: terms and grants
@@ -150,7 +151,7 @@ contract LicenseRegistry is ILicenseRegistry, AppendOnlyLog, SignedActions {
                 : grant.from < grant.until && grant.until > block.timestamp;
         if (!wellFormed) revert InvalidGrant();
         bytes32 releaseId = Releases.idOf(address(modelRegistry), grant.publisher, grant.name, grant.version);
-        if (modelRegistry.recordHashOf(releaseId) == 0) revert IModelRegistry.UnknownRelease(releaseId);
+        if (modelRegistry.recordHashOf(releaseId) == 0) revert IReleaseRecords.UnknownRelease(releaseId);
 
         GrantEntry memory before = _grantOf[releaseId][grant.grantee];
         if (before.irrevocable && block.timestamp < before.until && !_widens(grant, before)) {

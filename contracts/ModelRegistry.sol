@@ -27,7 +27,7 @@ import {ReleaseRecords} from "./models/ReleaseRecords.sol";
 /// Claim        | publisher 160 | seq 48 | since 48 |
 /// StatusEntry  | status 8 | reason 8 | seq 48 | since 48 |      no slot = Active
 /// AnchorEntry  | actor 160 | seq 48 | since 48 |       and a second word | withdrawnAt 48 |
-contract ModelRegistry is Anchors {
+contract ModelRegistry is IModelRegistry, Anchors {
     bytes32 internal constant PUBLISH_TYPEHASH = keccak256(
         "Publish(address actor,Release release,bytes32 salt,uint256 deadline)Parent(bytes32 releaseId,uint8 relation)Release(address publisher,string name,string version,bytes32 artifact,bytes32 manifest,bytes32 terms,bytes32 trainingData,Parent[] parents)"
     );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IReleaseRecords} from "../interfaces/IReleaseRecords.sol";
 
 /// @title What a release is hashed to, and what its name may be
 /// @dev Record hashes are EIP-712 hashStructs. Both the registry and what reads it by record hash compute them here.
@@ -42,11 +42,11 @@ library Releases {
         return keccak256(abi.encode(RELEASE_ID_TYPEHASH, block.chainid, registry, publisher, nameHash, versionHash));
     }
 
-    function hash(IModelRegistry.Record calldata record) internal pure returns (bytes32) {
+    function hash(IReleaseRecords.Record calldata record) internal pure returns (bytes32) {
         return hashRecord(record.seq, record.timestamp, record.actor, record.since, hash(record.release));
     }
 
-    function hash(IModelRegistry.HashedRecord calldata record) internal pure returns (bytes32) {
+    function hash(IReleaseRecords.HashedRecord calldata record) internal pure returns (bytes32) {
         bytes32 releaseHash = keccak256(abi.encode(RELEASE_TYPEHASH, record.release));
         return hashRecord(record.seq, record.timestamp, record.actor, record.since, releaseHash);
     }
@@ -61,10 +61,10 @@ library Releases {
         return keccak256(abi.encode(RECORD_TYPEHASH, seq, timestamp, actor, since, releaseHash));
     }
 
-    function hash(IModelRegistry.Release calldata release) internal pure returns (bytes32) {
+    function hash(IReleaseRecords.Release calldata release) internal pure returns (bytes32) {
         bytes32[] memory parents = new bytes32[](release.parents.length);
         for (uint256 i; i < parents.length; ++i) {
-            IModelRegistry.Parent calldata parent = release.parents[i];
+            IReleaseRecords.Parent calldata parent = release.parents[i];
             parents[i] = keccak256(abi.encode(PARENT_TYPEHASH, parent.releaseId, parent.relation));
         }
         return
@@ -84,13 +84,13 @@ library Releases {
     }
 
     /// @dev Reverts unless every field that stands alone is of its form.
-    function check(IModelRegistry.Release calldata release) internal pure {
-        if (!_wellFormed(bytes(release.name), MAX_NAME, SEPARATORS)) revert IModelRegistry.InvalidName();
+    function check(IReleaseRecords.Release calldata release) internal pure {
+        if (!_wellFormed(bytes(release.name), MAX_NAME, SEPARATORS)) revert IReleaseRecords.InvalidName();
         if (!_wellFormed(bytes(release.version), MAX_VERSION, SEPARATORS | PLUS)) {
-            revert IModelRegistry.InvalidVersion();
+            revert IReleaseRecords.InvalidVersion();
         }
-        if (release.artifact == 0) revert IModelRegistry.ZeroArtifact();
-        if (release.manifest == 0) revert IModelRegistry.ZeroManifest();
+        if (release.artifact == 0) revert IReleaseRecords.ZeroArtifact();
+        if (release.manifest == 0) revert IReleaseRecords.ZeroManifest();
     }
 
     function _wellFormed(bytes calldata text, uint256 longest, uint256 separators) private pure returns (bool) {

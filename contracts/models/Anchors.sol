@@ -3,11 +3,11 @@ pragma solidity ^0.8.30;
 
 import {MerkleTree} from "../libraries/MerkleTree.sol";
 import {Releases} from "../libraries/Releases.sol";
-import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IAnchors} from "../interfaces/IAnchors.sol";
 import {ReleaseRecords} from "./ReleaseRecords.sol";
 
 /// @title Anchors: many releases under one Merkle root, each of which can become a full record
-abstract contract Anchors is ReleaseRecords {
+abstract contract Anchors is IAnchors, ReleaseRecords {
     bytes32 internal constant ANCHOR_TYPEHASH = keccak256(
         "Anchor(address publisher,bytes32 root,uint64 count,bytes32 list)"
     );
@@ -29,12 +29,12 @@ abstract contract Anchors is ReleaseRecords {
 
     mapping(bytes32 anchorId => AnchorEntry entry) private _anchorOf;
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function publishAnchor(Anchor calldata anchor) external override returns (bytes32) {
         return _publishAnchor(anchor, msg.sender);
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function publishAnchorWithSignature(
         Anchor calldata anchor,
         Signed calldata signed
@@ -47,12 +47,12 @@ abstract contract Anchors is ReleaseRecords {
         return _publishAnchor(anchor, signed.actor);
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function withdrawAnchor(Anchor calldata anchor) external override {
         _withdrawAnchor(anchor, msg.sender);
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function withdrawAnchorWithSignature(
         Anchor calldata anchor,
         uint256 nonce,
@@ -67,7 +67,7 @@ abstract contract Anchors is ReleaseRecords {
         _withdrawAnchor(anchor, signed.actor);
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function promote(
         Anchor calldata anchor,
         uint64 index,
@@ -84,7 +84,7 @@ abstract contract Anchors is ReleaseRecords {
         emit ReleasePromoted(releaseId, anchorId, seq, index);
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function verifyAnchored(
         Anchor calldata anchor,
         uint64 index,
@@ -94,12 +94,12 @@ abstract contract Anchors is ReleaseRecords {
         return _verifyAnchored(anchorIdOf(anchor), anchor, index, proof, release, Releases.hash(release));
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function anchorOf(bytes32 anchorId) external view override returns (AnchorEntry memory) {
         return _anchorOf[anchorId];
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IAnchors
     function anchorIdOf(Anchor calldata anchor) public view override returns (bytes32) {
         return keccak256(abi.encode(ANCHOR_ID_TYPEHASH, block.chainid, address(this), anchor));
     }

@@ -3,50 +3,50 @@ pragma solidity ^0.8.30;
 
 import {AppendOnlyLog} from "../AppendOnlyLog.sol";
 import {SignedActions} from "../SignedActions.sol";
-import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IPublisherRegistry} from "../interfaces/IPublisherRegistry.sol";
+import {IReleaseRecords} from "../interfaces/IReleaseRecords.sol";
 import {Releases} from "../libraries/Releases.sol";
 
 /// @title The records of releases: what is checked before one is made, its claim on the artifact, reservations
-abstract contract ReleaseRecords is IModelRegistry, AppendOnlyLog, SignedActions {
+abstract contract ReleaseRecords is IReleaseRecords, AppendOnlyLog, SignedActions {
     bytes32 internal constant RESERVATION_TYPEHASH = keccak256(
         "Reservation(uint256 chainId,address registry,address publisher,bytes32 artifact,bytes32 salt)"
     );
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     uint256 public constant override MAX_PARENTS = 64;
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     uint48 public constant override RESERVATION_PERIOD = 24 hours;
 
     uint8 internal constant SCOPE_PUBLISH = 1;
     uint8 internal constant SCOPE_STATUS = 2;
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     IPublisherRegistry public immutable override publisherRegistry;
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     mapping(bytes32 releaseId => bytes32 recordHash) public override recordHashOf;
     mapping(bytes32 artifact => Claim claim) private _firstClaim;
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     mapping(bytes32 commitment => uint48 since) public override reservedAt;
 
     constructor(IPublisherRegistry publishers) {
         publisherRegistry = publishers;
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     function reserve(bytes32 commitment) external override {
         if (reservedAt[commitment] != 0) return;
         reservedAt[commitment] = uint48(block.timestamp);
         emit Reserved(commitment, uint48(block.timestamp));
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     function firstClaim(bytes32 artifact) external view override returns (Claim memory) {
         return _firstClaim[artifact];
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     function releaseIdOf(
         address publisher,
         string calldata name,
@@ -55,7 +55,7 @@ abstract contract ReleaseRecords is IModelRegistry, AppendOnlyLog, SignedActions
         return Releases.idOf(address(this), publisher, name, version);
     }
 
-    /// @inheritdoc IModelRegistry
+    /// @inheritdoc IReleaseRecords
     function reservationOf(address publisher, bytes32 artifact, bytes32 salt) public view override returns (bytes32) {
         return keccak256(abi.encode(RESERVATION_TYPEHASH, block.chainid, address(this), publisher, artifact, salt));
     }
