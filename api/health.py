@@ -38,6 +38,9 @@ def not_ready(status: FollowerStatus, settings: Settings, now: float) -> str | N
     """Why the index should not be asked now, or None."""
     if status.alarm is not None:
         return f"Events are missing from the index: {status.alarm}"
+    first = settings.from_block
+    if status.block < 0 and first and status.chain_head is not None and first > status.chain_head:
+        return f"PROVENANCE_FROM_BLOCK is {first}, beyond the head of the chain, which is block {status.chain_head}."
     if status.block < 0 or status.polled_at is None or status.behind is None:
         return "The index has not read any block yet."
     if now - status.polled_at > max(_POLL_GRACE_SECONDS, 3 * settings.poll_seconds):

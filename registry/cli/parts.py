@@ -17,7 +17,7 @@ from registry.content.reader import Sources
 from registry.content.store import BlockSource, Store, open_store
 from registry.index.database import open_database
 from registry.index.documents import DocumentReader
-from registry.index.follower import Follower
+from registry.index.follower import Follower, check_from_block
 from registry.index.queries import Reader
 from registry.settings import Settings
 
@@ -53,12 +53,12 @@ class Parts:
     @cached_property
     def registries(self) -> Registries:
         """The four contracts, for reading. Opening one raises NoContract and what `chain` raises."""
-        return Registries(self.chain, addresses=self._addresses, from_block=self.settings.from_block)
+        return Registries(self.chain, addresses=self._addresses, from_block=self._from_block)
 
     @cached_property
     def acting(self) -> Registries:
         """The four contracts, for acting with the configured key."""
-        return Registries(self.chain, self.signer, addresses=self._addresses, from_block=self.settings.from_block)
+        return Registries(self.chain, self.signer, addresses=self._addresses, from_block=self._from_block)
 
     @property
     def registry(self) -> ModelRegistryClient:
@@ -113,3 +113,10 @@ class Parts:
             "StatementRegistry": self.settings.statement_registry,
         }
         return {name: address for name, address in given.items() if address}
+
+    @cached_property
+    def _from_block(self) -> int | None:
+        """The first block to read, where it is set. Raises InvalidSettings for one that the chain does not have."""
+        if self.settings.from_block:
+            check_from_block(self.settings.from_block, self.chain.latest().number)
+        return self.settings.from_block

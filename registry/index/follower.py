@@ -14,7 +14,7 @@ from registry.chain.client import Block
 from registry.chain.events import Log, decode_event
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange
-from registry.errors import InvalidLog, LogGap, ProvenanceError, RpcRefused
+from registry.errors import InvalidLog, InvalidSettings, LogGap, ProvenanceError, RpcRefused
 from registry.index.database import Database
 from registry.index.fold import Gap, LogState, advance
 from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
@@ -59,7 +59,8 @@ class Follower:
         """Poll once and read at most one range of blocks. How many blocks were added; 0: nothing more for now.
 
         Raises `LogGap` when events are missing also after they were fetched again, `InvalidLog` for a log that the
-        contract cannot have emitted, and what the node or the database raises. The index stays consistent.
+        contract cannot have emitted, `InvalidSettings` when the first block to read is beyond the head of the chain,
+        and what the node or the database raises. The index stays consistent.
         """
         for _ in range(_ATTEMPTS):
             try:
@@ -102,6 +103,8 @@ class Follower:
     def _advance(self) -> int:
         head = self._poll()
         cursor = self._reconciled(self._ledger.cursor(), head)
+        if cursor is not None and not cursor.hash:
+            check_from_block(cursor.number + 1, head.number)
         if cursor is None or cursor.number >= head.number:
             return 0
         try:
@@ -212,6 +215,18 @@ class Follower:
         self._suspicious = True
         self._range.refused(0, self._range.size - 1)
         return self._advance()
+
+
+def check_from_block(first: int, head: int) -> None:
+    """Raises `InvalidSettings` for a first block that the chain does not have: nothing would be read."""
+    if first > head:
+        raise InvalidSettings(
+            f"PROVENANCE_FROM_BLOCK is {first}, beyond the head of the chain, which is block {head}: nothing "
+            "can be read from there on. Leave it unset, and reading begins where the contract was deployed.",
+            setting="PROVENANCE_FROM_BLOCK",
+            from_block=first,
+            chain_head=head,
+        )
 
 
 def _check_places(logs: list[Log], first: int, end: Block) -> None:

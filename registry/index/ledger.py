@@ -181,7 +181,7 @@ class Ledger:
 
     def _cursor(self, connection: Connection) -> Cursor:
         row = connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
-        if row is None:
+        if row is None or not row.hash:  # where it would begin is a setting, which may have been changed since
             return self._start()
         return Cursor(row.number, row.hash, row.timestamp, LogState(row.log_head, row.log_size), row.verified)
 
@@ -201,12 +201,12 @@ class Ledger:
 
     def _store(self, connection: Connection, cursor: Cursor, *, alarm_cleared: bool) -> None:
         values: dict[str, Any] = {
-            "number": cursor.number,
+            "number": cursor.number if cursor.hash else -1,
             "hash": cursor.hash,
             "timestamp": cursor.timestamp,
             "log_head": cursor.log.head,
             "log_size": cursor.log.size,
-            "verified": cursor.verified,
+            "verified": cursor.verified if cursor.hash else -1,
             **({"alarm": None} if alarm_cleared else {}),
         }
         changed = connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(**values))

@@ -112,9 +112,10 @@ class Snapshot:
         row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
         if row is None:
             return FollowerStatus(-1, -1, None, None, None, None, None, 0)
+        read = bool(row.hash)
         return FollowerStatus(
-            row.number,
-            row.verified,
+            row.number if read else -1,
+            row.verified if read else -1,
             row.chain_head,
             row.safe,
             row.finalized,
@@ -127,7 +128,11 @@ class Snapshot:
         """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
         row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
         if row is None or not row.hash:
-            raise IndexUnavailable("The index has not read any block yet. Try again in a moment.")
+            head = "" if row is None or row.chain_head is None else f"; the head of the chain is block {row.chain_head}"
+            raise IndexUnavailable(
+                f"The index has not read any block yet{head}. It has just begun, or it cannot follow: /readyz and the "
+                "service's log say why."
+            )
         return AsOf(
             deployment=self.deployment,
             block=Block(row.number, row.hash, row.timestamp),

@@ -120,3 +120,13 @@ def test_it_is_not_ready_when_the_node_falls_silent(node: DevNode, api: httpx.Cl
     assert not_ready(FollowerStatus(10, 10, 100, 9, 8, now, None, 1), settings, now)
     assert not_ready(FollowerStatus(10, 10, 10, 9, 8, now, "events are missing", 1), settings, now)
     assert not_ready(FollowerStatus(-1, -1, None, None, None, None, None, 0), settings, now)
+
+
+def test_it_is_not_ready_while_its_first_block_is_beyond_the_chain(node: DevNode, tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05, from_block=23_000_000)
+    with serving(settings) as client:
+        deadline = time.monotonic() + 20
+        while "PROVENANCE_FROM_BLOCK" not in (answer := client.get("/readyz")).text:
+            assert answer.status_code == 503 and time.monotonic() < deadline
+            time.sleep(0.02)
+        assert answer.json()["detail"].startswith("PROVENANCE_FROM_BLOCK is 23000000, beyond the head of the chain")

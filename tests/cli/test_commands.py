@@ -11,7 +11,8 @@ from registry.chain.devnode import dev_signer
 from tests.cli.conftest import Provenance
 
 NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
-NAMED = ("publish", "model", "--version", "1", "--yes", "--name")
+AS_ONE = ("--version", "1", "--yes")
+NAMED = ("publish", "model", *AS_ONE, "--name")
 PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
 STRANGER = f"eip155:31337:{dev_signer(1).address}"
 
@@ -175,6 +176,15 @@ def test_the_node_down_or_of_another_chain(
     monkeypatch.setenv("PROVENANCE_RPC_URL", "http://127.0.0.1:9")
     down = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
     assert down.code == 2 and "chain.rpc-unavailable" in down.err
+
+
+def test_a_first_block_beyond_the_chain(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_FROM_BLOCK", "23000000")
+    for command in (("verify", str(model), "--trust", PUBLISHER), ("publish", str(model), "--name", "m", *AS_ONE)):
+        done = provenance(*command)
+        assert done.code == 2 and "input.settings" in done.err and "23000000" in done.err, done
+    monkeypatch.delenv("PROVENANCE_FROM_BLOCK")
+    assert provenance("verify", str(model), "--trust", PUBLISHER).code == 3
 
 
 def test_no_contract_at_the_address(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

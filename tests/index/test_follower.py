@@ -13,7 +13,15 @@ from registry.chain.devnode import DevNode, dev_node, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import Parent, Reason, Relation, Release, Status
 from registry.chain.rpc import HttpRpc
-from registry.errors import InvalidLog, LogGap, RecordNotFound, RpcRefused, RpcUnavailable
+from registry.errors import (
+    IndexUnavailable,
+    InvalidLog,
+    InvalidSettings,
+    LogGap,
+    RecordNotFound,
+    RpcRefused,
+    RpcUnavailable,
+)
 from registry.index.database import Database, open_database
 from registry.index.follower import Follower
 from registry.index.queries import Reader
@@ -453,3 +461,29 @@ def test_a_snapshot_stays_as_it_is_while_the_follower_writes(publisher, follower
         assert len(snapshot.releases_of_artifact(DIGEST)) == 1
     with reader.snapshot() as snapshot:
         assert len(snapshot.releases_of_artifact(DIGEST)) == 2
+
+
+def test_a_first_block_that_the_chain_does_not_have_is_refused_and_forgotten(publisher, database, tmp_path):
+    publish(publisher, "model")
+    head = publisher.chain.latest().number
+    for too_late in (head + 1, 23_000_000):
+        registry = open_model_registry(publisher.chain, from_block=too_late)
+        with pytest.raises(InvalidSettings, match=f"{too_late}, beyond the head of the chain, which is block {head}"):
+            Follower(registry, database).catch_up()
+    reader = Reader(database, publisher.deployment)
+    with reader.snapshot() as snapshot:
+        assert (snapshot.status().block, snapshot.status().behind) == (-1, head + 1)
+        with pytest.raises(IndexUnavailable, match=f"head of the chain is block {head}"):
+            snapshot.as_of()
+    Follower(publisher, database).catch_up()  # the setting was taken back
+    assert_equals_a_fresh_index(database, publisher, tmp_path)
+
+
+def test_a_first_block_that_was_too_late_can_be_set_right(publisher, database, tmp_path):
+    publish(publisher, "missed")
+    publish(publisher, "model")
+    too_late = open_model_registry(publisher.chain, from_block=publisher.chain.latest().number)
+    with pytest.raises(LogGap, match="PROVENANCE_FROM_BLOCK"):
+        Follower(too_late, database).catch_up()
+    Follower(publisher, database).catch_up()
+    assert_equals_a_fresh_index(database, publisher, tmp_path)
