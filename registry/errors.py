@@ -17,6 +17,7 @@
     ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
     ├── SetupError            something that the project needs is not installed
+    │   ├── FolderInUse
     └── ServiceUnavailable    the verification service that was to be asked
 
 A foreign exception is wrapped where it enters; what reaches a user is one of these. The README's sibling
@@ -394,6 +395,13 @@ class SetupError(ProvenanceError):
     """Something that the project needs is not installed or did not start."""
 
     code = "setup"
+
+
+class FolderInUse(SetupError):
+    """Another process works on the same folder; the message names it."""
+
+    code = "setup.folder-in-use"
+    status = 409
 
 
 class ServiceUnavailable(ProvenanceError):

@@ -1,7 +1,7 @@
 """The whole path on this machine: real models onto a real EVM node, stored by IPFS address, verified over HTTP.
 
     make demo          runs it and ends
-    make demo KEEP=1   leaves the stack up and prints its address
+    make demo KEEP=1   leaves the stack up, and prints its address and its keys
 
 Everything happens below `.demo/`. Every step checks what it claims: a verdict other than the expected one ends the demo
 with exit 1.
@@ -27,6 +27,10 @@ from models import get_models
 from rich.console import Console
 from rich.markup import escape
 
+from registry.cli.single import alone
+from registry.errors import FolderInUse
+
+ACCOUNTS = ("publisher-1", "publisher-2", "stranger")
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"
 PROVENANCE = ROOT / ".venv" / "bin" / "provenance"
@@ -82,7 +86,7 @@ class Stack:
                 self._wait(process, log)
                 yield process
             finally:
-                process.send_signal(signal.SIGINT)
+                process.terminate()
                 try:
                     process.wait(20)
                 except subprocess.TimeoutExpired:
@@ -259,8 +263,53 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     report.verdict("revoked by its publisher", after, "refuse", "revoked")
 
 
+def kept() -> bool:
+    """Whether the stack is to stay up: KEEP=1 and the like."""
+    return os.environ.get("KEEP", "").lower() not in ("", "0", "no", "false", "off")
+
+
+def keep(stack: Stack, process: "subprocess.Popen[bytes]") -> None:
+    """Says how to use the stack and how to end it, and waits until it has ended."""
+    console.print(f"The stack stays up until Ctrl-C, or kill {os.getpid()}: {stack.api_url}, node at {stack.rpc_url}")
+    console.print(f"  export PROVENANCE_HOME={stack.home}")
+    console.print(f"  export PROVENANCE_RPC_URL={stack.rpc_url}")
+    console.print(f"  export PROVENANCE_PASSWORD_FILE={stack.home / 'dev' / 'password'}")
+    for keystore in sorted((stack.home / "dev").glob("*.json")):
+        if keystore.name.removesuffix(".json") in ACCOUNTS:
+            console.print(f"  export PROVENANCE_KEYSTORE={keystore}")
+    process.wait()
+
+
+def stop_on_signals() -> None:
+    """SIGTERM ends the demo as Ctrl-C does, also where that was inherited as ignored; once."""
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
 def main() -> int:
     """Runs the demo; the exit code."""
+    stop_on_signals()
+    try:
+        with alone(FOLDER, "Another demo"):
+            with alone(FOLDER / "run" / "home" / "dev", "A local stack of an earlier demo"):
+                pass  # nothing is left of it, so that its folder may go
+            return run()
+    except FolderInUse as error:
+        console.print(f"[red]not started[/]: {escape(error.message)}")
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 0
+
+
+def run() -> int:
+    """Runs the demo in a folder that nothing else uses; the exit code."""
     report = Report()
     try:
         models = get_models(FOLDER / "models")
@@ -271,14 +320,11 @@ def main() -> int:
             report.line("EVM node, contract, index and service are up", f"[dim]{stack.api_url}[/]")
             demo(stack, models, report)
             console.print(f"[bold green]done[/] in {time.perf_counter() - report.started:.1f} s")
-            if os.environ.get("KEEP"):
-                console.print(f"The stack stays up until Ctrl-C: {stack.api_url}, node at {stack.rpc_url}")
-                process.wait()
+            if kept():
+                keep(stack, process)
     except (DemoFailed, AssertionError) as failure:
         console.print(f"[red]the demo failed[/]: {escape(str(failure))}")
         return 1
-    except KeyboardInterrupt:
-        console.print("stopped")
     return 0
 
 

@@ -1,8 +1,13 @@
 """`provenance serve` and `provenance dev`: the service, alone or with a whole local stack below it."""
 
 import contextlib
+import errno
 import json
 import secrets
+import signal
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +20,11 @@ from registry.chain.devnode import DEV_CHAIN_ID, dev_key, dev_node, dev_signer
 from registry.chain.foreign import Account
 from registry.cli.options import Json
 from registry.cli.output import Output
+from registry.cli.single import alone
 from registry.errors import SetupError
 from registry.settings import Settings, load_settings
 
+_PORT_SECONDS = 3.0
 ACCOUNTS = {"publisher-1": 1, "publisher-2": 2, "stranger": 3}
 """The local accounts that get a keystore, by the index of the node's test mnemonic; account 0 deploys."""
 
@@ -35,9 +42,11 @@ def serve(
     """Follow the chain and answer over HTTP until Ctrl-C. It holds no key."""
     settings = load_settings(rpc_url=rpc_url, store=store)
     output = Output(as_json=as_json)
-    output.result({"api": f"http://{host}:{port}"})
-    output.say(f"service  http://{host}:{port}")
-    _run(settings, host, port, follow)
+    with _until_stopped():
+        _check_port(host, port, "--port")
+        output.result({"api": f"http://{host}:{port}"})
+        output.say(f"service  http://{host}:{port}")
+        _run(settings, host, port, follow)
 
 
 def dev(
@@ -49,7 +58,13 @@ def dev(
     output = Output(as_json=as_json)
     settings = load_settings(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
     folder = settings.home_folder / "dev"
-    folder.mkdir(parents=True, exist_ok=True)
+    with _until_stopped(), alone(folder, "Another `provenance dev`"):
+        _check_port("127.0.0.1", port, "--port")
+        _check_port("127.0.0.1", api_port, "--api-port")
+        _dev(settings, folder, port, api_port, output)
+
+
+def _dev(settings: Settings, folder: Path, port: int, api_port: int, output: Output) -> None:
     with dev_node(state=folder / "chain.json", port=port, log=folder / "node.log") as node:
         address = deploy(node.chain, dev_signer(0))["ModelRegistry"].address
         accounts = _accounts(node.chain, folder)
@@ -89,6 +104,49 @@ def _write_secret(path: Path, text: str) -> None:
     part.rename(path)
 
 
+@contextlib.contextmanager
+def _until_stopped() -> Iterator[None]:
+    """Until Ctrl-C or SIGTERM, which end alike: in order and without an error.
+
+    Also where they were inherited as ignored, as a shell does with Ctrl-C for what it starts in the background.
+    """
+
+    def stop(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # what follows is the end, and is not to be cut short
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_port(host: str, port: int, option: str) -> None:
+    """Raises SetupError when something listens there; what was killed a moment ago is given time to end."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                return
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+                why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
+                raise SetupError(
+                    f"Port {port} on {host} {why}. Stop what runs there, or choose another with {option}."
+                ) from error
+
+
 def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
     import uvicorn
 
@@ -97,8 +155,7 @@ def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
     config = uvicorn.Config(create_app(settings, follow=follow), host=host, port=port, log_level="warning")
     server = uvicorn.Server(config)
     try:
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down, and raises the signal again
-            server.run()
+        server.run()  # raises the signal again that ended it
     except SystemExit as stop:  # uvicorn's way to say that it could not start; it has printed why
         raise SetupError(f"The service could not listen on {host}:{port}: is something else there?") from stop
     if not server.started:

@@ -134,7 +134,49 @@ def test_a_port_in_use_is_a_sentence(stack: Stack, node: DevNode, tmp_path: Path
         for arguments in (("dev", "--port", port), ("serve", "--port", port, "--rpc-url", node.url)):
             done = subprocess.run([*COMMAND, *arguments], env=stack.environment, capture_output=True, text=True)
             assert done.returncode == 2, done
-            assert "error setup" in done.stderr and port in done.stderr and "Traceback" not in done.stderr
+            assert "error setup" in done.stderr and f"Port {port}" in done.stderr and "--port" in done.stderr
+            assert not done.stdout and "Traceback" not in done.stderr
+        done = subprocess.run(
+            [*COMMAND, "dev", "--port", str(stack.rpc), "--api-port", port],
+            env=stack.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2 and "--api-port" in done.stderr and not done.stdout
+
+
+def test_a_second_stack_on_one_home_is_refused(stack: Stack) -> None:
+    with stack.running() as first:
+        done = subprocess.run([*COMMAND, "dev"], env=stack.environment, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 2 and "setup.folder-in-use" in done.stderr and str(first.pid) in done.stderr, done
+        assert httpx.get(f"{stack.url}/healthz", trust_env=False).status_code == 200
+
+
+def ignoring_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_on_sigterm_and_where_ctrl_c_was_inherited_as_ignored(
+    stack: Stack, number: signal.Signals
+) -> None:
+    arguments = ["dev", "--port", str(stack.rpc), "--api-port", str(stack.api)]
+    with subprocess.Popen([*COMMAND, *arguments], env=stack.environment, preexec_fn=ignoring_ctrl_c) as process:
+        wait_until_ready(process, stack.url)
+        process.send_signal(number)
+        assert process.wait(30) == 0
+    assert not listening(stack.rpc) and not listening(stack.api)
+
+
+def test_a_signal_while_it_starts_ends_it_too(stack: Stack) -> None:
+    arguments = ["dev", "--port", str(stack.rpc), "--api-port", str(stack.api)]
+    with subprocess.Popen([*COMMAND, *arguments], env=stack.environment) as process:
+        while not listening(stack.rpc):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert not listening(stack.rpc)
 
 
 def test_the_service_follows_a_node_of_someone_else(stack: Stack, node: DevNode) -> None:
@@ -146,4 +188,4 @@ def test_the_service_follows_a_node_of_someone_else(stack: Stack, node: DevNode)
         wait_until_ready(process, stack.url)
     finally:
         process.terminate()
-        assert process.wait(30) is not None
+        assert process.wait(30) == 0
