@@ -16,6 +16,7 @@ from registry import __version__
 from registry.artifacts.declared_license import Declaration, contradicting, declared_licenses
 from registry.artifacts.digest import Artifact
 from registry.artifacts.manifest import (
+    MAX_MANIFEST,
     DeclaredLicense,
     ExternalParent,
     LicenseDiffers,
@@ -23,10 +24,11 @@ from registry.artifacts.manifest import (
     ParentRelease,
     TrainingData,
     build_manifest,
+    parse_statement,
 )
 from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.preflight import Finding, preflight
-from registry.artifacts.training_data import read_training_data
+from registry.artifacts.training_data import import_training_data, read_training_data
 from registry.chain.events import ReleasePublished
 from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient, Published
@@ -41,13 +43,16 @@ from registry.chain.records import (
     release_id,
 )
 from registry.chain.transactions import Cost, check_funds
-from registry.content.cid import Cid
-from registry.content.store import Store
+from registry.content.cid import RAW, Cid
+from registry.content.reader import read_document
+from registry.content.store import BlockSource, Store
 from registry.content.unixfs import document_shape
 from registry.errors import (
+    ContentError,
     InputError,
     InvalidDocument,
     InvalidIdentifier,
+    InvalidManifest,
     LicenseContradiction,
     PathMissing,
     PreflightFailed,
@@ -57,6 +62,14 @@ from registry.errors import (
 from registry.policy.catalogue import catalogue, known_licenses, names_of
 from registry.policy.terms import Terms, import_terms, parse_terms, terms_id
 
+_FIELDS = {
+    "artifact": "the files",
+    "terms": "the terms",
+    "training_data": "the training data",
+    "parents": "the parents",
+    "external_parents": "the parents outside the registry",
+    "code_terms": "the terms of the code",
+}
 MAX_TRAINING_DATA = 64 << 20
 """Bytes of the longest training-data document that is read."""
 MAX_REASON = 500
@@ -100,6 +113,7 @@ class Plan:
     findings: tuple[Finding, ...]
     existing: ReleasePublished | None
     cost: Cost | None
+    external_parents: tuple[ExternalParent, ...] = ()
     declared: tuple[Declaration, ...] = ()
     license_differs: LicenseDiffers | None = None
     code_terms: Terms | None = None
@@ -110,8 +124,28 @@ class Plan:
         return self.existing is not None and self.existing.record.release.manifest != self.release.manifest
 
 
-def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, publisher: str) -> Plan:
+def check_asked(asked: Asked) -> None:
+    """What can be said of a question before hours of hashing. Raises what `prepare` raises for the same."""
+    check_name(asked.name)
+    check_version(asked.version)
+    for given in (asked.license, asked.code_license):
+        if given is not None:
+            terms_document(given)
+    if asked.training_data is not None:
+        _training_data(asked.training_data)
+
+
+def prepare(
+    artifact: Artifact,
+    asked: Asked,
+    registry: ModelRegistryClient,
+    publisher: str,
+    documents: BlockSource | None = None,
+) -> Plan:
     """Everything about a release, without sending or storing anything.
+
+    `documents` is where the manifest of a version that is on chain already is read, since not all that a release says
+    stands in its record.
 
     Raises InvalidRelease, InvalidDocument, InvalidIdentifier, PreflightFailed, LicenseContradiction, ReleaseNotFound
     for a parent, VersionTaken when this version is on chain with other content, InsufficientFunds before anything is
@@ -123,9 +157,15 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     if findings and not asked.allow_incomplete:
         listed = " ".join(finding.message for finding in findings[:10])
         more = f" And {len(findings) - 10} more." if len(findings) > 10 else ""
+        secrets = sum(finding.code == "secret" for finding in findings)
+        advice = "If it is meant to be so, say --allow-incomplete." if secrets < len(findings) else ""
+        if secrets:
+            advice += (
+                " A secret that has left this machine before is no longer one: replace it where it is valid. What only "
+                "looks like one is published with --allow-incomplete."
+            )
         raise PreflightFailed(
-            f"Not published, since a release is for ever: {listed}{more} "
-            "If it is meant to be so, say --allow-incomplete.",
+            f"Not published, since a release is for ever: {listed}{more} {advice.strip()}",
             findings=[{"code": f.code, "path": f.path, "message": f.message} for f in findings],
         )
     chain_id = registry.deployment.chain_id
@@ -135,7 +175,7 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     code_document = None if asked.code_license is None else terms_document(asked.code_license)
     code_terms = None if code_document is None else parse_terms(code_document)
     declared, differs = _compare_licenses(artifact, asked, terms, code_terms)
-    training = None if asked.training_data is None else _read(asked.training_data, MAX_TRAINING_DATA)
+    training = None if asked.training_data is None else _training_data(asked.training_data)
     parents, external = _parents(asked.parents, registry)
     manifest = build_manifest(
         artifact,
@@ -172,20 +212,24 @@ def prepare(artifact: Artifact, asked: Asked, registry: ModelRegistryClient, pub
     cost: Cost | None = None
     if existing is not None:
         check_same(existing.record.release, release)
+        if documents is not None and existing.record.release.manifest != release.manifest:
+            _check_same_manifest(existing.record.release, release, manifest.data, documents)
     elif not asked.relayed:
         cost = registry.estimate_publish(release, asked.salt)
         check_funds(registry.chain, registry.account or publisher, cost)
-    optional = (manifest.table, license_document, code_document, training)
+    stands = existing is not None and existing.record.release.manifest != release.manifest
+    optional = (license_document, code_document, training, *(() if stands else (manifest.table, manifest.data)))
     return Plan(
         artifact=artifact,
         release=release,
         release_id=identifier,
-        documents=(*(data for data in optional if data is not None), manifest.data),
-        manifest_cid=document_shape(manifest.data).cid,
+        documents=tuple(data for data in optional if data is not None),
+        manifest_cid=Cid(RAW, (release if existing is None else existing.record.release).manifest),
         terms=terms,
         findings=tuple(findings),
         existing=existing,
         cost=cost,
+        external_parents=tuple(external),
         declared=declared,
         license_differs=differs,
         code_terms=code_terms,
@@ -237,11 +281,26 @@ def check_same(recorded: Release, asked: Release) -> None:
     The manifest may be written differently; what it is about may not.
     """
     fields = ("artifact", "terms", "training_data", "parents")
-    differing = [field for field in fields if getattr(recorded, field) != getattr(asked, field)]
+    _refuse_differing(asked, [field for field in fields if getattr(recorded, field) != getattr(asked, field)])
+
+
+def _check_same_manifest(recorded: Release, asked: Release, manifest: bytes, documents: BlockSource) -> None:
+    """The same of what only the manifest says. One that cannot be read or is invalid is not compared."""
+    try:
+        there = parse_statement(read_document(documents, Cid(RAW, recorded.manifest), MAX_MANIFEST)).predicate
+    except (ContentError, InvalidManifest):
+        return
+    here = parse_statement(manifest).predicate
+    fields = ("external_parents", "code_terms")
+    _refuse_differing(asked, [field for field in fields if getattr(there, field) != getattr(here, field)])
+
+
+def _refuse_differing(asked: Release, differing: list[str]) -> None:
     if differing:
+        named = ", ".join(_FIELDS[field] for field in differing)
         raise VersionTaken(
-            f"{asked.name}@{asked.version} is published already with another {' and another '.join(differing)}, and a "
-            "published version never changes. Publish under a new version.",
+            f"{asked.name}@{asked.version} is published already with other content ({named}), and a published version "
+            "never changes. Publish under a new version.",
             differing=differing,
         )
 
@@ -296,6 +355,11 @@ def _compare_licenses(
         )
     files = tuple(DeclaredLicense(path=one.path, says=one.says) for one in differing)
     return declared, LicenseDiffers(reason=reason.strip(), declared=files)
+
+
+def _training_data(path: Path) -> bytes:
+    """The document as it is stored: a manifest of ours in its one form, a Croissant document as it is."""
+    return import_training_data(_read(path, MAX_TRAINING_DATA))
 
 
 def _training_reference(data: bytes) -> TrainingData:

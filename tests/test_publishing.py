@@ -17,6 +17,7 @@ from registry.artifacts.manifest import parse_manifest
 from registry.chain.devnode import DevNode, dev_key, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import ZERO, Relation
+from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.reader import fetch_artifact
 from registry.content.unixfs import document_shape
@@ -257,6 +258,25 @@ def test_an_account_without_funds_learns_it_before_anything_is_stored(
     poor = open_model_registry(node.chain, signer=dev_signer(5), timeout=20)
     with pytest.raises(InsufficientFunds):
         plan(folder, poor, Asked("m", "1"), index=5)
+
+
+def test_other_parents_outside_the_registry_are_other_content_and_the_manifest_on_chain_is_the_one_told(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    store, account = EmbeddedStore(tmp_path / "store"), dev_signer(0).address
+    base = "pkg:huggingface/org/base@0123abc=finetune"
+    made = execute(plan(folder, publisher, Asked("m", "1", parents=(base,))), store, publisher)
+    artifact = digest_artifact(folder)
+    for parents in ((), ("pkg:huggingface/org/other@0123abc=finetune",), (base, "pkg:huggingface/a/b@1=merge")):
+        with pytest.raises(VersionTaken, match="outside the registry"):
+            prepare(artifact, Asked("m", "1", parents=parents), publisher, account, store)
+    (folder / ".DS_Store").write_bytes(b"finder")
+    again = prepare(digest_artifact(folder), Asked("m", "1", parents=(base,)), publisher, account, store)
+    assert again.manifest_differs and again.manifest_cid == Cid(RAW, made.record.release.manifest)
+    assert not store.has_block(Cid(RAW, again.release.manifest))
+    execute(again, store, publisher)
+    assert not store.has_block(Cid(RAW, again.release.manifest))
+    prepare(artifact, Asked("m", "1"), publisher, account, EmbeddedStore(tmp_path / "empty"))  # nothing to compare with
 
 
 CHILD = textwrap.dedent(

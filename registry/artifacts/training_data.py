@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from registry.artifacts.canonical import parse_canonical, parse_json
+from registry.artifacts.canonical import canonical, parse_canonical, parse_json
 from registry.errors import InvalidDocument
 
 TrainingDataForm = Literal["croissant", "training-data-manifest"]
@@ -34,6 +34,18 @@ def read_training_data(data: bytes) -> TrainingDataForm:
         "This is no training-data document: neither a Croissant description (JSON-LD with conformsTo "
         f"http://mlcommons.org/croissant/1.0) nor a manifest with the type {TRAINING_DATA_TYPE}."
     )
+
+
+def import_training_data(data: bytes) -> bytes:
+    """The document to store for a file that a person wrote: ours in its canonical form, Croissant byte for byte.
+
+    Raises InvalidDocument when it is neither.
+    """
+    value = parse_json(data, MAX_DOCUMENT)
+    if isinstance(value, dict) and value.get("type") == TRAINING_DATA_TYPE:
+        data = canonical(value)
+    read_training_data(data)
+    return data
 
 
 def _conforms_to_croissant(value: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ import typer
 from registry.artifacts.canonical import parse_json
 from registry.chain.actions import Action, SignedAction, sign
 from registry.chain.contract import ContractClient
-from registry.cli.output import Output
+from registry.cli.output import ERROR, Output
 from registry.cli.parts import Parts
 from registry.cli.times import duration
 from registry.errors import InputError, InvalidDocument, InvalidSignature, PathMissing
@@ -140,13 +140,18 @@ def read_signed(path: Path) -> SignedAction:
     return SignedAction.from_json(document)
 
 
-def ask(question: str, yes: bool) -> None:
-    """Ask on the terminal unless `yes`. Raises `InputError` where there is nobody to ask, and typer's `Abort`."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
+def check_can_ask(yes: bool) -> None:
+    """Raises `InputError` where there is nobody to ask. Called before long work, so that nobody waits to hear it."""
+    if not yes and not sys.stdin.isatty():
         raise InputError("There is no terminal to ask on; say --yes to do it without being asked.")
-    typer.confirm(question, abort=True, err=True)
+
+
+def ask(question: str, yes: bool) -> None:
+    """Ask on the terminal unless `yes`. Raises `InputError` where there is nobody to ask; ends at a no."""
+    check_can_ask(yes)
+    if not yes and not typer.confirm(question, err=True):
+        typer.echo("Nothing was done.", err=True)
+        raise typer.Exit(ERROR)
 
 
 def gas_of(client: ContractClient, action: Action | SignedAction) -> dict[str, Any]:

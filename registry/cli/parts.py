@@ -12,6 +12,7 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Deployment
 from registry.chain.rpc import HttpRpc
 from registry.chain.signer import Signer, load_signer, remote_signer
+from registry.content.cid import RAW, Cid
 from registry.content.gateway import GatewaySource
 from registry.content.reader import Sources
 from registry.content.store import BlockSource, Store, open_store
@@ -74,6 +75,10 @@ class Parts:
     def store(self) -> Store:
         """The configured store."""
         return open_store(self.settings.store_location)
+
+    def check_store(self) -> None:
+        """Ask the store something, so that one that is down is met before the work is done. Raises StoreUnavailable."""
+        self.store.has_block(Cid(RAW, bytes(32)))
 
     @contextlib.contextmanager
     def sources(self) -> Iterator[list[BlockSource]]:

@@ -12,15 +12,16 @@ from registry.chain.actions import read_publish
 from registry.chain.identifiers import Account, ReleaseId, TermsId
 from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import ZERO
-from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, print_signed, read_signed
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, check_can_ask, print_signed, read_signed
 from registry.cli.digest import hashed
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output, human_bytes
 from registry.cli.parts import Parts
 from registry.cli.times import shown
+from registry.content.reader import Sources
 from registry.errors import InputError, TransactionReverted
-from registry.publishing import Asked, Plan, execute, keep, prepare
+from registry.publishing import Asked, Plan, check_asked, execute, keep, prepare
 from registry.reservations import Reservations
 from registry.settings import load_settings
 
@@ -55,7 +56,10 @@ def publish(
     ] = None,
     training_data: Annotated[
         Path | None,
-        typer.Option(help="A Croissant document or a training-data manifest. Without it: undisclosed."),
+        typer.Option(
+            help="A Croissant document, or a training-data manifest (docs/training-data.md), which is stored in its "
+            "canonical form. Without it: undisclosed."
+        ),
     ] = None,
     parent: Annotated[
         list[str] | None,
@@ -106,9 +110,6 @@ def publish(
         raise InputError("Say what to publish: the folder, --name and --version.")
     registry = parts.registry if sign_only else parts.acting_registry
     who = parts.signer.address if publisher is None else account_address(publisher)
-    artifact = hashed(path, output, sha256=True)
-    reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
-    reserved = reservations.find(registry, who, artifact.digest)
     asked = Asked(
         name,
         version,
@@ -120,7 +121,14 @@ def publish(
         code_license=code_license,
         relayed=sign_only or into is not None,
     )
-    plan = prepare(artifact, asked, registry, who)
+    check_asked(asked)
+    check_can_ask(yes or sign_only)
+    parts.check_store()
+    artifact = hashed(path, output, sha256=True)
+    reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
+    reserved = reservations.find(registry, who, artifact.digest)
+    with parts.sources() as sources:
+        plan = prepare(artifact, asked, registry, who, Sources(sources))
     if plan.existing is None:
         if not as_json and not sign_only:
             _show(plan, parts, output)
@@ -148,7 +156,9 @@ def publish(
     if done.record.since < done.record.timestamp:
         output.say(f"reserved  its claim counts from {shown(done.record.since)}")
     if plan.manifest_differs:
-        output.say("The manifest on chain was written differently from the one computed here, and it stands.")
+        output.say("That manifest was written differently from the one computed here, and it stands.")
+    terms = done.record.release.terms
+    output.say(f"terms     {'unknown' if terms == ZERO else TermsId(terms)}")
 
 
 def _relay(parts: Parts, output: Output, file: Path) -> None:
@@ -212,6 +222,8 @@ def _show(plan: Plan, parts: Parts, output: Output) -> None:
         output.say(f"  overridden     {finding.message}", style="yellow")
     terms = plan.terms
     output.say(f"  terms          {'unknown: nobody is permitted anything' if terms is None else terms.title}")
+    if terms is not None:
+        output.say(f"                 {TermsId(release.terms)}")
     if plan.code_terms is not None:
         output.say(f"  code           {plan.code_terms.title}")
     for one in plan.declared:
@@ -224,6 +236,8 @@ def _show(plan: Plan, parts: Parts, output: Output) -> None:
     output.say(f"  training data  {'undisclosed' if undisclosed else 'sha256:' + release.training_data.hex()}")
     for parent in release.parents:
         output.say(f"  parent         {ReleaseId(parent.release_id)} ({parent.relation.label})")
+    for external in plan.external_parents:
+        output.say(f"  parent         {external.purl} ({external.relation}; outside the registry)")
     if plan.cost is not None:
         cost = plan.cost
         output.say(f"  cost           about {cost.gas:,} gas, at most {cost.maximum / 1e18:.6f} of the chain's coin")
@@ -251,6 +265,7 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
             {"release": str(ReleaseId(parent.release_id)), "relation": parent.relation.label}
             for parent in release.parents
         ],
+        "external_parents": [parent.model_dump(mode="json") for parent in plan.external_parents],
         "findings": [{"code": f.code, "path": f.path, "message": f.message} for f in plan.findings],
         "seq": done.record.seq,
         "timestamp": done.record.timestamp,

@@ -1,5 +1,6 @@
 """`provenance show`: what the registry holds about a release or an artifact."""
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -64,12 +65,17 @@ def _show_claim(claim: dict[str, Any], output: Output) -> None:
     output.say(f"  artifact       {claim['artifact']}")
     output.say(f"  manifest       {claim['manifest']['cid']} ({claim['manifest']['state']})")
     terms = claim["terms"]
-    output.say(f"  terms          {'unknown' if terms is None else terms['license'] or terms['id']}")
+    output.say(f"  terms          {'unknown' if terms is None else terms['license'] or 'not read yet'}")
+    if terms is not None:
+        output.say(f"                 {terms['id']}")
     status = claim["status"]
     output.say(f"  status         {status['status']}" + (f" ({status['reason']})" if status["since"] else ""))
     for kind in ("parents", "children"):
         for other in claim.get(kind, []):
             output.say(f"  {kind:<15}{other['release']} ({other['relation']})")
+    for parent in claim.get("external_parents", []):
+        named = parent.get("purl") or json.dumps(parent)
+        output.say(f"  parents        {named} ({parent.get('relation')}; outside the registry)")
     if "training_data" in claim:
         data = claim["training_data"]
         output.say(f"  training data  {data.get('disclosure') or data['digest']}")

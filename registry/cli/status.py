@@ -89,7 +89,9 @@ def status(
             "since": entry.since,
         }
     )
-    output.say(f"{record.release.publisher}/{record.release.name}@{record.release.version}  {entry.status.label}")
+    because = f" ({entry.reason.label})" if entry.since else ""
+    name = f"{record.release.publisher}/{record.release.name}@{record.release.version}"
+    output.say(f"{name}  {entry.status.label}{because}")
 
 
 def _set(parts: Parts, action: Action | SignedAction) -> dict[str, Any]:

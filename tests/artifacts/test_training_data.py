@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from registry.artifacts.canonical import canonical
-from registry.artifacts.training_data import TRAINING_DATA_TYPE, read_training_data
+from registry.artifacts.training_data import TRAINING_DATA_TYPE, import_training_data, read_training_data
 from registry.errors import InvalidDocument
 
 CROISSANT: dict[str, Any] = {
@@ -72,3 +72,11 @@ def test_our_manifest_has_one_form() -> None:
 def test_what_is_no_json_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidDocument):
         read_training_data(data)
+
+
+def test_what_a_person_wrote_is_stored_in_the_one_form() -> None:
+    assert import_training_data(json.dumps(MANIFEST, indent=2).encode()) == canonical(MANIFEST)
+    croissant = json.dumps(CROISSANT, indent=2).encode()
+    assert import_training_data(croissant) == croissant
+    with pytest.raises(InvalidDocument, match="role"):
+        import_training_data(json.dumps(MANIFEST | {"datasets": [{"name": "x"}]}).encode())

@@ -1,5 +1,6 @@
 """Each subcommand as a user types it: exit codes, JSON, sentences."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import dev_signer
+from registry.chain.identifiers import TermsId
+from registry.policy.catalogue import catalogue
 from tests.cli.conftest import Provenance
 
 NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
@@ -68,7 +71,7 @@ def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path
     assert revoked.json["status"] == "revoked" and revoked.json["reason"] == "legal"
     refused = provenance("verify", str(model), "--trust", PUBLISHER)
     assert refused.code == 1 and "revoked" in refused.out
-    assert provenance("status", published.json["release"]).out.strip().endswith("revoked")
+    assert provenance("status", published.json["release"]).out.strip().endswith("revoked (legal)")
 
 
 def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
@@ -94,7 +97,7 @@ def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
 def test_another_publishers_release_of_the_same_name_is_not_mistaken_for_ones_own(
     provenance: Provenance, model: Path
 ) -> None:
-    asked = ("publish", str(model), "--name", "m", "--version", "1", "--yes", "--json")
+    asked = ("publish", str(model), "--name", "m", *AS_ONE, "--json")
     mine, theirs = provenance(*asked).json["release"], provenance(*asked, account=1).json["release"]
     done = provenance("status", theirs, "revoked", "--yes")
     assert done.code == 2 and "chain.not-authorised" in done.err
@@ -124,18 +127,62 @@ def test_what_preflight_overrode_is_shown_and_recorded(provenance: Provenance, m
     assert made.code == 0 and [finding["path"] for finding in made.json["findings"]] == ["weights.bin.incomplete"]
 
 
-def test_publishing_shows_what_it_will_do_and_does_nothing_unasked(provenance: Provenance, model: Path) -> None:
-    asked = provenance("publish", str(model), "--name", "m", "--version", "1")
-    assert asked.code == 2 and "--yes" in asked.err
+class Terminal(io.StringIO):
+    """Standard input where somebody sits and types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+EXTERNAL = "pkg:huggingface/org/base@0123abc"
+
+
+def test_publishing_shows_what_it_will_do_and_does_nothing_when_the_answer_is_no(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    asked = provenance("publish", str(model), "--name", "m", "--version", "1", "--parent", f"{EXTERNAL}=finetune")
+    assert asked.code == 2 and "Nothing was done." in asked.err
+    assert "error" not in asked.err and f"{EXTERNAL} (finetune; outside the registry)" in asked.out
     for shown in ("weights.bin", "gas", "terms", "unknown", "undisclosed", str(digest_artifact(model).root)):
         assert shown in asked.out
     assert provenance("show", f"{dev_signer(0).address}/m@1").code == 2
 
 
-def test_names_of_strangers_cannot_steer_the_terminal(provenance: Provenance, model: Path) -> None:
+def test_where_nobody_can_be_asked_that_is_said_before_anything_is_hashed(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hashed(*_: object, **__: object) -> None:
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr("registry.cli.digest.digest_scan", hashed)
+    asked = provenance("publish", str(model), "--name", "m", "--version", "1")
+    assert asked.code == 2 and "--yes" in asked.err
+    monkeypatch.setenv("PROVENANCE_STORE", "/ip4/127.0.0.1/tcp/9")
+    assert "content.store-unavailable" in provenance("publish", str(model), "--name", "m", *AS_ONE).err
+    monkeypatch.delenv("PROVENANCE_STORE")
+    wrong = provenance("publish", str(model), "--name", "m", "--license", "nope", *AS_ONE)
+    assert "input.document" in wrong.err
+
+
+def test_parents_outside_the_registry_and_the_id_of_the_terms_are_shown(provenance: Provenance, model: Path) -> None:
+    asked = ("publish", str(model), "--name", "m", "--license", "mit", *AS_ONE, "--parent")
+    made = provenance(*asked, f"{EXTERNAL}=finetune")
+    shown = provenance("show", f"{dev_signer(0).address}/m@1")
+    assert f"{EXTERNAL} (finetune; outside the registry)" in shown.out
+    for out in (made.out, shown.out):
+        assert str(TermsId(catalogue()["mit"].id)) in out
+    other = provenance(*asked, "pkg:huggingface/org/other@0123abc=finetune")
+    assert other.code == 2 and "chain.version-taken" in other.err and "outside the registry" in other.err
+
+
+def test_names_of_strangers_cannot_steer_the_terminal(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (model / "evil\x1b[2Jname").write_bytes(b"")
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     done = provenance("publish", str(model), "--name", "m", "--version", "1")
-    assert "\x1b" not in done.out + done.err
+    assert "evil" in done.out and "\x1b" not in done.out + done.err
 
 
 @pytest.mark.parametrize(
