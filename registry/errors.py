@@ -5,8 +5,8 @@
     │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, MalformedRequest,
     │   │   UnsupportedFormat
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
-    │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, EmptyArtifact, FileChanged,
-    │   │   PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge
+    │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
+    │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
     │   │   StoreFull, DestinationNotEmpty
@@ -130,6 +130,12 @@ class SpecialFile(ArtifactError):
     """A FIFO, socket or device."""
 
     code = "artifact.special-file"
+
+
+class CacheFolder(ArtifactError):
+    """A model's whole place in a Hugging Face cache was given instead of one of its snapshots."""
+
+    code = "artifact.cache-folder"
 
 
 class EmptyArtifact(ArtifactError):

@@ -49,6 +49,7 @@ class Artifact:
     empty_directories: tuple[str, ...]
     left_out: tuple[str, ...]
     nodes: Mapping[Cid, bytes]
+    unfinished: tuple[str, ...] = ()
 
     @property
     def digest(self) -> bytes:
@@ -89,7 +90,9 @@ def digest_scan(
         nodes.update(shape.nodes)
         files.append(ArtifactFile(entry.path, entry.source, entry.size, whole, shape.cid, leaves))
     root = directory_shape(((file.path, file.size, file.cid) for file in files), found.empty_directories)
-    return Artifact(root.cid, tuple(files), found.empty_directories, found.left_out, nodes | root.nodes)
+    return Artifact(
+        root.cid, tuple(files), found.empty_directories, found.left_out, nodes | root.nodes, found.unfinished
+    )
 
 
 @dataclass(slots=True, eq=False)

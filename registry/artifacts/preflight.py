@@ -1,13 +1,14 @@
-"""What should stop a publish, since a release is for ever: incomplete files, and what looks like a secret."""
+"""What should stop a publish, since a release is for ever: incomplete or broken files, strays, secrets."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from registry.artifacts.canonical import parse_json
 from registry.artifacts.digest import Artifact, ArtifactFile
+from registry.artifacts.scan import is_unfinished
 from registry.errors import InvalidDocument, PathMissing
 
 MAX_SAFETENSORS_HEADER: Final = 100_000_000
@@ -15,6 +16,12 @@ MAX_SAFETENSORS_HEADER: Final = 100_000_000
 
 _MAX_INDEX: Final = 256 << 20
 _SMALL: Final = 1 << 20
+_NUMBERED: Final = re.compile(r"(.+)-(\d{2,6})-of-(\d{2,6})((?:\.[^/]+)?)")
+_MOST_SHARDS: Final = 10_000
+_JSON_NAMES: Final = frozenset({"config.json", "generation_config.json", "tokenizer_config.json"})
+_STRAY_FOLDERS: Final = frozenset({".venv", "__pycache__", "node_modules"})
+_ONNX_GRAPH: Final = 7
+_ONNX_LAST_FIELD: Final = 64  # ModelProto's is 26 as of ONNX 1.18
 _LFS_POINTER: Final = re.compile(rb"version https://(?:git-lfs|hawser)\.github\.com/spec/v1\r?\n")
 _LARGEST_LFS_POINTER: Final = 1024  # git-lfs, docs/spec.md
 
@@ -46,22 +53,21 @@ class Finding:
 def preflight(artifact: Artifact) -> list[Finding]:
     """Look through an artifact, by the order of its files. Raises PathMissing when a file cannot be read.
 
-    Codes: `git-lfs-pointer`, `incomplete-download`, `missing-shard`, `invalid-index`, `truncated-safetensors`,
-    `invalid-safetensors`, `secret`.
+    Codes: `git-lfs-pointer`, `incomplete-download`, `missing-shard`, `invalid-index`, `invalid-json`,
+    `truncated-safetensors`, `invalid-safetensors`, `invalid-gguf`, `invalid-onnx`, `stray-folder`, `secret`.
     """
     paths = frozenset(file.path for file in artifact.files)
-    return [finding for file in artifact.files for finding in _look(file, paths)]
+    found = [_unfinished(path, left_out=True) for path in artifact.unfinished]
+    found += _stray_folders([*paths, *(f"{path}/" for path in artifact.empty_directories)])
+    found += [finding for file in artifact.files for finding in _look(file, paths)]
+    return [*found, *_numbered_shards(paths, {finding.message for finding in found})]
 
 
 def _look(file: ArtifactFile, paths: frozenset[str]) -> Iterator[Finding]:
     try:
         name = PurePosixPath(file.path).name
-        if name.endswith(".incomplete"):
-            yield Finding(
-                "incomplete-download",
-                file.path,
-                f"{file.path!r} is a download that was not finished. Finish it, or remove the file.",
-            )
+        if is_unfinished(name):
+            yield _unfinished(file.path, left_out=False)
         small = _read(file, _SMALL) if file.size <= _SMALL else b""
         if file.size <= _LARGEST_LFS_POINTER and _LFS_POINTER.match(small):
             yield Finding(
@@ -71,6 +77,12 @@ def _look(file: ArtifactFile, paths: frozenset[str]) -> Iterator[Finding]:
             )
         elif name.endswith(".safetensors"):
             yield from _safetensors(file)
+        elif name.endswith(".gguf"):
+            yield from _gguf(file)
+        elif name.endswith(".onnx"):
+            yield from _onnx(file)
+        elif name in _JSON_NAMES:
+            yield from _json(file)
         elif name.endswith(".index.json"):
             yield from _missing_shards(file, paths)
         yield from _secret(file.path, name, small)
@@ -81,6 +93,118 @@ def _look(file: ArtifactFile, paths: frozenset[str]) -> Iterator[Finding]:
 def _read(file: ArtifactFile, limit: int) -> bytes:
     with file.source.open("rb") as stream:
         return stream.read(limit)
+
+
+def _unfinished(path: str, *, left_out: bool) -> Finding:
+    where = ", in what is left out: the file that it was to become may be missing" if left_out else ""
+    return Finding(
+        "incomplete-download",
+        path,
+        f"{path!r} is a download that was not finished{where}. Finish it, or remove the file.",
+    )
+
+
+def _stray_folders(paths: list[str]) -> list[Finding]:
+    """Folders that belong to a tool and not to a model, each once, at its topmost place."""
+    found = set()
+    for path in paths:
+        parts = path.split("/")[:-1]
+        for depth, name in enumerate(parts, 1):
+            if name in _STRAY_FOLDERS:
+                found.add("/".join(parts[:depth]))
+                break
+    return [
+        Finding("stray-folder", path, f"{path!r} is left behind by a tool and no part of a model. Remove the folder.")
+        for path in sorted(found)
+    ]
+
+
+def _numbered_shards(paths: frozenset[str], said: set[str]) -> list[Finding]:
+    """Files numbered `-00001-of-00002` whose siblings are not there; those that an index named are not told twice."""
+    sets: dict[tuple[str, str, str], dict[int, str]] = {}
+    for path in sorted(paths):
+        if numbered := _NUMBERED.fullmatch(path):
+            before, number, total, after = numbered.groups()
+            sets.setdefault((before, total, after), {})[int(number)] = path
+    found = []
+    for (before, total, after), there in sets.items():
+        first = 0 if 0 in there or before.endswith(".data") else 1  # TensorFlow's and data sets count from 0
+        count = min(int(total), _MOST_SHARDS)
+        names = [f"{before}-{n:0{len(total)}}-of-{total}{after}" for n in range(first, first + count) if n not in there]
+        names = [name for name in names if not any(repr(PurePosixPath(name).name) in sentence for sentence in said)]
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            listed = ", ".join(repr(name) for name in names[:3])
+            path = next(iter(there.values()))
+            found.append(
+                Finding(
+                    "missing-shard", path, f"{path!r} is one of {int(total)} parts, and {listed}{more} is not there."
+                )
+            )
+    return found
+
+
+def _json(file: ArtifactFile) -> Iterator[Finding]:
+    try:
+        parse_json(_read(file, _MAX_INDEX + 1), _MAX_INDEX)
+    except InvalidDocument as error:
+        yield Finding("invalid-json", file.path, f"{file.path!r} cannot be read. {error.message}")
+
+
+def _gguf(file: ArtifactFile) -> Iterator[Finding]:
+    if _read(file, 4) != b"GGUF":  # ggml, docs/gguf.md: these bytes in both byte orders
+        yield Finding(
+            "invalid-gguf", file.path, f"{file.path!r} does not begin as a GGUF file does. Download it again."
+        )
+
+
+def _onnx(file: ArtifactFile) -> Iterator[Finding]:
+    """An ONNX file is one protobuf message, ModelProto (onnx.proto): its fields fill the file, and one is the graph."""
+    try:
+        with file.source.open("rb") as stream:
+            fields = _protobuf_fields(stream, file.size)
+    except ValueError as error:
+        yield Finding("invalid-onnx", file.path, f"{file.path!r} is not a sound ONNX file: {error}. Download it again.")
+        return
+    if _ONNX_GRAPH not in fields:
+        yield Finding("invalid-onnx", file.path, f"{file.path!r} is not a sound ONNX file: it holds no graph.")
+
+
+def _protobuf_fields(stream: BinaryIO, size: int) -> set[int]:
+    """The numbers of a message's fields, skipping what they hold. Raises ValueError where it is none or cut off."""
+    fields: set[int] = set()
+    while stream.tell() < size:
+        tag = _varint(stream)
+        match tag & 7:
+            case 0:
+                _varint(stream)
+            case 1:
+                stream.seek(8, 1)
+            case 2:
+                length = _varint(stream)
+                stream.seek(length, 1)
+            case 5:
+                stream.seek(4, 1)
+            case _:
+                raise ValueError("it is no protobuf message")
+        if stream.tell() > size:
+            raise ValueError("it is cut off")
+        fields.add(tag >> 3)
+        if tag >> 3 > _ONNX_LAST_FIELD or tag >> 3 == 0:
+            raise ValueError("it is no protobuf message of this kind")
+    return fields
+
+
+def _varint(stream: BinaryIO) -> int:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = stream.read(1)
+        if not byte:
+            raise ValueError("it is cut off")
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+    raise ValueError("it is no protobuf message")
 
 
 def _missing_shards(file: ArtifactFile, paths: frozenset[str]) -> Iterator[Finding]:

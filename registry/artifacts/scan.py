@@ -12,16 +12,18 @@ The rules are those of the registry's identity, the same for publishing and veri
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from registry.content.names import MAX_DEPTH, check_collisions, check_name, check_path, printable
-from registry.errors import EmptyArtifact, ForeignLink, PathMissing, SpecialFile, UnsafeName
+from registry.errors import CacheFolder, EmptyArtifact, ForeignLink, PathMissing, SpecialFile, UnsafeName
 
 LEFT_OUT_RULES: Final = "left-out/v1"
 LEFT_OUT_NAMES: Final = frozenset({".git", ".DS_Store", "Thumbs.db"})
 LEFT_OUT_PATHS: Final = frozenset({".cache/huggingface"})
+
+UNFINISHED_SUFFIXES: Final = (".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download")
 
 _SNAPSHOT: Final = re.compile(r"(?P<model>.*/models--[^/]+)/snapshots/[^/]+(?:/.*)?", re.DOTALL)
 
@@ -42,6 +44,8 @@ class Scan:
     entries: tuple[Entry, ...]
     empty_directories: tuple[str, ...]
     left_out: tuple[str, ...]
+    unfinished: tuple[str, ...] = ()
+    """Downloads that were not finished, among what was left out: their names tell."""
 
 
 @dataclass(slots=True)
@@ -49,17 +53,24 @@ class _Found:
     entries: list[Entry]
     empty_directories: list[str]
     left_out: list[str]
+    unfinished: list[str] = field(default_factory=list)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file's name is that of a download that goes on or was broken off."""
+    return name.lower().endswith(UNFINISHED_SUFFIXES)
 
 
 def scan(path: Path) -> Scan:
     """Walk a folder, or take a single file as a folder that holds it. Reads names and sizes, no content.
 
-    Raises PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, EmptyArtifact.
+    Raises PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact.
     """
     found = _Found([], [], [])
     try:
         given = Path(os.path.abspath(path))
         if stat.S_ISDIR(given.stat().st_mode):
+            _refuse_cache(given.resolve(strict=True))
             _walk(given.resolve(strict=True), "", 1, found)
         else:
             folder = given.parent.resolve(strict=True)
@@ -78,6 +89,7 @@ def scan(path: Path) -> Scan:
         tuple(sorted(found.entries, key=lambda entry: entry.path.encode("utf-8"))),
         tuple(sorted(found.empty_directories, key=lambda name: name.encode("utf-8"))),
         tuple(sorted(found.left_out, key=os.fsencode)),
+        tuple(sorted(found.unfinished)),
     )
 
 
@@ -91,6 +103,7 @@ def _walk(folder: Path, path: str, depth: int, found: _Found) -> bool:
         child_path = f"{path}/{child.name}" if path else child.name
         if child.name in LEFT_OUT_NAMES or child_path in LEFT_OUT_PATHS:
             found.left_out.append(child_path)
+            found.unfinished.extend(_unfinished(folder / child.name, child_path))
             left_out = True
             continue
         check_name(child.name, path)
@@ -111,6 +124,36 @@ def _walk(folder: Path, path: str, depth: int, found: _Found) -> bool:
     if path:
         found.empty_directories.append(path)
     return True
+
+
+def _unfinished(folder: Path, path: str) -> list[str]:
+    """Downloads that were not finished in a folder that is left out (`.cache/huggingface/download`)."""
+    if path not in LEFT_OUT_PATHS:
+        return []
+    walk = os.walk(folder)
+    return [
+        printable(os.path.relpath(Path(at, name), folder.parents[1]))
+        for at, _, names in walk
+        for name in names
+        if is_unfinished(name)
+    ]
+
+
+def _refuse_cache(folder: Path) -> None:
+    """The whole of a model in a Hugging Face cache, or its `snapshots`, holds every file twice and every revision."""
+    model = folder.parent if folder.name == "snapshots" else folder
+    if not all((model / name).is_dir() for name in ("blobs", "refs", "snapshots")):
+        return
+    revisions = sorted(child.name for child in (model / "snapshots").iterdir() if child.is_dir())
+    main = model / "refs" / "main"
+    current = main.read_text(errors="replace").strip() if main.is_file() else ""
+    named = current if current in revisions else revisions[-1] if revisions else "REVISION"
+    raise CacheFolder(
+        f"{printable(str(folder))!r} is a model's place in a Hugging Face cache, with every revision in it. Give the "
+        f"folder of one: {printable(str(model / 'snapshots' / named))!r}.",
+        path=printable(str(folder)),
+        snapshots=[printable(str(model / "snapshots" / name)) for name in revisions[:20]],
+    )
 
 
 def _file(location: Path, path: str) -> Entry:

@@ -10,6 +10,8 @@ import pytest
 from registry.artifacts.digest import digest_artifact
 from registry.artifacts.preflight import preflight
 
+ONNX = b"\x08\x09\x12\x04test\x3a\x03\x0a\x01x"
+"""ir_version 9, producer_name "test", a graph of three bytes."""
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 12345\n"
 PRIVATE_KEY = (
     "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg\n-----END PRIVATE KEY-----\n"
@@ -47,6 +49,13 @@ def test_a_sound_model_has_no_findings(tmp_path: Path) -> None:
         ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text",
         "weights.bin": b"\0AKIAIOSFODNN7EXAMPLE\0",
         "other.index.json": "[]",
+        "m-00001-of-00002.gguf": b"GGUF\3\0\0\0",
+        "m-00002-of-00002.gguf": b"GGUF\3\0\0\0",
+        "model.ckpt.data-00000-of-00001": b"x",
+        "data/train-00000-of-00002.parquet": b"PAR1",
+        "data/train-00001-of-00002.parquet": b"PAR1",
+        "m.onnx": ONNX,
+        "venv.md": "see .venv",
     }
     assert found(tmp_path, files) == []
 
@@ -58,8 +67,71 @@ def test_a_git_lfs_pointer(tmp_path: Path) -> None:
     ]
 
 
-def test_a_download_that_was_not_finished(tmp_path: Path) -> None:
-    assert found(tmp_path, {"a/model.bin.incomplete": b"..."}) == [("incomplete-download", "a/model.bin.incomplete")]
+@pytest.mark.parametrize("suffix", ["incomplete", "part", "partial", "crdownload", "aria2", "PART"])
+def test_a_download_that_was_not_finished(tmp_path: Path, suffix: str) -> None:
+    path = f"a/model.bin.{suffix}"
+    assert found(tmp_path, {path: b"..."}) == [("incomplete-download", path)]
+
+
+def test_a_download_that_was_not_finished_in_what_is_left_out(tmp_path: Path) -> None:
+    path = ".cache/huggingface/download/abc.incomplete"
+    files: dict[str, bytes | str] = {"config.json": "{}", path: b"...", ".cache/huggingface/download/x.metadata": "x"}
+    assert found(tmp_path, files) == [("incomplete-download", path)]
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (["m-00001-of-00002.safetensors"], "m-00002-of-00002.safetensors"),
+        (["d/m-00002-of-00003.gguf", "d/m-00003-of-00003.gguf"], "d/m-00001-of-00003.gguf"),
+        (["c.data-00001-of-00002"], "c.data-00000-of-00002"),
+        (["t-00000-of-00002.parquet"], "t-00001-of-00002.parquet"),
+        (["m-00001-of-99999.bin"], "m-00004-of-99999.bin' and 9996 more"),
+    ],
+)
+def test_a_numbered_shard_without_its_siblings(tmp_path: Path, there: list[str], missing: str) -> None:
+    contents = {"safetensors": safetensors(), "gguf": b"GGUF"}
+    found(tmp_path, {path: contents.get(path.rpartition(".")[2], b"x") for path in there})
+    (finding,) = preflight(digest_artifact(tmp_path))
+    assert (finding.code, finding.path) == ("missing-shard", there[0]) and missing in finding.message
+
+
+def test_a_shard_that_an_index_names_is_told_once(tmp_path: Path) -> None:
+    index = json.dumps({"weight_map": {"a": "m-00001-of-00002.bin", "b": "m-00002-of-00002.bin"}})
+    files: dict[str, bytes | str] = {"m.bin.index.json": index, "m-00001-of-00002.bin": b"1"}
+    assert found(tmp_path, files) == [("missing-shard", "m.bin.index.json")]
+
+
+@pytest.mark.parametrize("data", [b"", b"GGU", b"<html>", safetensors()])
+def test_a_gguf_file_that_is_none(tmp_path: Path, data: bytes) -> None:
+    assert found(tmp_path, {"m.gguf": data}) == [("invalid-gguf", "m.gguf")]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<html>", b"hello", ONNX[:-1], b"\x08\x09", b"\x08", b"\xff" * 20, ONNX + b"\x3a\x05"]
+)
+def test_an_onnx_file_that_is_none(tmp_path: Path, data: bytes) -> None:
+    assert found(tmp_path, {"m.onnx": data}) == [("invalid-onnx", "m.onnx")]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"<html>"])
+def test_a_config_that_is_no_json(tmp_path: Path, data: bytes) -> None:
+    assert found(tmp_path, {"sub/config.json": data}) == [("invalid-json", "sub/config.json")]
+
+
+def test_folders_that_a_tool_left_behind(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {
+        ".venv/lib/a.py": "",
+        ".venv/lib/__pycache__/a.pyc": b"",
+        "code/__pycache__/b.pyc": b"",
+        "code/b.py": "",
+    }
+    (tmp_path / "node_modules").mkdir()
+    assert found(tmp_path, files) == [
+        ("stray-folder", ".venv"),
+        ("stray-folder", "code/__pycache__"),
+        ("stray-folder", "node_modules"),
+    ]
 
 
 def test_shards_that_an_index_names(tmp_path: Path) -> None:

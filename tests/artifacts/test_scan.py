@@ -9,6 +9,7 @@ import pytest
 from registry.artifacts.digest import digest_artifact
 from registry.artifacts.scan import scan
 from registry.errors import (
+    CacheFolder,
     EmptyArtifact,
     ForeignLink,
     NameCollision,
@@ -143,6 +144,12 @@ class TestHuggingFace:
         with pytest.raises((ForeignLink, SpecialFile)) as caught:
             scan(snapshot)
         assert caught.value.details["path"] == "bad"
+
+    @pytest.mark.parametrize("given", [".", "snapshots"])
+    def test_the_whole_of_a_cache_is_refused_and_the_snapshot_named(self, tmp_path: Path, given: str) -> None:
+        snapshot = hub_cache(tmp_path / "hub", MODEL)
+        with pytest.raises(CacheFolder, match=str(snapshot)):
+            scan(snapshot.parents[1] / given)
 
     def test_blobs_that_are_themselves_a_link_are_refused(self, tmp_path: Path) -> None:
         snapshot = hub_cache(tmp_path / "hub", MODEL)
