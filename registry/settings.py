@@ -4,12 +4,15 @@ Each field is read from `PROVENANCE_<NAME>`; `provenance.toml` and `.env` are lo
 `docs/settings.md` lists them, and a test holds the two together.
 """
 
+import difflib
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -17,6 +20,9 @@ from pydantic_settings import (
 )
 
 from registry.errors import InvalidSettings
+
+_PREFIX = "PROVENANCE_"
+_OTHER_NAMES = frozenset({"PROVENANCE_TRACEBACK"})
 
 
 class Settings(BaseSettings):
@@ -129,6 +135,7 @@ def load_settings(**flags: Any) -> Settings:
     Raises `InvalidSettings` naming the setting, never its value.
     """
     try:
+        _refuse_unknown_names()
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
@@ -136,3 +143,31 @@ def load_settings(**flags: Any) -> Settings:
         raise InvalidSettings(f"{name} cannot be used: {first['msg']}.", setting=name) from None
     except ValueError as error:  # a provenance.toml that is not TOML
         raise InvalidSettings(f"provenance.toml cannot be read: {error}.") from None
+
+
+def _refuse_unknown_names() -> None:
+    """Raises `InvalidSettings` for a name that is none: a misspelt one would leave its default in force, unseen.
+
+    In the files every name is ours. The environment is everybody's (Kubernetes names a service's port so), and there
+    only what is nearly one of ours is refused.
+    """
+    for name in DotEnvSettingsSource(Settings).env_vars:
+        if name.upper().startswith(_PREFIX):
+            _refuse_unknown(name.upper(), ".env", _PREFIX)
+    for name in TomlConfigSettingsSource(Settings).toml_data:
+        _refuse_unknown(name, "provenance.toml", "")
+    for name in os.environ:
+        if name.upper().startswith(_PREFIX) and name not in _OTHER_NAMES:
+            _refuse_unknown(name, "the environment", _PREFIX, cutoff=0.8)
+
+
+def _refuse_unknown(name: str, place: str, prefix: str, cutoff: float = 0.0) -> None:
+    known = name.upper().removeprefix(_PREFIX).lower()
+    if known in Settings.model_fields and (prefix or name == known):
+        return
+    near = difflib.get_close_matches(known, Settings.model_fields, n=1, cutoff=cutoff)
+    if near:
+        meant = prefix + near[0].upper() if prefix else near[0]
+        raise InvalidSettings(
+            f"{name} in {place} is no setting. The nearest is {meant}; docs/settings.md lists them all.", setting=name
+        )
