@@ -28,6 +28,7 @@ VERDICT: dict[str, Any] = {
             "publisher": "eip155:31337:0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
             "release": "release:0x953bff25cfe9185dc05f54d920c4a5ad37d7ebbed671d56e3cd562ee5e0db600",
             "sha256": None,
+            "shared": None,
             "since": 1795495026,
             "status": "active",
             "status_reason": "unspecified",
@@ -50,6 +51,7 @@ VERDICT: dict[str, Any] = {
         "missing": [],
         "release": "release:0x953bff25cfe9185dc05f54d920c4a5ad37d7ebbed671d56e3cd562ee5e0db600",
         "sha256": None,
+        "shared": None,
     },
     "policy": "sha256:58c13e53f4b9d65745550ce30e4c9d1836d884856963d4bf77042aead5d84dc0",
     "reasons": [

@@ -39,6 +39,10 @@ def errors_page() -> str:
             "| code | HTTP | meaning |",
             "|---|---|---|",
             *rows,
+            "| `usage` | - | The command line does not have this form (a command, an option, a value). |",
+            "| `interrupted` | - | Ctrl-C. Nothing is half-done: the same command goes on where it was. |",
+            "| `service.refused` | as given | A service answered with a problem of its own; its code is passed on. |",
+            "| `http.STATUS` | STATUS | What HTTP itself refuses: `http.404` for an unknown path, `http.405`. |",
             "",
         ]
     )

@@ -72,6 +72,26 @@ def test_routes_declare_their_problems_and_show_examples(path: str) -> None:
         assert path == "/ipfs/{cid}" or body["application/json"]["example"]
 
 
+def test_the_training_data_manifest_in_the_documentation_is_one() -> None:
+    from registry.artifacts.training_data import LEVELS, ROLES, import_training_data, read_training_data
+
+    page = (ROOT / "docs" / "training-data.md").read_text()
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert read_training_data(import_training_data(example.encode())) == "training-data-manifest"
+    assert all(f"`{name}`" in page for name in LEVELS | ROLES)
+
+
+def test_links_in_the_documentation_lead_to_files() -> None:
+    for page in (ROOT / "README.md", ROOT / "registry" / "policy" / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), (page, target)
+
+
+def test_codes_that_have_no_class_are_documented() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    assert all(f"| `{code}` |" in page for code in ("usage", "interrupted", "service.refused", "http.STATUS"))
+
+
 def test_the_policies_in_the_readme_are_policies() -> None:
     from registry.policy.catalogue import catalogue, catalogue_ids
     from registry.policy.policy import parse_policy_toml

@@ -8,7 +8,7 @@ import typer
 from registry.artifacts.digest import Artifact, digest_scan
 from registry.artifacts.scan import scan
 from registry.cli.options import Json
-from registry.cli.output import Output, human_bytes
+from registry.cli.output import Output, count, human_bytes
 
 
 def describe(artifact: Artifact) -> dict[str, Any]:
@@ -42,12 +42,17 @@ def digest(
     path: Annotated[Path, typer.Argument(help="A folder, or a single file.")],
     as_json: Json = False,
 ) -> None:
-    """Compute an artifact's digest, which is its IPFS address, and each file's SHA-256."""
+    """Compute an artifact's digest, which is its IPFS address, and each file's SHA-256.
+
+    The CID is that of the UnixFS folder that holds the files (profile unixfs-v1-2025; a single file is wrapped in a
+    folder), as `ipfs add -r -H` gives it on a node with that profile. Hidden files belong to it. Left out, and always
+    listed, are .git, .DS_Store and Thumbs.db at any depth and .cache/huggingface at the top.
+    """
     output = Output(as_json=as_json)
     artifact = hashed(path, output, sha256=True)
     output.result(describe(artifact))
     output.say(f"{artifact.root}")
     output.say(f"sha2-256 of the root  {artifact.digest.hex()}")
-    output.say(f"{len(artifact.files)} files, {human_bytes(artifact.size)}")
+    output.say(f"{count(len(artifact.files), 'file')}, {human_bytes(artifact.size)}")
     for left_out in artifact.left_out:
         output.say(f"left out: {left_out}")

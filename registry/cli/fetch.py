@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from registry.chain.identifiers import ReleaseId, parse_identifier
+from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -16,7 +17,7 @@ from registry.settings import load_settings
 
 
 def fetch(
-    what: Annotated[str, typer.Argument(help="The CID of an artifact, or release:0x….")],
+    what: Annotated[str, typer.Argument(help="The CID of an artifact, release:0x…, or ADDRESS/NAME@VERSION.")],
     destination: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     gateways: Annotated[str | None, typer.Option(help="Trustless gateways, separated by commas.")] = None,
@@ -44,7 +45,8 @@ def fetch(
 
 
 def _root(what: str, parts: Parts) -> Cid:
-    identifier = parse_identifier(what)
+    named = named_release(what, parts.deployment) if is_named_release(what) else None
+    identifier = parse_identifier(what) if named is None else ReleaseId(named)
     if isinstance(identifier, ReleaseId):
         found = parts.registry.find_record(identifier.digest)
         if found is None:

@@ -43,6 +43,11 @@ def named_release(text: str, deployment: Deployment) -> bytes | None:
     return None if found is None else release_id(deployment, *found)
 
 
+def is_named_release(text: str) -> bool:
+    """Whether `text` is of the form `ADDRESS/NAME@VERSION`."""
+    return _NAMED.fullmatch(text) is not None
+
+
 def find_release(parts: Parts, text: str) -> tuple[bytes, Record]:
     """A release by `release:0x…` or `ADDRESS/NAME@VERSION`: its id and record. Raises `ReleaseNotFound`."""
     registry = parts.registry

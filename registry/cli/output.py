@@ -75,6 +75,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
+def count(number: int, one: str) -> str:
+    """“1 file”, “2 files”."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def human_bytes(count: int) -> str:
     """A size for a person, in powers of 1,000."""
     size = float(count)

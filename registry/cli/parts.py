@@ -90,12 +90,19 @@ class Parts:
     @contextlib.contextmanager
     def reader(self) -> Iterator[Reader]:
         """The local index, brought up to the head of the chain first, documents included."""
+        with self.reader_and_documents() as (reader, _):
+            yield reader
+
+    @contextlib.contextmanager
+    def reader_and_documents(self) -> Iterator[tuple[Reader, DocumentReader]]:
+        """The same, and what reads its documents."""
         database = open_database(self.settings.database_location)
         try:
             Follower(self.registry, database).catch_up()
             with self.sources() as sources:
-                DocumentReader(database, self.registry.deployment, Sources(sources)).catch_up()
-            yield Reader(database, self.registry.deployment)
+                documents = DocumentReader(database, self.registry.deployment, Sources(sources))
+                documents.catch_up()
+                yield Reader(database, self.registry.deployment), documents
         finally:
             database.close()
 

@@ -1,13 +1,12 @@
 """`provenance show`: what the registry holds about a release or an artifact."""
 
 import json
-import re
 from typing import Annotated, Any
 
 import typer
 
-from registry.chain.identifiers import Account, ReleaseId, parse_address, parse_identifier
-from registry.chain.records import release_id
+from registry.chain.identifiers import Account, ReleaseId, parse_identifier
+from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -16,8 +15,6 @@ from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
 from registry.index.views import artifact_view, release_view
 from registry.settings import load_settings
-
-_NAMED = re.compile(r"(?:eip155:\d+:)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)")
 
 
 def show(
@@ -48,11 +45,8 @@ def show(
 
 
 def _identifier(what: str, parts: Parts) -> ReleaseId | Cid:
-    named = _NAMED.fullmatch(what)
-    if named:
-        address, name, version = named.groups()
-        return ReleaseId(release_id(parts.registry.deployment, parse_address(address), name, version))
-    identifier = parse_identifier(what)
+    named = named_release(what, parts.deployment) if is_named_release(what) else None
+    identifier = parse_identifier(what) if named is None else ReleaseId(named)
     if isinstance(identifier, ReleaseId) or (isinstance(identifier, Cid) and identifier.codec == DAG_PB):
         return identifier
     kind = "an account" if isinstance(identifier, Account) else "something else"

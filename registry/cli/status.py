@@ -9,10 +9,11 @@ import typer
 
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
-from registry.chain.identifiers import ReleaseId, parse_release_id
+from registry.chain.identifiers import ReleaseId
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Reason, Record, Status
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
+from registry.cli.naming import find_release
 from registry.cli.options import Json, Yes
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -22,7 +23,7 @@ from registry.settings import load_settings
 
 
 def status(
-    release: Annotated[str | None, typer.Argument(help="release:0x…")] = None,
+    release: Annotated[str | None, typer.Argument(help="release:0x…, or ADDRESS/NAME@VERSION.")] = None,
     new: Annotated[
         str | None, typer.Argument(metavar="[active|deprecated|revoked]", help="Without it: show the status.")
     ] = None,
@@ -57,8 +58,8 @@ def status(
         def action() -> Action:
             if release is None or changed is None:
                 raise InputError("Say which release, and the status that it gets.")
-            named = _record(parts.registry, parse_release_id(release)).release
-            place = None if successor is None else _record(parts.registry, parse_release_id(successor)).release
+            named = find_release(parts, release)[1].release
+            place = None if successor is None else find_release(parts, successor)[1].release
             if place is not None and place.publisher != named.publisher:
                 raise InvalidRelease(f"The successor is {place.publisher}'s; it must be of the same publisher.")
             return actions.set_status(
@@ -77,9 +78,9 @@ def status(
         if done is None:
             return
         identifier: bytes = done["identifier"]
+        record = _record(parts.registry, identifier)
     else:
-        identifier = parse_release_id(_required(release))
-    record = _record(parts.registry, identifier)
+        identifier, record = find_release(parts, _required(release))
     entry = parts.registry.status(identifier)
     output.result(
         {

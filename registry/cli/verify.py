@@ -1,6 +1,8 @@
 """`provenance verify`: may these files be used? The exit code is the verdict."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,21 +10,29 @@ import typer
 
 from registry.artifacts.digest import Artifact
 from registry.artifacts.preflight import preflight
+from registry.chain.identifiers import TermsId, parse_identifier
 from registry.cli.digest import hashed
+from registry.cli.naming import is_named_release
 from registry.cli.options import Json
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
 from registry.cli.remote import ask
-from registry.errors import InputError, InvalidPolicy, PathMissing, ServiceUnavailable
+from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing, ServiceUnavailable
+from registry.index.documents import DocumentReader
+from registry.index.queries import Reader
 from registry.index.verify import verify as judge
 from registry.policy.catalogue import catalogue, catalogue_ids
+from registry.policy.evidence import Subject
 from registry.policy.policy import Policy, parse_policy, parse_policy_json, parse_policy_toml
 from registry.policy.subjects import parse_subject
+from registry.policy.terms import import_terms, parse_terms, terms_id
+from registry.policy.verdict import Verdict
 from registry.settings import load_settings
 
 EXIT_CODES = {"allow": ALLOWED, "refuse": REFUSED, "unknown": UNKNOWN}
 _COLOURS = {"allow": "bold green", "refuse": "bold red", "unknown": "bold yellow"}
 _SHOWN = 10
+_LIKE_AN_IDENTIFIER = re.compile(r"(?:[a-z0-9]+:|0x[0-9a-fA-F]{8}|[0-9a-fA-F]{32}|baf|Qm)[^/]*$")
 
 
 def verify(
@@ -34,11 +44,19 @@ def verify(
         list[str] | None, typer.Option(metavar="ACCOUNT", help="A publisher to trust: eip155:CHAIN:0xADDRESS.")
     ] = None,
     license: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|TERMS", help="An accepted licence; without it any that permits.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|TERMS|FILE",
+            help="An accepted licence: a name of the catalogue, terms:0x…, or a terms document. Without it any that "
+            "permits.",
+        ),
     ] = None,
     use: Annotated[
         list[str] | None,
         typer.Option(help="run (the default), commercial, redistribute, modify, distil or train_on_outputs."),
+    ] = None,
+    accept_conditional: Annotated[
+        list[str] | None, typer.Option(metavar="USE", help="A use for which you meet the conditions of the licence.")
     ] = None,
     accept: Annotated[
         list[str] | None, typer.Option(help="exact (always), subset, or superset with --extra-file.")
@@ -56,7 +74,7 @@ def verify(
     """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
     output = Output(as_json=as_json)
     parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
-    chosen = _policy(policy, trust, license, use, accept, extra_file)
+    chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
     question = _question(what, output)
     if parts.settings.api_url:
         body = question | ({} if chosen is None else {"policy": chosen.to_json()})
@@ -64,20 +82,36 @@ def verify(
         if verdict.get("verdict") not in EXIT_CODES:
             raise ServiceUnavailable(f"The service at {parts.settings.api_url} answered without a verdict.")
     else:
-        with parts.reader() as reader:
+        with parts.reader_and_documents() as (reader, documents):
             subject = parse_subject(question.get("what"), question.get("files"))
-            verdict = json.loads(judge(reader, subject, chosen).to_bytes())
+            verdict = json.loads(_judge(reader, documents, subject, chosen).to_bytes())
     output.result(verdict)
     _show(verdict, output)
     return EXIT_CODES[verdict["verdict"]]
+
+
+def _judge(reader: Reader, documents: DocumentReader, subject: Subject, policy: Policy | None) -> Verdict:
+    """The verdict, for which every document that it lacks was asked for just now: a manifest first, then its terms."""
+    asked: set[bytes] = set()
+    while True:
+        verdict = judge(reader, subject, policy)
+        lacking = {state.digest for _, state in verdict.documents if state.state == "unavailable"} - asked
+        if not lacking:
+            return verdict
+        asked |= lacking
+        documents.ask_again(lacking)
 
 
 def _question(what: str, output: Output) -> dict[str, Any]:
     """What is asked, as a request has it. A path is hashed here; its list of files finds the nearest release."""
     path = Path(what)
     if not path.exists():
-        if "/" in what or what.startswith((".", "~")):
-            raise PathMissing(f"There is no “{what}”.")
+        if is_named_release(what):
+            raise InvalidIdentifier(
+                f"“{what}” is a release, and bytes are verified: give a folder, a file, or the artifact's CID, which "
+                f"`provenance show {what}` tells."
+            )
+        _check_identifier(what)
         return {"what": what}
     artifact = hashed(path, output, sha256=False)
     _warn_of_pointers(artifact, output)
@@ -85,6 +119,19 @@ def _question(what: str, output: Output) -> dict[str, Any]:
         "what": str(artifact.root),
         "files": [{"path": file.path, "size": file.size, "cid": str(file.cid)} for file in artifact.files],
     }
+
+
+def _check_identifier(what: str) -> None:
+    """Raises PathMissing where nothing says that an identifier was meant, and what is wrong with one otherwise."""
+    try:
+        parse_identifier(what)
+    except InvalidIdentifier as error:
+        if _LIKE_AN_IDENTIFIER.match(what):
+            raise
+        raise PathMissing(
+            f"There is no file or folder “{what}”, and that is no identifier either: the CID of an artifact or a file "
+            "(bafy…), or sha256:HEX of a file."
+        ) from error
 
 
 def _warn_of_pointers(artifact: Artifact, output: Output) -> None:
@@ -98,10 +145,18 @@ def _policy(
     trust: list[str] | None,
     license: list[str] | None,
     use: list[str] | None,
+    accept_conditional: list[str] | None,
     accept: list[str] | None,
     extra_file: list[str] | None,
 ) -> Policy | None:
-    given = {"publishers": trust, "licenses": license, "uses": use, "accept": accept, "extra_files": extra_file}
+    given = {
+        "publishers": trust,
+        "licenses": [_license(text) for text in license or ()],
+        "uses": use,
+        "accept_conditional": accept_conditional,
+        "accept": accept,
+        "extra_files": extra_file,
+    }
     chosen = {key: value for key, value in given.items() if value}
     names = catalogue_ids(catalogue())
     if document is None:
@@ -113,6 +168,30 @@ def _policy(
     except OSError as error:
         raise InvalidPolicy(f"The policy “{document}” cannot be read: {error.strerror}.") from error
     return (parse_policy_toml if document.suffix == ".toml" else parse_policy_json)(data, names)
+
+
+def _claim(claim: dict[str, Any]) -> Iterator[str]:
+    """A claim in a few words: how it matches, its status, its terms, and whether it counts."""
+    shared = claim.get("shared")
+    some = f", shares {shared['files']} of {shared['of']} files" if shared and claim["match"] != "exact" else ""
+    yield claim["match"] + some
+    if claim["match"] == "none":
+        yield "its files are not known" if claim["manifest"] != "available" else "other files"
+    yield claim["status"] + (f", {claim['status_reason']}" if claim["status"] != "active" else "")
+    yield claim["license"] or ("terms not read" if claim["terms"] else "terms unknown")
+    yield "counts" if claim["counted"] else "listed only: its publisher is not trusted"
+
+
+def _license(text: str) -> str:
+    """A licence as a policy names it; a terms document by the id that its canonical form has."""
+    path = Path(text)
+    if text in catalogue() or text.startswith("terms:") or not path.is_file():
+        return text
+    try:
+        document = import_terms(path.read_bytes())
+    except OSError as error:
+        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
+    return str(TermsId(terms_id(document, parse_terms(document))))
 
 
 def _show(verdict: dict[str, Any], output: Output) -> None:
@@ -128,7 +207,6 @@ def _show(verdict: dict[str, Any], output: Output) -> None:
         if len(entries) > _SHOWN:
             output.say(f"  {kind}: and {len(entries) - _SHOWN} more")
     for claim in verdict["claims"]:
-        counted = "counts" if claim["counted"] else "listed only: its publisher is not trusted"
-        output.say(f"  claim: {claim['name']}@{claim['version']} ({claim['license'] or 'terms unknown'}; {counted})")
+        output.say(f"  claim: {claim['name']}@{claim['version']} ({'; '.join(_claim(claim))})")
     block = verdict["as_of"]["block"]
     output.say(f"  as of block {block['number']} of chain {verdict['as_of']['chain_id']}")

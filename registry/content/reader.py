@@ -77,7 +77,8 @@ class Sources:
             for earlier in self.dropped:
                 if isinstance(earlier, kind):
                     raise kind(earlier.message, **earlier.details) from earlier
-        raise BlockNotFound(f"{self.name} does not hold the block {cid}.", cid=str(cid))
+        holds = "does not hold" if len(self._sources) == 1 else "do not hold" if self._sources else "does not give"
+        raise BlockNotFound(f"{self.name} {holds} the block {cid}.", cid=str(cid))
 
 
 def read_document(source: BlockSource, cid: Cid, limit: int) -> bytes:

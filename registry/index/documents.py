@@ -86,6 +86,25 @@ class DocumentReader:
             total += settled
         return total
 
+    def ask_again(self, digests: Iterable[bytes]) -> int:
+        """Read these documents now, however long their pause is still to be: manifests by digest, terms by their id.
+
+        How many were found to be available or invalid for good.
+        """
+        wanted = sorted(set(digests))
+        with self._database.write() as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                part = wanted[start : start + _AT_ONCE]
+                connection.execute(
+                    update(manifests)
+                    .where(manifests.c.deployment == self._key, manifests.c.digest.in_(part))
+                    .values(retry_at=0.0)
+                )
+                connection.execute(
+                    update(terms_documents).where(terms_documents.c.terms_id.in_(part)).values(retry_at=0.0)
+                )
+        return self.catch_up()
+
     def run(self, stop: threading.Event, wake: threading.Event, poll_seconds: float = 1.0) -> None:
         """Read until `stop` is set; `wake` is set by whoever knows that there is more to read, and by who stops."""
         while not stop.is_set():

@@ -19,7 +19,7 @@ def manifest_reasons(claim: ClaimedRelease) -> list[VerdictReason]:
     if claim.manifest is not None:
         return []
     code = "manifest-invalid" if claim.manifest_state.state == "invalid" else "manifest-unavailable"
-    detail = claim.manifest_state.detail
+    detail = claim.manifest_state.detail or "the reason is not known."
     return [because(code, about=claim.release_id, release=release_name(claim), detail=detail)]
 
 
@@ -69,7 +69,14 @@ def _uses(claim: ClaimedRelease, policy: Policy) -> list[VerdictReason]:
         state = claim.terms_state
         invalid = state is not None and state.state == "invalid"
         code = "terms-invalid" if invalid else "terms-unavailable"
-        return [because(code, about=claim.release_id, release=release, detail=state.detail if state else "")]
+        return [
+            because(
+                code,
+                about=claim.release_id,
+                release=release,
+                detail=(state and state.detail) or "the reason is not known.",
+            )
+        ]
     return [reason for use in policy.uses if (reason := _use(claim, use, policy)) is not None]
 
 

@@ -184,7 +184,8 @@ def _standing(
     state = ancestor.manifest_state
     if ancestor.manifest is None:
         code = "ancestor-manifest-invalid" if state.state == "invalid" else "ancestor-manifest-unavailable"
-        reasons.append(_about(code, claim, path, parent=parent, detail=state.detail))
+        detail = state.detail or "the reason is not known."
+        reasons.append(_about(code, claim, path, parent=parent, detail=detail))
     return reasons
 
 

@@ -52,6 +52,9 @@ class Match:
     sha256: Label | None = None
     shared_bytes: int = 0
     shared_files: int = 0
+    common_files: int = 0
+    """Of the release's files, those whose bytes are among the subject's, under whatever name."""
+    release_files: int = 0
 
     @property
     def differences(self) -> int:
@@ -140,8 +143,9 @@ def _compare_file(subject: FileSubject, release_files: Iterable[FileRecord]) -> 
     asked = FileEntry("", 0, subject.sha256, subject.cid)
     found: list[str] = []
     declared = False
-    size = 0
+    size = count = 0
     for file in release_files:
+        count += 1
         by_cid = asked.cid == file.cid if asked.cid is not None else _raw(asked.sha256) == file.cid
         by_sha256 = asked.cid is None and asked.sha256 is not None and asked.sha256.hex() == file.sha256
         if by_cid or by_sha256:
@@ -152,7 +156,13 @@ def _compare_file(subject: FileSubject, release_files: Iterable[FileRecord]) -> 
         return NO_MATCH
     label: Label = "declared" if declared else "proven"
     return Match(
-        MatchKind.FILE, found_at=tuple(sorted(found)[:MAX_FOUND_AT]), sha256=label, shared_bytes=size, shared_files=1
+        MatchKind.FILE,
+        found_at=tuple(sorted(found)[:MAX_FOUND_AT]),
+        sha256=label,
+        shared_bytes=size,
+        shared_files=1,
+        common_files=len(found),
+        release_files=count,
     )
 
 
@@ -176,7 +186,8 @@ def _compare_files(subject: FilesSubject, claim: ClaimedRelease, release_files: 
             declared |= by_declaration
         else:
             changed.append(ChangedFile(path, *pair, lfs_pointer=_is_lfs_pointer(ours[path], theirs[path])))
-    if shared_files == 0 and not _share_bytes(ours, theirs):
+    common_files = _common(ours, theirs)
+    if shared_files == 0 and common_files == 0:
         return NO_MATCH
     return Match(
         _kind(subject, missing, extra, tuple(changed)),
@@ -186,6 +197,8 @@ def _compare_files(subject: FilesSubject, claim: ClaimedRelease, release_files: 
         sha256=None if shared_files == 0 else "declared" if declared else "proven",
         shared_bytes=shared_bytes,
         shared_files=shared_files,
+        common_files=max(common_files, shared_files),
+        release_files=len(theirs),
     )
 
 
@@ -221,14 +234,11 @@ def _raw(sha256: bytes | None) -> Cid | None:
     return None if sha256 is None else Cid(RAW, sha256)
 
 
-def _share_bytes(ours: Mapping[str, FileEntry], theirs: Mapping[str, FileRecord]) -> bool:
-    """Whether any file occurs in both under other names, as after a rename."""
-    cids = {file.cid for file in theirs.values()}
-    hashes = {file.sha256 for file in theirs.values()}
-    return any(
-        (file.cid in cids if file.cid is not None else file.sha256 is not None and file.sha256.hex() in hashes)
-        for file in ours.values()
-    )
+def _common(ours: Mapping[str, FileEntry], theirs: Mapping[str, FileRecord]) -> int:
+    """How many of their files occur among ours, also under other names, as after a rename."""
+    cids = {file.cid for file in ours.values() if file.cid is not None}
+    hashes = {file.sha256.hex() for file in ours.values() if file.cid is None and file.sha256 is not None}
+    return sum(file.cid in cids or file.sha256 in hashes for file in theirs.values())
 
 
 def _is_lfs_pointer(ours: FileEntry, theirs: FileRecord) -> bool:

@@ -91,7 +91,7 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
         ),
         "manifest-unavailable": ReasonKind(
             _U,
-            "The manifest of {release} could not be read yet.",
+            "The manifest of {release} could not be read yet: {detail}",
             "A document that the verdict needs is missing.",
         ),
         "manifest-invalid": ReasonKind(
@@ -112,7 +112,7 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
         ),
         "terms-unavailable": ReasonKind(
             _U,
-            "The terms document of {release} could not be read yet.",
+            "The terms document of {release} could not be read yet: {detail}",
             "A document that the verdict needs is missing.",
         ),
         "terms-invalid": ReasonKind(
@@ -132,8 +132,8 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
         ),
         "use-conditional": ReasonKind(
             _U,
-            "{release} allows the use “{use}” under conditions that the policy has not accepted ({license}): "
-            "{conditions}",
+            "{release} allows the use “{use}” under conditions ({license}), which are accepted by listing the use in "
+            "the policy's accept_conditional: {conditions}",
             "The terms allow an asked use under conditions, and `accept_conditional` does not list the use.",
         ),
         "use-unknown": ReasonKind(
@@ -207,7 +207,7 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
         ),
         "ancestor-manifest-unavailable": ReasonKind(
             _U,
-            "{release} was made from {parent}, whose manifest could not be read yet.",
+            "{release} was made from {parent}, whose manifest could not be read yet: {detail}",
             "An ancestor's manifest is missing, and with it its parents outside the registry.",
         ),
         "ancestor-manifest-invalid": ReasonKind(

@@ -86,7 +86,13 @@ def match_json(match: Match, release: ClaimedRelease | None) -> dict[str, Any]:
         "changed": [change.to_json() for change in match.changed],
         "found_at": list(match.found_at),
         "sha256": match.sha256,
+        "shared": _shared(match),
     }
+
+
+def _shared(match: Match) -> dict[str, int] | None:
+    """How many of the release's files the subject has; None where its files were not compared."""
+    return {"files": match.common_files, "of": match.release_files} if match.release_files else None
 
 
 def claim_json(claim: Claim, as_of: AsOf) -> dict[str, Any]:
@@ -110,6 +116,7 @@ def claim_json(claim: Claim, as_of: AsOf) -> dict[str, Any]:
         "match": claim.match.kind.value,
         "found_at": list(claim.match.found_at),
         "sha256": claim.match.sha256,
+        "shared": _shared(claim.match),
         "manifest": known.manifest_state.state,
     }
 

@@ -19,6 +19,7 @@ from registry.artifacts.canonical import canonical, parse_canonical, parse_json
 from registry.errors import InvalidDocument
 
 TERMS_TYPE = "https://model-provenance-registry.org/terms/v1"
+_PROBLEMS_SHOWN = 20
 NOTICE = "A reading, not legal advice."
 MAX_TERMS_BYTES = 1 << 20
 # keccak256("Terms(bytes32 document,uint256 uses)")
@@ -176,9 +177,15 @@ def _validated(value: Any) -> Terms:
     try:
         return Terms.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InvalidDocument(f"The terms document is not valid at {where}: {first['msg']}.", at=where) from error
+        found = [
+            (".".join(str(part) for part in one["loc"]) or "the document", one["msg"])
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        problems = "; ".join(f"{where}: {what}" for where, what in found[:_PROBLEMS_SHOWN])
+        more = f"; and {len(found) - _PROBLEMS_SHOWN} more" if len(found) > _PROBLEMS_SHOWN else ""
+        raise InvalidDocument(
+            f"The terms document is not valid. {problems}{more}.", at=found[0][0], problems=[list(one) for one in found]
+        ) from error
 
 
 def parse_terms(data: bytes) -> Terms:

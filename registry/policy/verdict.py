@@ -238,7 +238,8 @@ def _nothing_accepted(
 def _differences(match: Match) -> str:
     if not match.differences:
         return "every file listed is the same and the root is another: empty folders differ, or a declared SHA-256"
-    return f"{len(match.missing)} missing, {len(match.extra)} extra, {len(match.changed)} changed"
+    shared = f"shares {match.common_files} of {match.release_files} files"
+    return f"{shared}; {len(match.missing)} missing, {len(match.extra)} extra, {len(match.changed)} changed"
 
 
 def _nobody(subject: Subject, claims: tuple[Claim, ...], evidence: Evidence) -> list[VerdictReason]:

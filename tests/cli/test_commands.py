@@ -29,6 +29,7 @@ def test_digest_gives_the_address_and_every_file(provenance: Provenance, model: 
     assert [set(file) for file in done.json["files"]] == [{"path", "size", "sha256", "cid"}] * 2
     assert done.json["left_out"] == [".DS_Store"]
     plain = provenance("digest", str(model))
+    assert "2 files, " in plain.out and "1 file, " in provenance("digest", str(model / "config.json")).out
     assert done.json["cid"] in plain.out and "left out: .DS_Store" in plain.out
 
 
@@ -64,14 +65,14 @@ def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path
     claims = provenance("show", published.json["cid"], "--json")
     assert [claim["publisher"] for claim in claims.json["claims"]] == [PUBLISHER]
 
-    fetched = provenance("fetch", published.json["release"], str(tmp_path / "back"), "--json")
+    fetched = provenance("fetch", f"{dev_signer(0).address}/m@1", str(tmp_path / "back"), "--json")
     assert fetched.code == 0 and digest_artifact(tmp_path / "back").root == digest_artifact(model).root
 
     revoked = provenance("status", published.json["release"], "revoked", "--reason", "legal", "--yes", "--json")
     assert revoked.json["status"] == "revoked" and revoked.json["reason"] == "legal"
     refused = provenance("verify", str(model), "--trust", PUBLISHER)
     assert refused.code == 1 and "revoked" in refused.out
-    assert provenance("status", published.json["release"]).out.strip().endswith("revoked (legal)")
+    assert provenance("status", f"{dev_signer(0).address}/m@1").out.strip().endswith("revoked (legal)")
 
 
 def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
@@ -112,11 +113,54 @@ def test_a_policy_is_a_document_too(provenance: Provenance, model: Path, tmp_pat
     policy.write_text(f'version = 1\npublishers = ["{PUBLISHER}"]\naccept = ["subset"]\n')
     weights = model / "weights.bin"
     assert provenance("verify", str(weights), "--policy", str(policy)).code == 0
+    both = provenance("verify", str(weights), "--trust", PUBLISHER, "--accept", "subset")
+    assert both.code == 0 and "/m@1 (subset, shares 1 of 2 files; active; MIT; counts)" in both.out
     as_json = tmp_path / "policy.json"
     as_json.write_text(json.dumps({"version": 1, "publishers": [STRANGER], "otherwise": "refuse"}))
     assert provenance("verify", str(model), "--policy", str(as_json)).code == 1
     both = provenance("verify", str(model), "--policy", str(policy), "--trust", PUBLISHER)
     assert both.code == 2 and "not both" in both.err
+
+
+def test_conditions_are_accepted_and_own_terms_named_by_their_file(
+    provenance: Provenance, model: Path, tmp_path: Path
+) -> None:
+    terms = tmp_path / "terms.json"
+    document = json.loads(catalogue()["mit"].document) | {"name": "own", "license": "LicenseRef-own"}
+    terms.write_text(json.dumps(document, indent=2))
+    provenance("publish", str(model), "--name", "m", "--license", str(terms), *AS_ONE)
+    asked = ("verify", str(model), "--trust", PUBLISHER, "--use", "redistribute")
+    undecided = provenance(*asked)
+    assert undecided.code == 3 and "accept_conditional" in undecided.out
+    assert provenance(*asked, "--accept-conditional", "redistribute", "--license", str(terms)).code == 0
+    assert provenance(*asked, "--accept-conditional", "redistribute", "--license", "mit").code == 1
+
+
+def test_a_store_that_is_named_is_asked_at_once(
+    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = ("--store", str(tmp_path / "elsewhere"))
+    terms = tmp_path / "terms.json"
+    terms.write_text(json.dumps(json.loads(catalogue()["mit"].document) | {"name": "own"}))
+    provenance("publish", str(model), "--name", "m", "--license", str(terms), *AS_ONE, *elsewhere)
+    asked = ("verify", str(model), "--trust", PUBLISHER)
+    for _ in range(4):  # pauses grow
+        lacking = provenance(*asked)
+    assert lacking.code == 3 and f"{tmp_path / 'home' / 'store'} does not hold" in lacking.out
+    assert "(exact; active; terms not read; counts)" in lacking.out
+    assert provenance(*asked, *elsewhere).code == 0
+
+
+def test_a_release_that_shares_one_small_file_says_so(provenance: Provenance, model: Path, tmp_path: Path) -> None:
+    (model / "LICENSE").write_text("Do as you like.")
+    provenance("publish", str(model), "--name", "m", *AS_ONE)
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(model / "LICENSE", other / "LICENSE.txt")
+    (other / "weights.bin").write_bytes(b"other")
+    done = provenance("verify", str(other), "--trust", PUBLISHER)
+    assert done.code == 3 and "(shares 1 of 3 files; 2 missing, 1 extra, 1 changed)" in done.out
+    assert "/m@1 (changed, shares 1 of 3 files; active; terms unknown; counts)" in done.out
 
 
 def test_what_preflight_overrode_is_shown_and_recorded(provenance: Provenance, model: Path) -> None:
@@ -190,6 +234,10 @@ def test_names_of_strangers_cannot_steer_the_terminal(
     [
         (("digest", "no-such-folder"), "artifact.path-missing", "no-such-folder"),
         (("verify", "./no-such-folder"), "artifact.path-missing", "no-such-folder"),
+        (("verify", "no-such-folder"), "artifact.path-missing", "no file or folder “no-such-folder”"),
+        (("verify", "bafynonsense"), "input.identifier", "bafynonsense"),
+        (("verify", f"{dev_signer(0).address}/m@1"), "input.identifier", "provenance show"),
+        (("show", f"eip155:1:{dev_signer(0).address}/m@1"), "input.identifier", "31337"),
         (("verify", "ab" * 32), "input.identifier", "sha256:"),
         (("verify", NOBODY, "--trust", "0x" + "ab" * 20), "", "eip155"),
         (("show", "release:0x" + "ab" * 32), "index.not-found", "no release"),
@@ -257,6 +305,34 @@ def test_a_wrong_password(provenance: Provenance, model: Path, tmp_path: Path, m
     monkeypatch.setenv("PROVENANCE_PASSWORD_FILE", str(password))
     done = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
     assert done.code == 2 and "chain.wrong-password" in done.err
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "meant"),
+    [
+        (".env", "PROVENANCE_RPCURL=http://127.0.0.1:9\n", "PROVENANCE_RPC_URL"),
+        (".env", "provenance_gateway=x\n", "PROVENANCE_GATEWAYS"),
+        ("provenance.toml", 'gateway = "x"\n', "gateways"),
+        ("provenance.toml", 'PROVENANCE_STORE = "x"\n', "store"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused_with_the_nearest_name(
+    provenance: Provenance, model: Path, tmp_path: Path, file: str, text: str, meant: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    done = provenance("verify", str(model))
+    assert done.code == 2 and "input.settings" in done.err and f"is {meant};" in done.err, done
+
+
+def test_in_the_environment_only_what_is_nearly_a_setting_is_refused(
+    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVENANCE_PORT_8000_TCP_ADDR", "10.0.0.1")
+    monkeypatch.setenv("PROVENANCE_TRACEBACK", "1")
+    (tmp_path / ".env").write_text("OTHER=x\nPROVENANCE_CHAIN_ID=31337\n")
+    assert provenance("verify", str(model)).code == 3
+    monkeypatch.setenv("PROVENANCE_KEYSTOR", "x")
+    assert "PROVENANCE_KEYSTORE" in provenance("verify", str(model)).err
 
 
 def test_flags_win_over_the_environment_and_that_over_files(

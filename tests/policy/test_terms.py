@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 from world import OPEN, terms_document
 
 from registry.errors import InvalidDocument
+from registry.policy.catalogue import catalogue
 from registry.policy.terms import (
     TERMS_TYPEHASH,
     Use,
@@ -119,3 +120,15 @@ def test_licences_are_spdx_expressions(expression: str) -> None:
 def test_other_text_is_no_licence(expression: str) -> None:
     with pytest.raises(ValueError, match="SPDX"):
         check_license_expression(expression)
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    value = json.loads(catalogue()["mit"].document)
+    value["uses"]["run"] = {"state": "perhaps"}
+    del value["title"]
+    value["more"] = 1
+    with pytest.raises(InvalidDocument) as caught:
+        import_terms(json.dumps(value).encode())
+    for place in ("title", "uses.run.state", "more"):
+        assert place in caught.value.message
+    assert len(caught.value.details["problems"]) == 3
