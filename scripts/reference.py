@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from registry import errors
 from registry.settings import Settings
@@ -71,15 +72,17 @@ def settings_page() -> str:
 
 def cli_page() -> str:
     """What `--help` says, for the command and each of its subcommands."""
+    from typer.main import get_command
     from typer.testing import CliRunner
 
-    from registry.cli.main import COMMANDS, GROUPS, app
+    from registry.cli.commands import COMMANDS
+    from registry.cli.main import app
 
-    names: list[tuple[str, ...]] = [(), *((command.__name__,) for command in COMMANDS)]
-    for group, commands in GROUPS.items():
-        names.append((group,))
-        for one in commands.registered_commands:
-            names.append((group, str(one.name or getattr(one.callback, "__name__", ""))))
+    group: Any = get_command(app)
+    names: list[tuple[str, ...]] = [()]
+    for name in COMMANDS:
+        below = getattr(group.commands[name], "commands", ())
+        names += [(name,), *((name, one) for one in below)]
     environment = {"COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8"}
     parts = ["# Command line", ""]
     for command in names:

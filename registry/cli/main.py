@@ -11,23 +11,13 @@ from typing import Annotated
 import typer
 
 from registry import __version__
-from registry.cli.anchors import anchor, promote, reserve
-from registry.cli.deploying import deploy, deployment
-from registry.cli.digest import digest
-from registry.cli.fetch import fetch
-from registry.cli.licenses import grant, license
+from registry.cli.commands import Commands
 from registry.cli.output import ERROR, Output
-from registry.cli.publish import publish
-from registry.cli.publishers import cancel, delegate, freeze, guardian
-from registry.cli.serving import dev, serve
-from registry.cli.show import show
-from registry.cli.statements import statement
-from registry.cli.status import status
-from registry.cli.verify import verify
 from registry.errors import ProvenanceError
 
 app = typer.Typer(
     name="provenance",
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -49,18 +39,6 @@ def _provenance(
 
     Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error. Settings: docs/settings.md.
     """
-
-
-COMMANDS = (
-    *(digest, publish, verify, show, status, fetch),
-    *(reserve, anchor, promote, grant, delegate, guardian, freeze, cancel, deploy, dev, serve),
-)
-GROUPS = {"license": license, "statement": statement, "deployment": deployment}
-
-for command in COMMANDS:
-    app.command()(command)
-for name, group in GROUPS.items():
-    app.add_typer(group, name=name)
 
 
 def main() -> None:
