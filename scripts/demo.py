@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx
 from demo_licensing import licensing
-from models import get_models
+from models import SHARDED, get_models
 from rich.console import Console
 from rich.markup import escape
 
@@ -165,6 +165,12 @@ class Report:
         expect(verdict["verdict"] == expected, f"{what}: expected {expected}, got {json.dumps(verdict, indent=1)}")
         expect(set(codes) <= found, f"{what}: expected the reasons {codes}, got {sorted(found)}")
 
+    def claims(self, verdict: Document) -> None:
+        """A line for each claim that a verdict lists."""
+        for claim in verdict["claims"]:
+            terms = f"{claim['license']}; {claim['match']}; {claim['status']}"
+            console.print(f"          listed: {claim['name']}@{claim['version']} [dim]({terms})[/]")
+
 
 def same_files(left: Path, right: Path) -> bool:
     """Whether two folders hold the same files with the same bytes."""
@@ -197,14 +203,18 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     parent = f"{jit['release']}=conversion"
     onnx = publish("publisher-2", models["silero-vad-onnx"], "silero-vad-onnx", "6.2.3", "mit", "--parent", parent)
     tensors = models["silero-vad-safetensors"]
-    publish("publisher-2", tensors, "silero-vad-safetensors", "6.2.3", "mit", "--parent", parent)
+    whole = publish("publisher-2", tensors, "silero-vad-safetensors", "6.2.3", "mit", "--parent", parent)
+    split = f"{whole['release']}=conversion"
+    shards = publish("publisher-2", models[SHARDED], SHARDED, "6.2.3", "mit", "--parent", split)
 
+    second = publish("stranger", embedder, "all-minilm-l6-v2", "1.0", "apache-2.0")
+    expect(second["cid"] == base["cid"], "the stranger claims the same bytes")
     loot = FOLDER / "run" / "loot"
     shutil.copytree(embedder, loot)
     (loot / "NOTICE").write_text("Mine, says a stranger.\n")
     answer = ("--license-differs", "Mine, whatever the model card says.")
-    stolen = publish("stranger", loot, "all-minilm-l6-v2", "1.0", "mit", *answer)
-    for release in (base, jit, onnx, stolen):
+    stolen = publish("stranger", loot, "all-minilm-l6-v2", "1.1", "mit", *answer)
+    for release in (base, jit, onnx, whole, shards, second, stolen):
         stack.caught_up(release["release"])
     report.line("the service has followed the chain and read every manifest")
 
@@ -222,11 +232,20 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     report.line(f"hashed an untouched copy ({digest['size'] / 1e6:.1f} MB)", "[dim]same CID[/]")
 
     untouched = {"what": digest["cid"]}
-    report.verdict("untouched copy, its publisher trusted", stack.verify(untouched, trust), "allow")
+    trusted = stack.verify(untouched, trust)
+    report.verdict("untouched copy, its publisher trusted", trusted, "allow", "use-allowed")
     no_policy = stack.verify(untouched, None)
     report.verdict("untouched copy, no policy", no_policy, "unknown", "no-trusted-publisher")
-    expect(len(no_policy["claims"]) == 1, "the claim on the untouched copy is listed")
-    report.verdict("ONNX, converted from TorchScript", stack.verify({"what": onnx["cid"]}, trust_both), "allow")
+    report.claims(no_policy)
+    expect(len(no_policy["claims"]) == 2, "both claims on the untouched copy are listed")
+    neither = trust | {"publishers": [jit["publisher"]], "otherwise": "refuse"}
+    same = stack.verify(untouched, neither)
+    report.verdict("the same bytes, claimed only by strangers to a strict policy", same, "refuse", "only-strangers")
+
+    (origin,) = stack.http.get(f"/v1/releases/{onnx['release']}").json()["parents"]
+    expect(origin["release"] == jit["release"], "the parent of the ONNX model is the TorchScript one")
+    made = f"ONNX, by {origin['relation']} from {jit['name']}@{jit['version']}"
+    report.verdict(made, stack.verify({"what": onnx["cid"]}, trust_both), "allow", "use-allowed")
 
     weights = copy / "model.safetensors"
     data = bytearray(weights.read_bytes())
@@ -235,14 +254,18 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     flipped = stack.run("publisher-1", "digest", str(copy))
     tampered = stack.verify({"what": flipped["cid"], "files": listed(flipped)}, trust)
     changed = [entry["path"] for entry in tampered["match"]["changed"]]
-    report.verdict(f"one bit flipped (changed: {', '.join(changed)})", tampered, "unknown")
+    report.verdict(f"one bit flipped (changed: {', '.join(changed)})", tampered, "unknown", "match-not-accepted")
     expect(changed == ["model.safetensors"], f"the changed file is named: {changed}")
 
-    shard = [file for file in listed(digest) if file["path"] == "model.safetensors"]
-    subset = stack.verify({"files": shard}, trust | {"accept": ["exact", "subset"]})
-    report.verdict("the weights alone, subsets accepted", subset, "allow")
+    files = listed(stack.run("publisher-2", "digest", str(models[SHARDED])))
+    shard = [file for file in files if file["path"] == "model-00001-of-00002.safetensors"]
+    subset = stack.verify({"files": shard}, trust_both | {"accept": ["exact", "subset"]})
+    report.verdict("one of two shards, subsets accepted", subset, "allow", "use-allowed")
+    expect(subset["match"]["kind"] == "subset" and len(subset["match"]["missing"]) == 3, "a shard is a true subset")
+    exact = stack.verify({"files": shard}, trust_both)
+    report.verdict("one of two shards, only the whole accepted", exact, "unknown", "match-not-accepted")
     strict = stack.verify({"what": stolen["cid"]}, trust | {"otherwise": "refuse"})
-    report.verdict("claimed by a stranger, strict policy", strict, "refuse", "only-strangers")
+    report.verdict("other bytes, claimed by a stranger, strict policy", strict, "refuse", "only-strangers")
 
     accounts = {
         name: release["publisher"].rsplit(":", 1)[1]
@@ -313,7 +336,7 @@ def run() -> int:
     report = Report()
     try:
         models = get_models(FOLDER / "models")
-        report.line("two real models, four folders", f"[dim]{FOLDER / 'models'}[/]")
+        report.line("two real models, five folders", f"[dim]{FOLDER / 'models'}[/]")
         shutil.rmtree(FOLDER / "run", ignore_errors=True)
         stack = Stack(FOLDER / "run" / "home")
         with stack.running() as process:
