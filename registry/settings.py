@@ -1,22 +1,27 @@
 """The one settings object: flags win over the environment, the environment over `.env`, that over `provenance.toml`.
 
-Each field is read from `PROVENANCE_<NAME>`; `provenance.toml` and `.env` are looked for in the working directory.
-`docs/settings.md` lists them, and a test holds the two together.
+Each field is read from `PROVENANCE_<NAME>`. Both files are looked for in PROVENANCE_HOME and nowhere else, or one file
+is named outright: the working directory may be a folder that somebody else made, and what is tested must not choose
+its judge. `docs/settings.md` lists the settings, and a test holds the two together.
 """
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from registry.errors import InvalidSettings
+
+_HOME = Path("~/.provenance")
 
 
 class Settings(BaseSettings):
@@ -24,8 +29,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="PROVENANCE_",
-        env_file=".env",
-        toml_file="provenance.toml",
         extra="ignore",
         env_ignore_empty=True,
         hide_input_in_errors=True,
@@ -33,8 +36,12 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default=Path("~/.provenance"),
-        description="Folder for everything that is kept locally: the store, the index, the local chain.",
+        default=_HOME,
+        description="Folder for everything that is kept locally: settings, the store, the index, the local chain.",
+    )
+    config: Path | None = Field(
+        default=None,
+        description="File of settings, TOML or in the form of `.env`, that is read in place of the two in HOME.",
     )
     rpc_url: str = Field(default="http://127.0.0.1:8545", description="JSON-RPC address of an EVM node.")
     chain_id: int | None = Field(
@@ -91,10 +98,10 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("home", "keystore", "password_file", mode="after")
+    @field_validator("home", "config", "keystore", "password_file", mode="after")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+        return None if value is None else _expanded(value)
 
     @classmethod
     def settings_customise_sources(
@@ -105,12 +112,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+        given = {**env_settings(), **init_settings()}
+        files = settings_files(given.get("config"), given.get("home"))
+        return init_settings, env_settings, *(_source(settings_cls, file) for file in files)
 
     @property
     def home_folder(self) -> Path:
         """`home`, absolute, also when it is the default."""
-        return self.home.expanduser().absolute()
+        return _expanded(self.home)
 
     @property
     def store_location(self) -> str:
@@ -121,6 +130,21 @@ class Settings(BaseSettings):
     def database_location(self) -> str:
         """`database_url`, or its default below `home`."""
         return self.database_url or f"sqlite:///{self.home_folder / 'index.sqlite'}"
+
+
+def settings_files(config: str | Path | None = None, home: str | Path | None = None) -> list[Path]:
+    """The files of settings that are read, the one that wins first. Raises `InvalidSettings`."""
+    try:
+        if config is not None:
+            file = _expanded(Path(config))
+            if not file.is_file():
+                raise InvalidSettings(f"There is no file of settings {str(file)!r}.", setting="PROVENANCE_CONFIG")
+            return [file]
+        folder = _expanded(Path(_HOME if home is None else home))
+        return [file for file in (folder / ".env", folder / "provenance.toml") if file.is_file()]
+    except (OSError, ValueError) as error:  # a name that is too long, or nobody's home
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidSettings(f"The files of settings cannot be looked for: {reason}.") from None
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -134,5 +158,21 @@ def load_settings(**flags: Any) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "PROVENANCE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InvalidSettings(f"{name} cannot be used: {first['msg']}.", setting=name) from None
-    except ValueError as error:  # a provenance.toml that is not TOML
-        raise InvalidSettings(f"provenance.toml cannot be read: {error}.") from None
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f"{str(path)!r} names the home of a user who is not known here") from error
+
+
+def _source(settings: type[BaseSettings], file: Path) -> PydanticBaseSettingsSource:
+    """Raises `InvalidSettings` for a file that is neither TOML nor in the form of `.env`."""
+    try:
+        text = file.read_text("utf-8")
+        if file.suffix == ".toml":
+            return InitSettingsSource(settings, tomllib.loads(text))
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"{str(file)!r} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return DotEnvSettingsSource(settings, env_file=file, env_file_encoding="utf-8")

@@ -6,6 +6,7 @@ Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error.
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,8 @@ from registry.cli.deploying import deploy, deployment
 from registry.cli.digest import digest
 from registry.cli.fetch import fetch
 from registry.cli.licenses import grant, license
-from registry.cli.output import ERROR, Output
+from registry.cli.options import one_command, read_settings_from
+from registry.cli.output import ERROR, Output, printable
 from registry.cli.publish import publish
 from registry.cli.publishers import cancel, delegate, freeze, guardian
 from registry.cli.serving import dev, serve
@@ -25,6 +27,7 @@ from registry.cli.statements import statement
 from registry.cli.status import status
 from registry.cli.verify import verify
 from registry.errors import ProvenanceError
+from registry.settings import load_settings, settings_files
 
 app = typer.Typer(
     name="provenance",
@@ -44,11 +47,23 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _provenance(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read settings from this file, TOML or .env, and from no other."),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say which files the settings were read from.")
+    ] = False,
 ) -> None:
     """Who published exactly these bytes, under which licence, derived from what?
 
     Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error. Settings: docs/settings.md.
     """
+    read_settings_from(config)
+    if verbose:
+        settings = load_settings(config=config)
+        for file in settings_files(settings.config, settings.home):
+            typer.echo(f"settings from {printable(str(file))}", err=True)
 
 
 COMMANDS = (
@@ -72,7 +87,8 @@ def run(arguments: list[str]) -> int:
     """The exit code of one command; every error has become a sentence."""
     output = Output(as_json="--json" in arguments)
     try:
-        code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="provenance")
+        with one_command():
+            code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="provenance")
         return code if isinstance(code, int) else 0
     except ProvenanceError as error:
         output.error(error)

@@ -15,14 +15,13 @@ from registry.chain.records import ZERO
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, print_signed, read_signed
 from registry.cli.digest import hashed
 from registry.cli.naming import account_address
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output, human_bytes
 from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.errors import InputError, TransactionReverted
 from registry.publishing import Asked, Plan, execute, keep, prepare
 from registry.reservations import Reservations
-from registry.settings import load_settings
 
 _LONGEST_WAIT: Final = 120.0
 """Seconds to wait for the timestamp after a reservation."""
@@ -96,7 +95,7 @@ def publish(
     A rerun finishes what was interrupted and never registers twice.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(path=path, name=name, version=version, license=license, into=into, reserve=reserve, publisher=publisher)
     if submit is not None:

@@ -13,10 +13,10 @@ from registry.chain.client import Chain
 from registry.chain.deploy import deploy
 from registry.chain.devnode import DEV_CHAIN_ID, dev_key, dev_node, dev_signer
 from registry.chain.foreign import Account
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.errors import SetupError
-from registry.settings import Settings, load_settings
+from registry.settings import Settings
 
 ACCOUNTS = {"publisher-1": 1, "publisher-2": 2, "stranger": 3}
 """The local accounts that get a keystore, by the index of the node's test mnemonic; account 0 deploys."""
@@ -33,7 +33,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Follow the chain and answer over HTTP until Ctrl-C. It holds no key."""
-    settings = load_settings(rpc_url=rpc_url, store=store)
+    settings = configured(rpc_url=rpc_url, store=store)
     output = Output(as_json=as_json)
     output.result({"api": f"http://{host}:{port}"})
     output.say(f"service  http://{host}:{port}")
@@ -47,7 +47,7 @@ def dev(
 ) -> None:
     """Run a whole local stack until Ctrl-C: node, contract, index, service. It starts again where it stopped."""
     output = Output(as_json=as_json)
-    settings = load_settings(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
+    settings = configured(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
     folder = settings.home_folder / "dev"
     folder.mkdir(parents=True, exist_ok=True)
     with dev_node(state=folder / "chain.json", port=port, log=folder / "node.log") as node:

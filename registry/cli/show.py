@@ -7,14 +7,13 @@ import typer
 
 from registry.chain.identifiers import Account, ReleaseId, parse_address, parse_identifier
 from registry.chain.records import release_id
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask
+from registry.cli.remote import ask_artifact, ask_release
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
 from registry.index.views import artifact_view, release_view
-from registry.settings import load_settings
 
 _NAMED = re.compile(r"(?:eip155:\d+:)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)")
 
@@ -28,11 +27,11 @@ def show(
 ) -> None:
     """Show a release with its documents, status and lineage, or every claim on an artifact."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
+    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     identifier = _identifier(what, parts)
     if parts.settings.api_url:
-        kind = "releases" if isinstance(identifier, ReleaseId) else "artifacts"
-        view = ask(parts.settings.api_url, "GET", f"/v1/{kind}/{identifier}")
+        ask = ask_release if isinstance(identifier, ReleaseId) else ask_artifact
+        view = ask(parts.settings, str(identifier))
     else:
         with parts.reader() as reader, reader.snapshot() as snapshot:
             if isinstance(identifier, ReleaseId):

@@ -9,16 +9,15 @@ import typer
 from registry.artifacts.digest import Artifact
 from registry.artifacts.preflight import preflight
 from registry.cli.digest import hashed
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask
-from registry.errors import InputError, InvalidPolicy, PathMissing, ServiceUnavailable
+from registry.cli.remote import ask_verdict
+from registry.errors import InputError, InvalidPolicy, PathMissing
 from registry.index.verify import verify as judge
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.policy.policy import Policy, parse_policy, parse_policy_json, parse_policy_toml
 from registry.policy.subjects import parse_subject
-from registry.settings import load_settings
 
 EXIT_CODES = {"allow": ALLOWED, "refuse": REFUSED, "unknown": UNKNOWN}
 _COLOURS = {"allow": "bold green", "refuse": "bold red", "unknown": "bold yellow"}
@@ -55,17 +54,14 @@ def verify(
 ) -> int:
     """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
+    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     chosen = _policy(policy, trust, license, use, accept, extra_file)
     question = _question(what, output)
+    subject = parse_subject(question.get("what"), question.get("files"))
     if parts.settings.api_url:
-        body = question | ({} if chosen is None else {"policy": chosen.to_json()})
-        verdict = ask(parts.settings.api_url, "POST", "/v1/verify", body)
-        if verdict.get("verdict") not in EXIT_CODES:
-            raise ServiceUnavailable(f"The service at {parts.settings.api_url} answered without a verdict.")
+        verdict = ask_verdict(parts.settings, question, subject, chosen)
     else:
         with parts.reader() as reader:
-            subject = parse_subject(question.get("what"), question.get("files"))
             verdict = json.loads(judge(reader, subject, chosen).to_bytes())
     output.result(verdict)
     _show(verdict, output)

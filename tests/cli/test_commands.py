@@ -205,9 +205,47 @@ def test_a_wrong_password(provenance: Provenance, model: Path, tmp_path: Path, m
 def test_flags_win_over_the_environment_and_that_over_files(
     provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "provenance.toml").write_text('rpc_url = "http://127.0.0.1:9"\nchain_id = 1\n')
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "provenance.toml").write_text('rpc_url = "http://127.0.0.1:9"\nchain_id = 1\n')
     assert "chain.wrong-chain" in provenance("verify", str(model), "--trust", PUBLISHER).err
-    (tmp_path / ".env").write_text("PROVENANCE_CHAIN_ID=31337\n")
-    assert provenance("verify", str(model), "--trust", PUBLISHER).code == 3
+    (home / ".env").write_text("PROVENANCE_CHAIN_ID=31337\n")
+    done = provenance("-v", "verify", str(model), "--trust", PUBLISHER)
+    assert done.code == 3 and done.err.splitlines() == [
+        f"settings from {home / name}" for name in (".env", "provenance.toml")
+    ]
     down = provenance("verify", str(model), "--trust", PUBLISHER, "--rpc-url", "http://127.0.0.1:9")
     assert "chain.rpc-unavailable" in down.err
+
+
+def test_a_file_of_settings_that_is_named_is_the_only_one(
+    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".env").write_text("PROVENANCE_API_URL=http://127.0.0.1:9\n")
+    other = tmp_path / "other.toml"
+    other.write_text("chain_id = 1\n")
+    assert "chain.wrong-chain" in provenance("--config", str(other), "verify", str(model)).err
+    monkeypatch.setenv("PROVENANCE_CONFIG", str(other))
+    assert "chain.wrong-chain" in provenance("verify", str(model)).err
+    for wrong in ("nowhere.toml", "x" * 5000, "~nobody-here/x"):
+        assert "input.settings" in provenance("--config", wrong, "verify", str(model)).err
+    other.write_text("chain_id = = 1\n")
+    assert "input.settings" in provenance("verify", str(model)).err
+
+
+@pytest.mark.parametrize("where", [".", "..", "sub"])
+def test_what_is_verified_does_not_choose_its_judge(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Settings in a download, say the address of a service that allows everything, are files like any other."""
+    (model / "sub").mkdir()
+    for name, text in {
+        ".env": "PROVENANCE_API_URL=http://127.0.0.1:9\nPROVENANCE_CHAIN_ID=1\n",
+        "provenance.toml": 'api_url = "http://127.0.0.1:9"\nchain_id = 1\n',
+    }.items():
+        (model / name).write_text(text)
+        (model / "sub" / name).write_text(text)
+    monkeypatch.chdir(model / "sub" if where != "." else model)
+    done = provenance("verify", where if where != "sub" else ".", "--trust", PUBLISHER)
+    assert done.code == 3 and "no-claim" in done.out, done
