@@ -17,12 +17,15 @@ from registry.content.names import check_path, collision_key, printable
 from registry.content.unixfs import LEAF_SIZE
 from registry.errors import EmptyArtifact, MalformedRequest, NameCollision
 from registry.policy.evidence import ArtifactSubject, ClaimedRelease, FileEntry, FilesSubject, FileSubject, Subject
+from registry.policy.globs import Globs
 from registry.policy.policy import MatchKind, Policy
 
 Label = Literal["proven", "declared"]
 
 # Places shown for one file: anyone may publish a folder that holds the same file a million times.
 MAX_FOUND_AT = 20
+# About a second of work: far more than any folder with extra files asks for.
+MAX_STEPS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,11 +123,32 @@ def is_artifact(cid: Cid, claim: ClaimedRelease) -> bool:
     return cid.codec == DAG_PB and cid.digest == claim.record.release.artifact
 
 
-def accepted(match: Match, policy: Policy) -> bool:
-    """Whether a policy takes this match for the release's own bytes."""
-    if match.kind not in policy.accept:
-        return False
-    return match.kind is not MatchKind.SUPERSET or all(policy.accepts_extra(path) for path in match.extra)
+class Acceptance:
+    """Which matches a policy takes for the release's own bytes; `cut` when its patterns would have been too much work.
+
+    A path is held against the patterns once, however many releases lack it.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._kinds = policy.accept
+        self._globs = Globs(policy.extra_files)
+        self._extra: dict[str, bool] = {}
+        self.cut = False
+
+    def __call__(self, match: Match) -> bool:
+        """Whether the policy takes this match. What was cut is not taken."""
+        if match.kind not in self._kinds:
+            return False
+        return match.kind is not MatchKind.SUPERSET or all(self._is_accepted(path) for path in match.extra)
+
+    def _is_accepted(self, path: str) -> bool:
+        known = self._extra.get(path)
+        if known is None:
+            if self._globs.steps > MAX_STEPS:
+                self.cut = True
+                return False
+            known = self._extra[path] = self._globs.match(path)
+        return known
 
 
 def nearness(match: Match, claim: ClaimedRelease) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from registry.artifacts.canonical import canonical, parse_json
 from registry.chain.identifiers import Account, TermsId, parse_account, parse_terms_id
 from registry.chain.records import Deployment
 from registry.errors import InvalidDocument, InvalidIdentifier, InvalidPolicy
-from registry.policy.globs import check_pattern, matches
+from registry.policy.globs import MAX_PATTERNS, check_pattern, check_patterns
 from registry.policy.terms import Use
 
 MAX_POLICY_BYTES = 1 << 18
@@ -51,6 +51,13 @@ def _account_text(text: str) -> str:
 _AccountText = Annotated[
     str, AfterValidator(_account_text), Field(description="An account by CAIP-10: eip155:CHAIN:0xADDRESS.")
 ]
+
+
+def _together(patterns: list[str]) -> list[str]:
+    check_patterns(patterns)
+    return patterns
+
+
 _UseText = Literal["run", "commercial", "redistribute", "modify", "distil", "train_on_outputs"]
 
 
@@ -72,7 +79,11 @@ class PolicyDocument(_Document):
     uses: Annotated[list[_UseText], Field(min_length=1)] = ["run"]
     accept_conditional: list[_UseText] = []
     accept: list[Literal["exact", "subset", "superset"]] = ["exact"]
-    extra_files: Annotated[list[Annotated[str, AfterValidator(check_pattern)]], Field(max_length=100)] = []
+    extra_files: Annotated[
+        list[Annotated[str, AfterValidator(check_pattern)]],
+        Field(max_length=MAX_PATTERNS),
+        AfterValidator(_together),
+    ] = []
     lineage: Literal["trusted", "declared"] = "trusted"
     otherwise: Literal["unknown", "refuse"] = "unknown"
 
@@ -114,10 +125,6 @@ class Policy:
             return False
         until = trusted[publisher]
         return until is None or block_number <= until
-
-    def accepts_extra(self, path: str) -> bool:
-        """Whether a file that the release does not have may stand beside its files."""
-        return any(matches(pattern, path) for pattern in self.extra_files)
 
     def to_json(self) -> dict[str, Any]:
         """The normalised document: every key but those that are absent by meaning, licences as `terms:0x…`."""

@@ -190,6 +190,19 @@ def test_a_revoked_release_does_not_yield_to_a_successor_over_other_bytes_or_one
     assert again.judge(artifact(MODEL), policy()).outcome == "refuse"
 
 
+@pytest.mark.parametrize("files", [{"config.json": MODEL["config.json"]}, {**MODEL, "extra.txt": b"more"}])
+def test_a_revoked_release_does_not_yield_to_a_larger_or_smaller_one_that_the_policy_would_take_for_it(
+    files: dict[str, bytes],
+) -> None:
+    """The bytes that were revoked are the bytes asked about, whatever else is accepted as a part of the successor."""
+    world = World()
+    first = world.publish()
+    world.revoke(first, world.publish(files=files))
+    trusted = policy(accept=["exact", "subset", "superset"], extra_files=["**"])
+    for subject in (artifact(MODEL), folder(MODEL), listed(MODEL)):
+        assert world.judge(subject, trusted).outcome == "refuse"
+
+
 def test_a_revoked_release_does_not_yield_to_another_publishers_release() -> None:
     world = World()
     world.revoke(world.publish(ALICE), world.publish(BOB))
@@ -334,6 +347,17 @@ def test_extra_files_are_accepted_by_pattern_only() -> None:
     assert world.judge(more, policy(accept=["superset"], extra_files=["*.txt"])).outcome == "unknown"
     assert world.judge(more, policy(accept=["superset"], extra_files=["notes/*.txt"])).outcome == "allow"
     assert world.judge(more, policy(extra_files=["**"])).outcome == "unknown", "supersets are not accepted"
+
+
+def test_extra_files_that_are_too_much_work_leave_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.publish()
+    more = folder({**MODEL, **{f"notes/{index}.txt": b"mine" for index in range(20)}})
+    trusted = policy(accept=["superset"], extra_files=["notes/*.txt"])
+    assert world.judge(more, trusted).outcome == "allow"
+    monkeypatch.setattr("registry.policy.matching.MAX_STEPS", 50)
+    verdict = world.judge(more, trusted)
+    assert verdict.outcome == "unknown" and "limit" in codes(verdict)
 
 
 def test_beside_an_exact_release_only_exact_ones_count() -> None:
