@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     )
     poll_seconds: float = Field(default=1.0, gt=0, description="How often the follower asks for new blocks.")
     max_body_bytes: int = Field(default=8 << 20, ge=1024, description="Longest request body that the service reads.")
+    body_seconds: float = Field(
+        default=20.0, gt=0, description="How long the service waits for a whole request body, however it trickles in."
+    )
     max_files: int = Field(default=10_000, ge=1, description="Longest list of files in one verify request.")
 
     @field_validator("gateways", mode="before")
