@@ -3,6 +3,7 @@
 Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error.
 """
 
+import io
 import os
 import sys
 import traceback
@@ -80,6 +81,9 @@ for name, group in GROUPS.items():
 
 def main() -> None:
     """The entry point: runs the command and exits with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
     sys.exit(run(sys.argv[1:]))
 
 

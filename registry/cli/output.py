@@ -43,7 +43,8 @@ class Output:
     def result(self, value: Any) -> None:
         """The JSON document; nothing without `--json`."""
         if self.as_json:
-            text = json.dumps(value, ensure_ascii=False, indent=2)  # no newline in it but those of the layout
+            unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            text = json.dumps(value, ensure_ascii=not unicode, indent=2)  # no newline in it but those of the layout
             sys.stdout.write("\n".join(_json_safe(line) for line in text.split("\n")) + "\n")
             sys.stdout.flush()
 

@@ -14,6 +14,7 @@ from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
 from registry.cli.remote import ask_verdict
 from registry.errors import InputError, InvalidPolicy, PathMissing
+from registry.index.evidence import needed
 from registry.index.verify import verify as judge
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.policy.policy import Policy, parse_policy, parse_policy_json, parse_policy_toml
@@ -56,31 +57,46 @@ def verify(
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     chosen = _policy(policy, trust, license, use, accept, extra_file)
-    question = _question(what, output)
+    question, left_out = _question(what, output)
     subject = parse_subject(question.get("what"), question.get("files"))
     if parts.settings.api_url:
         verdict = ask_verdict(parts.settings, question, subject, chosen)
     else:
-        with parts.reader() as reader:
+        with parts.reader(lambda snapshot: needed(snapshot, chosen or Policy())) as reader:
             verdict = json.loads(judge(reader, subject, chosen).to_bytes())
-    output.result(verdict)
+    output.result({**verdict, "left_out": left_out})
     _show(verdict, output)
+    for path in left_out[:_SHOWN]:
+        output.say(f"  left out: {path}")
+    if len(left_out) > _SHOWN:
+        output.say(f"  left out: and {len(left_out) - _SHOWN} more")
     return EXIT_CODES[verdict["verdict"]]
 
 
-def _question(what: str, output: Output) -> dict[str, Any]:
-    """What is asked, as a request has it. A path is hashed here; its list of files finds the nearest release."""
+def _question(what: str, output: Output) -> tuple[dict[str, Any], list[str]]:
+    """What is asked, as a request has it, and what was left out of it.
+
+    A path is hashed here; its list of files finds the nearest release.
+    """
     path = Path(what)
-    if not path.exists():
+    if not _exists(path):
         if "/" in what or what.startswith((".", "~")):
-            raise PathMissing(f"There is no “{what}”.")
-        return {"what": what}
+            raise PathMissing(f"There is no “{what[:500]}”.")
+        return {"what": what}, []
     artifact = hashed(path, output, sha256=False)
     _warn_of_pointers(artifact, output)
-    return {
+    asked = {
         "what": str(artifact.root),
         "files": [{"path": file.path, "size": file.size, "cid": str(file.cid)} for file in artifact.files],
     }
+    return asked, list(artifact.left_out)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False
 
 
 def _warn_of_pointers(artifact: Artifact, output: Output) -> None:

@@ -1,7 +1,10 @@
 """Each subcommand as a user types it: exit codes, JSON, sentences."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -249,3 +252,47 @@ def test_what_is_verified_does_not_choose_its_judge(
     monkeypatch.chdir(model / "sub" if where != "." else model)
     done = provenance("verify", where if where != "sub" else ".", "--trust", PUBLISHER)
     assert done.code == 3 and "no-claim" in done.out, done
+
+
+def test_what_was_left_out_of_a_verdict_is_said(provenance: Provenance, model: Path) -> None:
+    (model / ".git").mkdir()
+    (model / ".git" / "hooks").write_text("x")
+    assert "  left out: .git" in provenance("verify", str(model)).out.splitlines()
+    assert provenance("verify", str(model), "--json").json["left_out"] == [".git"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("verify", "x" * 5000), "input.identifier"),
+        (("verify", "./" + "x" * 5000), "artifact.path-missing"),
+        (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://127.0.0.1:99999"), "input.settings"),
+        (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://[::1"), "input.settings"),
+        (("fetch", "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu", "x" * 5000), "artifact.path-missing"),
+    ],
+)
+def test_a_wrong_argument_is_no_defect(provenance: Provenance, arguments: tuple[str, ...], code: str) -> None:
+    done = provenance(*arguments)
+    assert done.code == 2 and code in done.err, done
+
+
+def test_a_home_of_nobody_is_no_defect(provenance: Provenance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_HOME", "~nobody-here/x")
+    done = provenance("verify", "sha256:" + "ab" * 32)
+    assert done.code == 2 and "input.settings" in done.err
+
+
+@pytest.mark.parametrize("arguments", [("digest", "modèle"), ("digest", "modèle", "--json"), ("digest", "nichts-é")])
+def test_a_terminal_without_utf_8_is_no_reason_to_fail(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "modèle").mkdir()
+    (tmp_path / "modèle" / "é😀.bin").write_text("x")
+    done = subprocess.run(
+        [sys.executable, "-m", "registry.cli.main", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == (2 if "nichts" in arguments[1] else 0) and b"internal" not in done.stderr, done
+    if "--json" in arguments:
+        assert json.loads(done.stdout)["files"][0]["path"] == "é😀.bin"
