@@ -42,7 +42,7 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    app.add_middleware(BodyLimit, longest=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, longest=settings.max_body_bytes, seconds=settings.body_seconds)
     for module in (verify, records, ipfs, health):
         app.include_router(module.router)
     return app

@@ -107,6 +107,8 @@ RELEASE: dict[str, Any] = {
             "sha256_state": "declared",
         },
     ],
+    "files_total": 2,
+    "files_next": None,
     "status_history": [],
     "record": {
         "seq": 0,

@@ -1,4 +1,5 @@
-"""A limit on request bodies, held while they are read: no route sees more bytes than the settings allow."""
+"""Limits on request bodies, held while they are read: no route sees more bytes than the settings allow, nor waits
+longer for them."""
 
 import asyncio
 import contextlib
@@ -6,18 +7,20 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
-from registry.errors import RequestTooLarge
+from registry.errors import InputError, RequestTooLarge, RequestTooSlow
 
 _DRAINED = 4
 _DRAIN_SECONDS = 5.0
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 to a body longer than `longest` bytes, announced or streamed."""
+    """ASGI middleware: answers 413 to a body longer than `longest` bytes, announced or streamed, and 408 to one that
+    has not come whole after `seconds`."""
 
-    def __init__(self, app: ASGIApp, longest: int) -> None:
+    def __init__(self, app: ASGIApp, longest: int, seconds: float) -> None:
         self.app = app
         self.longest = longest
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -25,34 +28,50 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.longest:
-            await self._refuse(scope, receive, send, ended=False)
+            await self._drain(receive)
+            await self._refuse(scope, receive, send, self._too_large())
             return
         seen = 0
         ended = False
+        why: InputError | None = None
+        deadline = asyncio.get_running_loop().time() + self.seconds
 
         async def counted() -> Message:
-            nonlocal seen, ended
-            if seen > self.longest:
+            nonlocal seen, ended, why
+            if why is not None:
                 return {"type": "http.disconnect"}
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(None if ended else deadline):
+                    message = await receive()
+            except TimeoutError:
+                why = self._too_slow()
+                return {"type": "http.disconnect"}
             seen += len(message.get("body", b""))
             ended = not message.get("more_body", False)
-            return {"type": "http.disconnect"} if seen > self.longest else message
+            if seen > self.longest:
+                why = self._too_large()
+            return message if why is None else {"type": "http.disconnect"}
 
         async def watched(message: Message) -> None:
             # Whatever a route makes of a body that was cut off, the answer is why it was cut off.
-            if seen <= self.longest:
+            if why is None:
                 await send(message)
             elif message["type"] == "http.response.start":
-                await self._refuse(scope, receive, send, ended=ended)
+                if not ended and isinstance(why, RequestTooLarge):
+                    await self._drain(receive)
+                await self._refuse(scope, receive, send, why)
 
         await self.app(scope, counted, watched)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, *, ended: bool) -> None:
-        if not ended:
-            await self._drain(receive)
+    def _too_large(self) -> InputError:
         sentence = f"The body is longer than {self.longest:,} bytes. Ask in smaller parts."
-        response = problem(RequestTooLarge.code, RequestTooLarge.status, sentence, {"limit_bytes": self.longest})
+        return RequestTooLarge(sentence, limit_bytes=self.longest)
+
+    def _too_slow(self) -> InputError:
+        return RequestTooSlow(f"The body did not come whole within {self.seconds:g} seconds.")
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, why: InputError) -> None:
+        response = problem(why.code, why.status, why.message, why.details)
         response.headers["connection"] = "close"
         await response(scope, receive, send)
 

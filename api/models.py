@@ -12,10 +12,10 @@ EXAMPLE_PUBLISHER = "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 class FileItem(BaseModel):
     """One file of the folder asked about, by its CID (proven by the artifact) or its SHA-256."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     path: Annotated[str, Field(min_length=1, max_length=4096)]
-    size: Annotated[int, Field(ge=0, le=1 << 53)]
+    size: Annotated[int, Field(ge=0, lt=1 << 53)]
     cid: Annotated[str, Field(max_length=128)] | None = None
     sha256: Annotated[str, Field(max_length=80, description="As hex, with or without `sha256:`.")] | None = None
 
@@ -25,6 +25,7 @@ class VerifyRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {
@@ -43,7 +44,25 @@ class VerifyRequest(BaseModel):
     what: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="The CID of an artifact or a file, or `sha256:HEX` of a file."
     )
-    files: list[FileItem] | None = Field(default=None, description="The files of a folder, or some of them.")
+    files: list[FileItem] | None = Field(
+        default=None, description="The files of a folder, or some of them; beside `what` all of them."
+    )
     policy: dict[str, Any] | None = Field(
         default=None, description="Whom the caller trusts, which licences and uses; without it nothing is allowed."
     )
+
+
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a model with those that it refers to in their places, for a route that reads its own body."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                return placed(definitions[value["$ref"].rpartition("/")[2]])
+            return {key: placed(inner) for key, inner in value.items()}
+        return [placed(inner) for inner in value] if isinstance(value, list) else value
+
+    placed_schema: dict[str, Any] = placed(schema)
+    return placed_schema

@@ -1,5 +1,6 @@
 """Errors over HTTP: RFC 9457 problem documents with the codes of `registry.errors`."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from registry.content.names import printable
 from registry.errors import MalformedRequest, ProvenanceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -39,17 +41,24 @@ class Problem(BaseModel):
     details: dict[str, Any] | None = Field(default=None, description="What a program may want to know.")
 
 
+class _Response(JSONResponse):
+    """What was asked comes back in a problem, and may hold what cannot be written as UTF-8: that is escaped."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
 def problem(code: str, status: int, detail: str, details: dict[str, Any] | None = None) -> JSONResponse:
     """The response for one error."""
     document = Problem(
         type=f"urn:model-provenance-registry:error:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        detail=printable(detail),
         code=code,
         details=details or None,
     )
-    return JSONResponse(document.model_dump(exclude_none=True), status_code=status, media_type=MEDIA_TYPE)
+    return _Response(document.model_dump(exclude_none=True), status_code=status, media_type=MEDIA_TYPE)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -64,6 +73,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def explained(error: Any) -> str:
+    """The sentence for one of pydantic's errors."""
+    where = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
+    return f"{where}: {error['msg']}." if where else f"{error['msg']}."
+
+
 def install(app: FastAPI) -> None:
     """Turns every error of `app` into a problem document."""
 
@@ -73,11 +88,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        text = "The body is not JSON" if first["type"] == "json_invalid" else first["msg"]
-        sentence = f"{where}: {text}." if where and first["type"] != "json_invalid" else f"{text}."
-        return problem(MalformedRequest.code, MalformedRequest.status, sentence)
+        return problem(MalformedRequest.code, MalformedRequest.status, explained(error.errors()[0]))
+
+    @app.exception_handler(Exception)
+    async def _defect(_request: Request, _error: Exception) -> JSONResponse:
+        # Starlette raises it again behind the answer, and so it is logged.
+        return problem(ProvenanceError.code, ProvenanceError.status, "The service has a defect, and this met it.")
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:

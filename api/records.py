@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
 
 from api.dependencies import ServiceOf
 from api.examples import ARTIFACT, RELEASE
@@ -24,11 +25,21 @@ router = APIRouter(tags=["records"])
 async def get_release(
     id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
     service: ServiceOf,
-) -> dict[str, Any]:
-    """A release with its record, documents, status and its history, parents and children."""
+    files_from: Annotated[
+        int,
+        Query(
+            ge=0, lt=2**53, description="Of the files those from this position on: `files_next` of the answer before"
+        ),
+    ] = 0,
+) -> Any:
+    """A release with its record, documents, status and its history, parents and children, and its first files."""
     identifier = parse_release_id(id)
-    with service.reader.snapshot() as snapshot:
-        return release_view(snapshot, identifier)
+
+    def view(*, quick: bool) -> dict[str, Any]:
+        with service.reader.snapshot(quick=quick) as snapshot:
+            return release_view(snapshot, identifier, files_from)
+
+    return JSONResponse(await service.answer(view))
 
 
 @router.get(
@@ -39,7 +50,7 @@ async def get_release(
 async def get_artifact(
     cid: Annotated[str, Path(description="The CID of the artifact's root", examples=[EXAMPLE_CID])],
     service: ServiceOf,
-) -> dict[str, Any]:
+) -> Any:
     """Everyone who claims these bytes, in order of priority, which decides nothing.
 
     An artifact that nobody claimed has an empty list: that is an answer as of the block, not an error.

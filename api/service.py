@@ -1,9 +1,12 @@
 """What the routes share: the index, the store, and the threads that follow the chain where this process does."""
 
+import asyncio
 import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 from registry.chain.client import connect
 from registry.chain.deploy import contract_address
@@ -14,17 +17,28 @@ from registry.content.cid import Cid
 from registry.content.gateway import GatewaySource
 from registry.content.reader import Sources
 from registry.content.store import BlockSource, Store, open_store
-from registry.errors import IndexUnavailable, ProvenanceError
+from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
 from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
-from registry.index.queries import Reader
+from registry.index.queries import NotQuick, Reader
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 2.0
+_WORKERS = 2
+_WAITING = 32
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Work(Protocol[T_co]):
+    """Work on an answer. One that is to be quick raises `NotQuick` where it would take long."""
+
+    def __call__(self, *, quick: bool) -> T_co: ...
 
 
 class Service:
@@ -36,6 +50,24 @@ class Service:
         self.licenses: Mapping[str, bytes] = catalogue_ids(catalogue())
         self._database = database
         self._reader: Reader | None = None
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
+        self._room = threading.BoundedSemaphore(_WORKERS + _WAITING)
+
+    async def answer(self, work: Work[T], *, quick: bool = True) -> T:
+        """The result of `work`: at once, which costs least, or beside the event loop where it may take long.
+
+        Whatever is asked, the loop answers others meanwhile. Raises ServiceBusy when too much waits already.
+        """
+        if quick:
+            try:
+                return work(quick=True)
+            except NotQuick:
+                pass
+        if not self._room.acquire(blocking=False):
+            raise ServiceBusy("There is too much work before this question. Ask again in a moment, or by a CID alone.")
+        future = self._pool.submit(work, quick=False)
+        future.add_done_callback(lambda _: self._room.release())
+        return await asyncio.wrap_future(future)
 
     @property
     def reader(self) -> Reader:
@@ -66,6 +98,7 @@ class Service:
 
     def close(self) -> None:
         """Give back the database."""
+        self._pool.shutdown(cancel_futures=True)
         self._database.close()
 
     def _follow(self, stop: threading.Event, wake: threading.Event) -> None:

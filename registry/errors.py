@@ -2,8 +2,8 @@
 
     ProvenanceError
     ├── InputError            what was asked cannot be understood
-    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, MalformedRequest,
-    │   │   UnsupportedFormat
+    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, RequestTooSlow,
+    │   │   MalformedRequest, UnsupportedFormat
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge
@@ -19,6 +19,7 @@
     ├── SetupError            something that the project needs is not installed
     │   ├── FolderInUse
     └── ServiceUnavailable    the verification service that was to be asked
+        └── ServiceBusy
 
 A foreign exception is wrapped where it enters; what reaches a user is one of these. The README's sibling
 `docs/errors.md` lists them all, and a test holds the two together.
@@ -93,6 +94,13 @@ class RequestTooLarge(InputError):
 
     code = "input.too-large"
     status = 413
+
+
+class RequestTooSlow(InputError):
+    """A body did not come whole within the time that the service waits for it."""
+
+    code = "input.too-slow"
+    status = 408
 
 
 class ArtifactError(ProvenanceError):
@@ -415,3 +423,9 @@ class ServiceUnavailable(ProvenanceError):
 
     code = "service.unavailable"
     status = 503
+
+
+class ServiceBusy(ServiceUnavailable):
+    """The service has as much work before it as it takes; a small question is answered all the same."""
+
+    code = "service.unavailable.busy"

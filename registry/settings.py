@@ -1,11 +1,13 @@
 """The one settings object: flags win over the environment, the environment over `.env`, that over `provenance.toml`.
 
-Each field is read from `PROVENANCE_<NAME>`; `provenance.toml` and `.env` are looked for in the working directory.
-`docs/settings.md` lists them, and a test holds the two together.
+Each field is read from `PROVENANCE_<NAME>`. Both files are looked for in PROVENANCE_HOME and nowhere else, or one file
+is named outright: the working directory may be a folder that somebody else made, and what is tested must not choose
+its judge. `docs/settings.md` lists the settings, and a test holds the two together.
 """
 
 import difflib
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +15,15 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from registry.errors import InvalidSettings
 
+_HOME = Path("~/.provenance")
 _PREFIX = "PROVENANCE_"
 _OTHER_NAMES = frozenset({"PROVENANCE_TRACEBACK"})
 
@@ -30,8 +33,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="PROVENANCE_",
-        env_file=".env",
-        toml_file="provenance.toml",
         extra="ignore",
         env_ignore_empty=True,
         hide_input_in_errors=True,
@@ -39,8 +40,12 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default=Path("~/.provenance"),
-        description="Folder for everything that is kept locally: the store, the index, the local chain.",
+        default=_HOME,
+        description="Folder for everything that is kept locally: settings, the store, the index, the local chain.",
+    )
+    config: Path | None = Field(
+        default=None,
+        description="File of settings, TOML or in the form of `.env`, that is read in place of the two in HOME.",
     )
     rpc_url: str = Field(default="http://127.0.0.1:8545", description="JSON-RPC address of an EVM node.")
     chain_id: int | None = Field(
@@ -88,6 +93,9 @@ class Settings(BaseSettings):
     )
     poll_seconds: float = Field(default=1.0, gt=0, description="How often the follower asks for new blocks.")
     max_body_bytes: int = Field(default=8 << 20, ge=1024, description="Longest request body that the service reads.")
+    body_seconds: float = Field(
+        default=20.0, gt=0, description="How long the service waits for a whole request body, however it trickles in."
+    )
     max_files: int = Field(default=10_000, ge=1, description="Longest list of files in one verify request.")
 
     @field_validator("gateways", mode="before")
@@ -97,10 +105,10 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("home", "keystore", "password_file", mode="after")
+    @field_validator("home", "config", "keystore", "password_file", mode="after")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+        return None if value is None else _expanded(value)
 
     @classmethod
     def settings_customise_sources(
@@ -111,12 +119,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+        given = {**env_settings(), **init_settings()}
+        files = settings_files(given.get("config"), given.get("home"))
+        return init_settings, env_settings, *(_source(settings_cls, file) for file in files)
 
     @property
     def home_folder(self) -> Path:
         """`home`, absolute, also when it is the default."""
-        return self.home.expanduser().absolute()
+        return _expanded(self.home)
 
     @property
     def store_location(self) -> str:
@@ -129,39 +139,43 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home_folder / 'index.sqlite'}"
 
 
+def settings_files(config: str | Path | None = None, home: str | Path | None = None) -> list[Path]:
+    """The files of settings that are read, the one that wins first. Raises `InvalidSettings`."""
+    try:
+        if config is not None:
+            file = _expanded(Path(config))
+            if not file.is_file():
+                raise InvalidSettings(f"There is no file of settings {str(file)!r}.", setting="PROVENANCE_CONFIG")
+            return [file]
+        folder = _expanded(Path(_HOME if home is None else home))
+        return [file for file in (folder / ".env", folder / "provenance.toml") if file.is_file()]
+    except (OSError, ValueError) as error:  # a name that is too long, or nobody's home
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidSettings(f"The files of settings cannot be looked for: {reason}.") from None
+
+
 def load_settings(**flags: Any) -> Settings:
     """Settings with `flags` on top; a flag that is None was not given.
 
     Raises `InvalidSettings` naming the setting, never its value.
     """
     try:
-        _refuse_unknown_names()
+        for name in os.environ:
+            if name.upper().startswith(_PREFIX) and name not in _OTHER_NAMES:
+                _refuse_unknown(name, "the environment", _PREFIX, cutoff=0.8)
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "PROVENANCE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InvalidSettings(f"{name} cannot be used: {first['msg']}.", setting=name) from None
-    except ValueError as error:  # a provenance.toml that is not TOML
-        raise InvalidSettings(f"provenance.toml cannot be read: {error}.") from None
 
 
-def _refuse_unknown_names() -> None:
+def _refuse_unknown(name: str, place: str, prefix: str, cutoff: float = 0.0) -> None:
     """Raises `InvalidSettings` for a name that is none: a misspelt one would leave its default in force, unseen.
 
     In the files every name is ours. The environment is everybody's (Kubernetes names a service's port so), and there
     only what is nearly one of ours is refused.
     """
-    for name in DotEnvSettingsSource(Settings).env_vars:
-        if name.upper().startswith(_PREFIX):
-            _refuse_unknown(name.upper(), ".env", _PREFIX)
-    for name in TomlConfigSettingsSource(Settings).toml_data:
-        _refuse_unknown(name, "provenance.toml", "")
-    for name in os.environ:
-        if name.upper().startswith(_PREFIX) and name not in _OTHER_NAMES:
-            _refuse_unknown(name, "the environment", _PREFIX, cutoff=0.8)
-
-
-def _refuse_unknown(name: str, place: str, prefix: str, cutoff: float = 0.0) -> None:
     known = name.upper().removeprefix(_PREFIX).lower()
     if known in Settings.model_fields and (prefix or name == known):
         return
@@ -171,3 +185,28 @@ def _refuse_unknown(name: str, place: str, prefix: str, cutoff: float = 0.0) -> 
         raise InvalidSettings(
             f"{name} in {place} is no setting. The nearest is {meant}; docs/settings.md lists them all.", setting=name
         )
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f"{str(path)!r} names the home of a user who is not known here") from error
+
+
+def _source(settings: type[BaseSettings], file: Path) -> PydanticBaseSettingsSource:
+    """Raises `InvalidSettings` for a file that is neither TOML nor in the form of `.env`, or has an unknown name."""
+    try:
+        text = file.read_text("utf-8")
+        values = tomllib.loads(text) if file.suffix == ".toml" else None
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"{str(file)!r} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if values is not None:
+        for name in values:
+            _refuse_unknown(name, file.name, "")
+        return InitSettingsSource(settings, values)
+    source = DotEnvSettingsSource(settings, env_file=file, env_file_encoding="utf-8")
+    for name in source.env_vars:
+        if name.upper().startswith(_PREFIX):
+            _refuse_unknown(name.upper(), file.name, _PREFIX)
+    return source

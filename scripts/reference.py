@@ -59,8 +59,10 @@ def settings_page() -> str:
         [
             "# Settings",
             "",
-            "Flags win over the environment, the environment over a `.env` file, that over `provenance.toml` (where",
-            "the names are in lower case and without the prefix). Both files are looked for in the working directory.",
+            "Flags win over the environment, the environment over `.env`, that over `provenance.toml` (where the names",
+            "are in lower case and without the prefix). Both files are looked for in `PROVENANCE_HOME`, or one file is",
+            "named by `--config FILE` or `PROVENANCE_CONFIG` and read in their place. Nothing is read from the working",
+            "directory, which may hold the very model that is to be verified; `provenance -v …` says what was read.",
             "",
             "| setting | default | meaning |",
             "|---|---|---|",
@@ -98,7 +100,7 @@ def openapi_page() -> str:
     """The OpenAPI document of the service."""
     from api.app import create_app
 
-    return json.dumps(create_app(Settings(_env_file=None)).openapi(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(create_app(Settings()).openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
 PAGES = {"errors.md": errors_page, "settings.md": settings_page, "cli.md": cli_page, "openapi.json": openapi_page}

@@ -12,6 +12,7 @@ MAX_DEPTH: Final = 64
 """Levels of nesting. A fixed number, so that no reader accepts what another refuses."""
 
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _LARGEST_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785, section 3.2.2.3, and RFC 7493 (I-JSON)
 
 
@@ -40,14 +41,19 @@ def parse_json(data: bytes, limit: int) -> Any:
         raise InvalidDocument(f"This document has {len(data)} bytes; at most {limit} are read.")
     _check_brackets(data)
     try:
-        return json.loads(
+        value = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_object,
             parse_int=_number,
             parse_constant=_refuse_constant,
         )
+        if _SURROGATE.search(data):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:  # RFC 7493, section 2.1
+        raise InvalidDocument("This JSON holds half of a surrogate pair, which stands for no character.") from error
     except ValueError as error:
         raise InvalidDocument(f"This is not JSON: {error}.") from error
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ not lead to the artifact's root make a manifest invalid. There is no time in it:
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -52,14 +53,15 @@ __all__ = [
     "TrainingData",
     "Undisclosed",
     "build_manifest",
+    "describe_manifest",
     "parse_manifest",
     "parse_statement",
 ]
 
 MAX_MANIFEST: Final = LEAF_SIZE
 """Bytes of the longest manifest: one raw block, so that the hash on chain is its address too."""
-MAX_TABLE: Final = 256 << 20
-"""Bytes of the longest table of files that is read."""
+MAX_TABLE: Final = 16 << 20
+"""Bytes of the longest table of files: some 80,000 files. Whoever shares a file with it may have to read all of it."""
 
 _ZERO: Final = bytes(32)
 
@@ -228,6 +230,22 @@ def parse_manifest(data: bytes, table: bytes | None = None) -> Manifest:
             f"The manifest is invalid: the files that it lists have the root {root}, and it is about {artifact}."
         )
     return Manifest(hashlib.sha256(data).digest(), artifact, said, files)
+
+
+def describe_manifest(data: bytes) -> Manifest:
+    """What a manifest that was read and found to be valid says of its release, without its files.
+
+    Takes a fraction of the time that `parse_manifest` does, and checks nothing again. Raises InvalidManifest.
+    """
+    try:
+        value = json.loads(data)
+        value["predicate"] |= {"files": []}
+        value["predicate"].pop("files_table", None)
+        statement = Statement.model_validate_json(json.dumps(value), strict=True)
+    except (ValueError, LookupError, TypeError) as error:
+        raise InvalidManifest(f"The manifest cannot be read again: {error}.") from error
+    artifact = Cid(DAG_PB, bytes.fromhex(statement.subject[0].digest.sha256))
+    return Manifest(hashlib.sha256(data).digest(), artifact, statement.predicate, ())
 
 
 def _parse_table(reference: FilesTable | None, table: bytes | None) -> tuple[FileRecord, ...]:

@@ -2,9 +2,10 @@
 
 The rules are those of the registry's identity, the same for publishing and verifying:
 
-- left out, by name and whatever they are: `.git`, `.DS_Store` and `Thumbs.db` at any depth, `.cache/huggingface` at
-  the top. They leave no trace: a folder that holds nothing else is not there either, so that a Hugging Face download
-  with `--local-dir` and a plain copy are one artifact. A folder that is empty by itself belongs to the artifact.
+- left out by name: `.git` at any depth and `.cache/huggingface` at the top, whatever they are, and files (no folder,
+  no link) called `.DS_Store` or `Thumbs.db`. They leave no trace: a folder that holds nothing else is not there
+  either, so that a Hugging Face download with `--local-dir` and a plain copy are one artifact. A folder that is empty
+  by itself belongs to the artifact.
 - a link from `models--*/snapshots/REV` into the `blobs` of the same `models--*` is the file it points to; every other
   link is refused, and so are special files, unsafe names and names that collide.
 """
@@ -20,7 +21,8 @@ from registry.content.names import MAX_DEPTH, check_collisions, check_name, chec
 from registry.errors import CacheFolder, EmptyArtifact, ForeignLink, PathMissing, SpecialFile, UnsafeName
 
 LEFT_OUT_RULES: Final = "left-out/v1"
-LEFT_OUT_NAMES: Final = frozenset({".git", ".DS_Store", "Thumbs.db"})
+LEFT_OUT_NAMES: Final = frozenset({".git"})
+LEFT_OUT_FILES: Final = frozenset({".DS_Store", "Thumbs.db"})
 LEFT_OUT_PATHS: Final = frozenset({".cache/huggingface"})
 
 UNFINISHED_SUFFIXES: Final = (".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download")
@@ -101,7 +103,8 @@ def _walk(folder: Path, path: str, depth: int, found: _Found) -> bool:
     left_out = False
     for child in sorted(os.scandir(folder), key=lambda item: os.fsencode(item.name)):
         child_path = f"{path}/{child.name}" if path else child.name
-        if child.name in LEFT_OUT_NAMES or child_path in LEFT_OUT_PATHS:
+        litter = child.name in LEFT_OUT_FILES and child.is_file(follow_symlinks=False)
+        if litter or child.name in LEFT_OUT_NAMES or child_path in LEFT_OUT_PATHS:
             found.left_out.append(child_path)
             found.unfinished.extend(_unfinished(folder / child.name, child_path))
             left_out = True

@@ -75,6 +75,8 @@ def _or_value_error(function: Callable[[str], T], value: str) -> T:
 
 
 def _purl(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("a package URL has no control characters")
     if not PackageURL.from_string(value).version:
         raise ValueError("a package URL of a parent names its revision, as in pkg:huggingface/owner/name@revision")
     return value

@@ -20,7 +20,10 @@ def read_training_data(data: bytes) -> TrainingDataForm:
     A Croissant document is a JSON-LD `Dataset` whose `conformsTo` names a version of mlcommons.org/croissant. Ours is
     canonical JSON with `type`, and for each of `datasets` at least `name`, `role` and `disclosure`.
     """
-    value = parse_json(data, MAX_DOCUMENT)
+    try:
+        value = parse_json(data, MAX_DOCUMENT)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"The training-data document cannot be read. {error.message}") from error
     if not isinstance(value, dict):
         raise InvalidDocument("A training-data document is a JSON object.")
     if value.get("type") == TRAINING_DATA_TYPE:

@@ -28,9 +28,15 @@ class HttpRpc:
     """A node by its HTTP address. Nothing is retried here: who asks knows whether that is safe."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidSettings("The RPC address must start with http:// or https:// and name a host.")
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is none
+            usable = False
+        if not usable:
+            raise InvalidSettings(
+                "The RPC address must start with http:// or https://, name a host, and a port if any."
+            )
         self._name = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
         self._provider = HTTPProvider(
             url, request_kwargs={"timeout": timeout, "allow_redirects": False}, exception_retry_configuration=None

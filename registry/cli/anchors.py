@@ -15,14 +15,13 @@ from registry.chain.identifiers import ReleaseId
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
 from registry.cli.digest import hashed
 from registry.cli.naming import account_address, prefixed
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InputError, InvalidIdentifier, PathMissing, ReleaseNotFound
 from registry.reservations import Reservations
-from registry.settings import load_settings
 
 
 def reserve(
@@ -39,7 +38,7 @@ def reserve(
     is shown and decides nothing.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     artifact = _artifact(what, output)
     registry = parts.acting_registry
     who = parts.signer.address if publisher is None else account_address(publisher, parts)
@@ -77,7 +76,7 @@ def anchor(
     An anchored release is no full record: it claims nothing first and has no status until somebody promotes it.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(file=file, withdraw=withdraw)
 
@@ -137,7 +136,7 @@ def promote(
 ) -> None:
     """Make an anchored release a full record. Anyone may; it stays its publisher's, and its claim counts from now."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, gateways=gateways, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     name, at, version = which.partition("@")
     if not at:
         raise InvalidIdentifier(f"“{which}” names no version: write NAME@VERSION.")

@@ -9,11 +9,10 @@ from registry.chain.deploy import deploy as deploy_all
 from registry.chain.deployment import deployment_record, read_record, verify_deployment, write_record
 from registry.chain.rebuild import rebuild
 from registry.cli.acting import RpcUrl
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.errors import InvalidSettings
-from registry.settings import load_settings
 
 deployment = typer.Typer(
     help="Check the contracts of a chain.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
@@ -27,7 +26,7 @@ def deploy(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     HOME/deployments/CHAIN.json.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     chain = parts.chain
     folder = parts.settings.home_folder / "deployments"
     done = deploy_all(chain, parts.signer)
@@ -62,7 +61,7 @@ def verify(
     With --sources nothing that was compiled before is believed.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     compiled = None if sources is None else rebuild(sources.absolute())
     found = verify_deployment(parts.chain, compiled)
     output.result(

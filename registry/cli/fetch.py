@@ -7,13 +7,12 @@ import typer
 
 from registry.chain.identifiers import ReleaseId, parse_identifier
 from registry.cli.naming import is_named_release, named_release
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import fetch_artifact
 from registry.errors import InvalidIdentifier, ReleaseNotFound
-from registry.settings import load_settings
 
 
 def fetch(
@@ -26,7 +25,7 @@ def fetch(
 ) -> None:
     """Fetch an artifact into an empty folder, from the store and the gateways configured; none of them is trusted."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, gateways=gateways, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     root = _root(what, parts)
     with parts.sources() as sources, output.progress("fetching", None) as progress:
         fetched = fetch_artifact(sources, root, destination, progress)

@@ -13,7 +13,7 @@ from registry.chain.licenses import Grant, GrantRecord
 from registry.chain.records import release_id
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
 from registry.cli.naming import account_address, find_release, release_name
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.times import moment, shown
@@ -21,7 +21,6 @@ from registry.errors import InputError, InvalidIdentifier
 from registry.policy.catalogue import catalogue
 from registry.policy.terms import Terms, Use, UseState, parse_terms, terms_id
 from registry.publishing import terms_document
-from registry.settings import load_settings
 
 license = typer.Typer(
     help="Licence terms: the catalogue, and what is registered on chain.",
@@ -44,7 +43,7 @@ def list_(
     output = Output(as_json=as_json)
     names = {entry.id: name for name, entry in catalogue().items()}
     if registered:
-        records = Parts(load_settings(rpc_url=rpc_url)).registries.licenses.terms()
+        records = Parts(configured(rpc_url=rpc_url)).registries.licenses.terms()
         output.result(
             [
                 {
@@ -97,7 +96,7 @@ def register(
 ) -> None:
     """Put terms on chain, so that contracts can read their states, and their document into the store. Anyone may."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     document, terms = _read(what)
     identity = terms_id(document, terms)
     ask(f"Register {terms.name} ({TermsId(identity)})? That is for ever.", yes)
@@ -119,7 +118,7 @@ def permission(
 ) -> None:
     """Show what the contract says of each use: the publisher's own terms and grants, and nothing of its parents."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     identifier, record = find_release(parts, release)
     who = None if account is None else account_address(account, parts)
     licenses = parts.registries.licenses
@@ -161,7 +160,7 @@ def grant(
     A grant replaces what the same grantee had. A revoked release permits nothing, whatever was granted.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     timed = {"from": begins != "now", "until": until != "never"}
     how.check(release=release, to=to, use=use, irrevocable=irrevocable, revoke=revoke, **timed)

@@ -3,17 +3,21 @@
 Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error.
 """
 
+import io
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from registry import __version__
 from registry.cli.commands import Commands
-from registry.cli.output import ERROR, Output
+from registry.cli.options import one_command, read_settings_from
+from registry.cli.output import ERROR, Output, printable
 from registry.errors import ProvenanceError
+from registry.settings import load_settings, settings_files
 
 app = typer.Typer(
     name="provenance",
@@ -34,15 +38,30 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _provenance(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read settings from this file, TOML or .env, and from no other."),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say which files the settings were read from.")
+    ] = False,
 ) -> None:
     """Who published exactly these bytes, under which licence, derived from what?
 
     Exit codes: 0 done or allowed, 1 refused, 3 unknown, 2 usage or error. Settings: docs/settings.md.
     """
+    read_settings_from(config)
+    if verbose:
+        settings = load_settings(config=config)
+        for file in settings_files(settings.config, settings.home):
+            typer.echo(f"settings from {printable(str(file))}", err=True)
 
 
 def main() -> None:
     """The entry point: runs the command and exits with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
     sys.exit(run(sys.argv[1:]))
 
 
@@ -50,7 +69,8 @@ def run(arguments: list[str]) -> int:
     """The exit code of one command; every error has become a sentence."""
     output = Output(as_json="--json" in arguments)
     try:
-        code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="provenance")
+        with one_command():
+            code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="provenance")
         return code if isinstance(code, int) else 0
     except ProvenanceError as error:
         output.error(error)

@@ -43,7 +43,9 @@ class Output:
     def result(self, value: Any) -> None:
         """The JSON document; nothing without `--json`."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+            unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            text = json.dumps(value, ensure_ascii=not unicode, indent=2)  # no newline in it but those of the layout
+            sys.stdout.write("\n".join(_json_safe(line) for line in text.split("\n")) + "\n")
             sys.stdout.flush()
 
     def error(self, error: ProvenanceError) -> None:
@@ -71,8 +73,22 @@ class Output:
 
 
 def printable(text: str) -> str:
-    """`text` without control characters: names come from strangers and must not steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+    """`text` on one line, without characters that steer a terminal or turn its direction: names come from strangers.
+
+    A line is one thing said, so that a name with a newline in it cannot say another.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(ord(c)) for c in text)
+
+
+def _escaped(point: int) -> str:
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def _json_safe(line: str) -> str:
+    """The same JSON, in which only what can be seen stands as it is."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def count(number: int, one: str) -> str:

@@ -12,10 +12,10 @@ from registry.chain.actions import read_publish
 from registry.chain.identifiers import Account, ReleaseId, TermsId
 from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import ZERO
-from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, check_can_ask, print_signed, read_signed
+from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, check_can_ask, print_signed, submitted
 from registry.cli.digest import hashed
 from registry.cli.naming import account_address
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output, human_bytes
 from registry.cli.parts import Parts
 from registry.cli.times import shown
@@ -23,7 +23,6 @@ from registry.content.reader import Sources
 from registry.errors import InputError, TransactionReverted
 from registry.publishing import Asked, Plan, check_asked, execute, keep, prepare
 from registry.reservations import Reservations
-from registry.settings import load_settings
 
 _LONGEST_WAIT: Final = 120.0
 """Seconds to wait for the timestamp after a reservation."""
@@ -100,16 +99,31 @@ def publish(
     A rerun finishes what was interrupted and never registers twice.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
-    how.check(path=path, name=name, version=version, license=license, into=into, reserve=reserve, publisher=publisher)
+    how.check(
+        path=path,
+        name=name,
+        version=version,
+        license=license,
+        code_license=code_license,
+        license_differs=license_differs,
+        training_data=training_data,
+        parent=parent,
+        allow_incomplete=allow_incomplete,
+        publisher=publisher,
+        reserve=reserve,
+        into=into,
+    )
+    if [sign_only, reserve, into is not None].count(True) > 1:
+        raise InputError("--reserve, --into and --sign-only are three ways of publishing: choose one.")
     if submit is not None:
         _relay(parts, output, submit)
         return
     if path is None or name is None or version is None:
         raise InputError("Say what to publish: the folder, --name and --version.")
     registry = parts.registry if sign_only else parts.acting_registry
-    who = parts.signer.address if publisher is None else account_address(publisher)
+    who = parts.signer.address if publisher is None else account_address(publisher, parts)
     asked = Asked(
         name,
         version,
@@ -163,7 +177,7 @@ def publish(
 
 def _relay(parts: Parts, output: Output, file: Path) -> None:
     """Register what another key signed. Its artifact and documents are its publisher's to store."""
-    signed = read_signed(file)
+    signed = submitted(parts, "publish", file)
     registry = parts.acting_registry
     release, salt = read_publish(signed.action)
     done = registry.publish(release, salt, signed)

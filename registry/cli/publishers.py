@@ -11,12 +11,11 @@ from registry.chain.contract import ContractClient, only_record, read_events
 from registry.chain.publishers import DelegateRecord, Delegation, FreezeRecord, GuardianRecord, Scope
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, check_here, read_signed
 from registry.cli.naming import account_address
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.times import moment, shown
 from registry.errors import InputError
-from registry.settings import load_settings
 
 _NOBODY = "0x" + "00" * 20
 _Of = Annotated[str | None, typer.Option("--of", metavar="ADDRESS", help="Show another publisher's, without a key.")]
@@ -44,7 +43,7 @@ def delegate(
     A delegate cannot name delegates or guardians, nor freeze. What it did stays yours when it is removed.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(address=address, scope=scope, until=until, remove=remove, of=of)
     _only_shows(of, address, scope, until, remove, sign_only)
@@ -99,7 +98,7 @@ def guardian(
     Naming the guardian of before again ends a change that is under way.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(address=address, of=of)
     _only_shows(of, address, sign_only)
@@ -161,7 +160,7 @@ def freeze(
     Its guardian may freeze it again to move --compromised-since earlier. With --of: show whether it is frozen.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(publisher=publisher, compromised_since=compromised_since, successor=successor, of=of)
     _only_shows(of, publisher, compromised_since, successor, sign_only)
@@ -222,7 +221,7 @@ def cancel(
     Publishing, anchoring and attesting have no nonce to cancel: their signatures end at their deadline.
     """
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     signed = read_signed(file)
     if signed.nonce is None:
         raise InputError(

@@ -1,12 +1,25 @@
-"""Asking a verification service over HTTP instead of judging here."""
+"""Asking a verification service over HTTP instead of judging here.
 
-from typing import Any
+The service is trusted for what the registry holds, since the caller chose it, and for nothing else: an answer that is
+too long, too slow, of another form or to another question is an error, and no verdict.
+"""
+
+import time
+from typing import Annotated, Any, Final, Literal
 
 import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from registry.errors import ProvenanceError, ServiceUnavailable
+from registry.artifacts.canonical import parse_json
+from registry.errors import InvalidDocument, ProvenanceError, ServiceUnavailable
+from registry.policy.evidence import Subject
+from registry.policy.policy import Policy
+from registry.policy.rendering import subject_json
+from registry.settings import Settings
 
-_SECONDS = 60.0
+_SECONDS: Final = 60.0
+_LONGEST: Final = 32 << 20
+_CODE: Final = r"^[a-z0-9]{1,20}([.-][a-z0-9]{1,20}){0,6}$"
 
 
 class ServiceRefused(ProvenanceError):
@@ -15,26 +28,215 @@ class ServiceRefused(ProvenanceError):
     code = "service.refused"
 
     def __init__(self, code: str, message: str, details: dict[str, Any]) -> None:
-        super().__init__(message, **details)
+        super().__init__(message)
+        self.details = details  # keys are the service's, and may be anything
         self.code = code  # type: ignore[misc]
 
 
-def ask(api_url: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """The JSON that the service answers. Raises ServiceUnavailable, or the service's own error."""
-    url = api_url.rstrip("/") + path
-    try:
-        response = httpx.request(method, url, json=body, timeout=_SECONDS, follow_redirects=False)
-        answer = response.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise ServiceUnavailable(
-            f"The service at {api_url} cannot be reached, or is none. Is PROVENANCE_API_URL its address?"
-        ) from error
-    if not isinstance(answer, dict):
-        raise ServiceUnavailable(f"What answers at {api_url} is no verification service.")
-    if response.status_code != 200:
-        raise ServiceRefused(
-            str(answer.get("code", "service.refused")),
-            f"The service at {api_url} says: {answer.get('detail', response.reason_phrase)}",
-            answer.get("details") or {},
-        )
+class _Answer(BaseModel):
+    """What this version reads of an answer; what it does not know it does not look at."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+_Text = Annotated[str, Field(max_length=10_000)]
+
+
+class _Problem(_Answer):
+    code: Annotated[str, Field(pattern=_CODE)] = "service.refused"
+    detail: _Text
+    details: dict[str, Any] | None = None
+
+
+class _Block(_Answer):
+    number: Annotated[int, Field(ge=0)]
+
+
+class _Contracts(_Answer):
+    model_registry: _Text
+
+
+class _AsOf(_Answer):
+    chain_id: Annotated[int, Field(ge=1)]
+    contracts: _Contracts
+    block: _Block
+
+
+class _Reason(_Answer):
+    code: _Text
+    sentence: str
+
+
+class _Changed(_Answer):
+    path: _Text
+
+
+class _Match(_Answer):
+    changed: list[_Changed]
+    missing: list[_Text]
+    extra: list[_Text]
+
+
+class _VerdictClaim(_Answer):
+    name: _Text
+    version: _Text
+    license: _Text | None
+    counted: bool
+
+
+class _Verdict(_Answer):
+    verdict: Literal["allow", "refuse", "unknown"]
+    subject: dict[str, Any]
+    policy: str | None
+    as_of: _AsOf
+    reasons: list[_Reason]
+    match: _Match
+    claims: list[_VerdictClaim]
+
+
+class _Cid(_Answer):
+    cid: _Text
+    state: _Text
+
+
+class _Terms(_Answer):
+    id: _Text
+    license: _Text | None
+
+
+class _Status(_Answer):
+    status: _Text
+    reason: _Text
+    since: int | None
+
+
+class _Relative(_Answer):
+    release: _Text
+    relation: _Text
+
+
+class _TrainingData(_Answer):
+    disclosure: _Text | None = None
+    digest: _Text | None = None
+
+
+class _Release(_Answer):
+    release: _Text
+    publisher: _Text
+    name: _Text
+    version: _Text
+    artifact: _Text
+    manifest: _Cid
+    terms: _Terms | None
+    status: _Status
+    parents: list[_Relative] = []
+    children: list[_Relative] = []
+    external_parents: list[dict[str, Any]] = []
+    training_data: _TrainingData | None = None
+    as_of: _AsOf | None = None
+
+
+class _Artifact(_Answer):
+    artifact: _Text
+    claims: list[_Release]
+    as_of: _AsOf
+
+
+def ask_verdict(settings: Settings, question: dict[str, Any], subject: Subject, policy: Policy | None) -> Any:
+    """The verdict that the service of `settings` gives: on this subject, under this policy, of the chain expected.
+
+    Raises ServiceUnavailable, or the service's own error.
+    """
+    body = question | ({} if policy is None else {"policy": policy.to_json()})
+    answer = _checked(settings, _ask(settings, "POST", "/v1/verify", body), _Verdict)
+    digest = None if policy is None else f"sha256:{policy.digest.hex()}"
+    for what, expected, found in (
+        ("subject", subject_json(subject), answer["subject"]),
+        ("policy", digest, answer["policy"]),
+    ):
+        if expected != found:
+            raise ServiceUnavailable(
+                f"The service at {settings.api_url} answered about another {what} than the one asked about; that is no "
+                "verdict.",
+                expected=expected,
+            )
+    _check_chain(settings, answer["as_of"])
     return answer
+
+
+def ask_release(settings: Settings, identifier: str) -> Any:
+    """The service's view of a release. Raises ServiceUnavailable, or the service's own error."""
+    answer = _checked(settings, _ask(settings, "GET", f"/v1/releases/{identifier}"), _Release)
+    return _about(settings, answer, "release", identifier)
+
+
+def ask_artifact(settings: Settings, identifier: str) -> Any:
+    """The service's view of an artifact. Raises ServiceUnavailable, or the service's own error."""
+    answer = _checked(settings, _ask(settings, "GET", f"/v1/artifacts/{identifier}"), _Artifact)
+    return _about(settings, answer, "artifact", identifier)
+
+
+def _about(settings: Settings, answer: Any, key: str, identifier: str) -> Any:
+    if answer[key] != identifier:
+        raise ServiceUnavailable(f"The service at {settings.api_url} answered about another {key} than {identifier}.")
+    _check_chain(settings, answer.get("as_of"))
+    return answer
+
+
+def _check_chain(settings: Settings, as_of: Any) -> None:
+    if as_of is not None and settings.chain_id not in (None, as_of["chain_id"]):
+        raise ServiceUnavailable(
+            f"The service at {settings.api_url} follows chain {as_of['chain_id']}, and PROVENANCE_CHAIN_ID is "
+            f"{settings.chain_id}."
+        )
+
+
+def _checked(settings: Settings, answer: Any, form: type[_Answer]) -> Any:
+    try:
+        form.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:200] or "the answer"
+        raise ServiceUnavailable(
+            f"The service at {settings.api_url} gives answers that this version cannot read ({where}: {first['msg']})."
+        ) from None
+    return answer
+
+
+def _ask(settings: Settings, method: str, path: str, body: Any = None) -> Any:
+    """The JSON that the service answers, as it is. Raises ServiceUnavailable, or the service's own error."""
+    address = settings.api_url or ""
+    try:
+        status, data = _fetch(method, address.rstrip("/") + path, body)
+        answer = parse_json(data, _LONGEST)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, InvalidDocument) as error:
+        raise ServiceUnavailable(
+            f"The service at {address} cannot be reached, or is none. Is PROVENANCE_API_URL its address?"
+        ) from error
+    if status == 200:
+        return answer
+    try:
+        problem = _Problem.model_validate(answer)
+    except ValidationError:
+        raise ServiceUnavailable(f"What answers at {address} is no verification service (HTTP {status}).") from None
+    raise ServiceRefused(problem.code, f"The service at {address} says: {problem.detail}", problem.details or {})
+
+
+def _fetch(method: str, url: str, body: Any) -> tuple[int, bytes]:
+    """Status and body, read within a length and a time: nothing that comes compressed, which has no length."""
+    deadline = time.monotonic() + _SECONDS
+    headers = {"accept-encoding": "identity"}
+    chunks: list[bytes] = []
+    read = 0
+    with (
+        httpx.Client(timeout=_SECONDS, follow_redirects=False) as client,
+        client.stream(method, url, json=body, headers=headers) as response,
+    ):
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise ValueError("the answer is compressed")
+        for chunk in response.iter_raw():
+            read += len(chunk)
+            if read > _LONGEST or time.monotonic() > deadline:
+                raise ValueError("the answer is too long, or comes too slowly")
+            chunks.append(chunk)
+        return response.status_code, b"".join(chunks)

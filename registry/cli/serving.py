@@ -18,11 +18,11 @@ from registry.chain.client import Chain
 from registry.chain.deploy import deploy
 from registry.chain.devnode import DEV_CHAIN_ID, dev_key, dev_node, dev_signer
 from registry.chain.foreign import Account
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.single import alone
 from registry.errors import SetupError
-from registry.settings import Settings, load_settings
+from registry.settings import Settings
 
 _PORT_SECONDS = 3.0
 ACCOUNTS = {"publisher-1": 1, "publisher-2": 2, "stranger": 3}
@@ -40,7 +40,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Follow the chain and answer over HTTP until Ctrl-C. It holds no key."""
-    settings = load_settings(rpc_url=rpc_url, store=store)
+    settings = configured(rpc_url=rpc_url, store=store)
     output = Output(as_json=as_json)
     with _until_stopped():
         _check_port(host, port, "--port")
@@ -56,7 +56,7 @@ def dev(
 ) -> None:
     """Run a whole local stack until Ctrl-C: node, contract, index, service. It starts again where it stopped."""
     output = Output(as_json=as_json)
-    settings = load_settings(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
+    settings = configured(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
     folder = settings.home_folder / "dev"
     with _until_stopped(), alone(folder, "Another `provenance dev`"):
         _check_port("127.0.0.1", port, "--port")

@@ -7,14 +7,14 @@ import typer
 
 from registry.chain.identifiers import Account, ReleaseId, parse_identifier
 from registry.cli.naming import is_named_release, named_release
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask
+from registry.cli.remote import ask_artifact, ask_release
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
+from registry.index.queries import Snapshot
 from registry.index.views import artifact_view, release_view
-from registry.settings import load_settings
 
 
 def show(
@@ -26,13 +26,13 @@ def show(
 ) -> None:
     """Show a release with its documents, status and lineage, or every claim on an artifact."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
+    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     identifier = _identifier(what, parts)
     if parts.settings.api_url:
-        kind = "releases" if isinstance(identifier, ReleaseId) else "artifacts"
-        view = ask(parts.settings.api_url, "GET", f"/v1/{kind}/{identifier}")
+        ask = ask_release if isinstance(identifier, ReleaseId) else ask_artifact
+        view = ask(parts.settings, str(identifier))
     else:
-        with parts.reader() as reader, reader.snapshot() as snapshot:
+        with parts.reader(lambda snapshot: _first(snapshot, identifier)) as reader, reader.snapshot() as snapshot:
             if isinstance(identifier, ReleaseId):
                 view = release_view(snapshot, identifier.digest)
             else:
@@ -42,6 +42,12 @@ def show(
         _show_claim(claim, output)
     if view.get("claims") == []:
         output.say(f"no claim in this registry as of block {view['as_of']['block']['number']}")
+
+
+def _first(snapshot: Snapshot, identifier: ReleaseId | Cid) -> list[bytes]:
+    if isinstance(identifier, ReleaseId):
+        return [identifier.digest]
+    return [claim.release_id for claim in snapshot.releases_of_artifact(identifier.digest)]
 
 
 def _identifier(what: str, parts: Parts) -> ReleaseId | Cid:

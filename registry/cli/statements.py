@@ -11,13 +11,12 @@ from registry.chain.statement_registry import Stated
 from registry.chain.statements import Kind, Statement
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
 from registry.cli.naming import account_address, prefixed, show_subject, subject
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.status import store_document
 from registry.cli.times import moment, shown
 from registry.errors import InputError
-from registry.settings import load_settings
 
 statement = typer.Typer(
     help="Statements about releases, artifacts, terms, accounts and other statements.",
@@ -64,7 +63,7 @@ def make(
 ) -> None:
     """Make a statement. It proves who said what and when, never that it is true: readers choose whom they believe."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(store=store, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(kind=kind, about=about, document=document, issuer=issuer, expires=expires != "never")
 
@@ -103,7 +102,7 @@ def retract(
 ) -> None:
     """Take a statement back, for good."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(identifier=identifier)
 
@@ -135,7 +134,7 @@ def list_(
 ) -> None:
     """List statements, all there are up to the contract's log head. Anyone may state anything: look at the issuer."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     registry = parts.registries.statements
     kind, digest = (None, None) if about is None else subject(about, parts.deployment)
     who = None if issuer is None else account_address(issuer, parts)

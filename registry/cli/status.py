@@ -14,12 +14,11 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Reason, Record, Status
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
 from registry.cli.naming import find_release
-from registry.cli.options import Json, Yes
+from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.content.unixfs import LEAF_SIZE
 from registry.errors import InputError, InvalidDocument, InvalidRelease, PathMissing, ReleaseNotFound
-from registry.settings import load_settings
 
 
 def status(
@@ -49,7 +48,7 @@ def status(
 ) -> None:
     """Show the status of a release, or change it as its publisher or a delegate. Revoked is for ever."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(rpc_url=rpc_url))
+    parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(release=release, new=new, successor=successor, detail=detail)
     if submit is not None or new is not None:

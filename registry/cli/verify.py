@@ -13,12 +13,13 @@ from registry.artifacts.preflight import preflight
 from registry.chain.identifiers import TermsId, parse_identifier
 from registry.cli.digest import hashed
 from registry.cli.naming import is_named_release
-from registry.cli.options import Json
+from registry.cli.options import Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask
-from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing, ServiceUnavailable
+from registry.cli.remote import ask_verdict
+from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing
 from registry.index.documents import DocumentReader
+from registry.index.evidence import needed
 from registry.index.queries import Reader
 from registry.index.verify import verify as judge
 from registry.policy.catalogue import catalogue, catalogue_ids
@@ -27,7 +28,6 @@ from registry.policy.policy import Policy, parse_policy, parse_policy_json, pars
 from registry.policy.subjects import parse_subject
 from registry.policy.terms import import_terms, parse_terms, terms_id
 from registry.policy.verdict import Verdict
-from registry.settings import load_settings
 
 EXIT_CODES = {"allow": ALLOWED, "refuse": REFUSED, "unknown": UNKNOWN}
 _COLOURS = {"allow": "bold green", "refuse": "bold red", "unknown": "bold yellow"}
@@ -73,20 +73,22 @@ def verify(
 ) -> int:
     """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
     output = Output(as_json=as_json)
-    parts = Parts(load_settings(api_url=api_url, rpc_url=rpc_url, store=store))
+    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
-    question = _question(what, output)
+    question, left_out = _question(what, output)
+    subject = parse_subject(question.get("what"), question.get("files"))
     if parts.settings.api_url:
-        body = question | ({} if chosen is None else {"policy": chosen.to_json()})
-        verdict = ask(parts.settings.api_url, "POST", "/v1/verify", body)
-        if verdict.get("verdict") not in EXIT_CODES:
-            raise ServiceUnavailable(f"The service at {parts.settings.api_url} answered without a verdict.")
+        verdict = ask_verdict(parts.settings, question, subject, chosen)
     else:
-        with parts.reader_and_documents() as (reader, documents):
-            subject = parse_subject(question.get("what"), question.get("files"))
+        first = chosen or Policy()
+        with parts.reader_and_documents(lambda snapshot: needed(snapshot, first)) as (reader, documents):
             verdict = json.loads(_judge(reader, documents, subject, chosen).to_bytes())
-    output.result(verdict)
+    output.result({**verdict, "left_out": left_out})
     _show(verdict, output)
+    for path in left_out[:_SHOWN]:
+        output.say(f"  left out: {path}")
+    if len(left_out) > _SHOWN:
+        output.say(f"  left out: and {len(left_out) - _SHOWN} more")
     return EXIT_CODES[verdict["verdict"]]
 
 
@@ -102,23 +104,34 @@ def _judge(reader: Reader, documents: DocumentReader, subject: Subject, policy: 
         documents.ask_again(lacking)
 
 
-def _question(what: str, output: Output) -> dict[str, Any]:
-    """What is asked, as a request has it. A path is hashed here; its list of files finds the nearest release."""
+def _question(what: str, output: Output) -> tuple[dict[str, Any], list[str]]:
+    """What is asked, as a request has it, and what was left out of it.
+
+    A path is hashed here; its list of files finds the nearest release.
+    """
     path = Path(what)
-    if not path.exists():
+    if not _exists(path):
         if is_named_release(what):
             raise InvalidIdentifier(
                 f"“{what}” is a release, and bytes are verified: give a folder, a file, or the artifact's CID, which "
                 f"`provenance show {what}` tells."
             )
         _check_identifier(what)
-        return {"what": what}
+        return {"what": what}, []
     artifact = hashed(path, output, sha256=False)
     _warn_of_pointers(artifact, output)
-    return {
+    asked = {
         "what": str(artifact.root),
         "files": [{"path": file.path, "size": file.size, "cid": str(file.cid)} for file in artifact.files],
     }
+    return asked, list(artifact.left_out)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False
 
 
 def _check_identifier(what: str) -> None:

@@ -27,7 +27,11 @@ from registry.content.unixfs import (
 from registry.errors import DirectoryTooLarge, InvalidDag, StoreFull
 
 MAX_ENTRIES: Final = 1_000_000
-"""Files and folders of the largest artifact that is fetched: a small DAG can name more paths than there are atoms."""
+"""Files and folders of the largest artifact that is fetched."""
+MAX_REPEATED: Final = 10_000
+"""Those of them in folders that stand in the DAG once more: a small DAG can name more paths than there are atoms."""
+MAX_PATH_CHARACTERS: Final = 128 << 20
+"""Characters of all paths together: each repeats the names of its folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,9 @@ class _Walk:
         self._room = room
         self._bytes = 0
         self._entries = 0
+        self._repeated = 0
+        self._path_characters = 0
+        self._nodes: dict[Cid, tuple[dagpb.Node, UnixFs]] = {}
         self._leaves: dict[Cid, bytes] = {}
         self.files: list[FileLayout] = []
         self.empty: list[str] = []
@@ -102,7 +109,13 @@ class _Walk:
                     pending.append((child, below))
 
     def _node(self, cid: Cid, path: str) -> tuple[dagpb.Node, UnixFs]:
-        """A dag-pb node that is a folder or a file."""
+        """A dag-pb node that is a folder or a file; a folder is read once, however often it stands in the DAG."""
+        known = self._nodes.get(cid)
+        if known is not None:
+            self._repeated += len(known[0].links) + 1
+            if self._repeated > MAX_REPEATED:
+                raise InvalidDag(f"This DAG repeats its folders to more than {MAX_REPEATED} files and folders.")
+            return known
         node = dagpb.decode(self._get_block(cid))
         unixfs = decode_data(node.data)
         if unixfs.type == SHARDED_DIRECTORY:
@@ -112,12 +125,17 @@ class _Walk:
             )
         if unixfs.type not in (DIRECTORY, FILE):
             raise InvalidDag(f"{path!r} is neither a file nor a folder but a UnixFS node of type {unixfs.type}.")
+        if unixfs.type == DIRECTORY:
+            self._nodes[cid] = node, unixfs
         return node, unixfs
 
     def _check_names(self, path: str, links: tuple[dagpb.Link, ...]) -> None:
         self._entries += len(links)
         if self._entries > MAX_ENTRIES:
             raise InvalidDag(f"This DAG names more than {MAX_ENTRIES} files and folders.")
+        self._path_characters += sum(len(path) + 1 + len(link.name) for link in links)
+        if self._path_characters > MAX_PATH_CHARACTERS:
+            raise InvalidDag(f"This DAG has paths of more than {MAX_PATH_CHARACTERS} characters together.")
         for link in links:
             check_name(link.name, path)
             check_path(f"{path}/{link.name}" if path else link.name)

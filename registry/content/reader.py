@@ -187,6 +187,10 @@ def _check_destination(destination: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise PathMissing(
+                f"The name of the destination is too long: {str(destination)[:100]!r}…", path=str(destination)[:1000]
+            ) from error
         raise DestinationNotEmpty(
             f"{str(destination)!r} cannot be written: {error.strerror}. "
             "Give a folder that is empty or does not exist yet.",

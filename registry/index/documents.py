@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from registry.artifacts.manifest import MAX_MANIFEST, MAX_TABLE, Manifest, parse_manifest, parse_statement
 from registry.chain.identifiers import Account
@@ -22,6 +22,7 @@ from registry.content.store import BlockSource
 from registry.content.unixfs import document_shape
 from registry.errors import (
     ContentError,
+    IndexUnavailable,
     InvalidDag,
     InvalidDocument,
     InvalidIdentifier,
@@ -29,9 +30,10 @@ from registry.errors import (
     ProvenanceError,
 )
 from registry.index.database import Database
+from registry.index.queries import chunks
 from registry.index.schema import contents, lineage, manifests, release_files, releases, terms_documents
 from registry.policy.catalogue import catalogue
-from registry.policy.terms import MAX_TERMS_BYTES, parse_terms, read_terms, terms_id
+from registry.policy.terms import MAX_TERMS_BYTES, Terms, parse_terms, read_terms, terms_id
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +49,14 @@ class _Read:
 
     manifest: Manifest
     documents: dict[Cid, bytes]
+
+
+@dataclass(slots=True)
+class _Step:
+    """How many documents were tried, and of how many it is known now what they are."""
+
+    tried: int = 0
+    settled: int = 0
 
 
 class DocumentReader:
@@ -74,17 +84,20 @@ class DocumentReader:
         self._keep_known_terms(list(known_terms))
 
     def step(self) -> int:
-        """Try each document that is due, once. How many were found to be available or invalid for good."""
-        if self._source is None:
-            return 0
-        return self._read_manifests(self._source) + self._read_terms(self._source)
+        """Try some of the documents that are due, once. How many were found to be available or invalid for good."""
+        return self._step(self._now()).settled
 
-    def catch_up(self) -> int:
-        """Step until nothing that is due can be read."""
-        total = 0
-        while settled := self.step():
-            total += settled
-        return total
+    def catch_up(self, first: Iterable[bytes] = (), seconds: float | None = None) -> int:
+        """Try every document that is due, once. How many were found to be available or invalid for good.
+
+        The documents of the releases in `first` come before all others, whoever else has released how much; the
+        others are tried for `seconds` (None: until all were).
+        """
+        settled = 0
+        ids = list(first)
+        if ids:
+            settled += self._until_none_is_due(ids, None)
+        return settled + self._until_none_is_due(None, None if seconds is None else time.monotonic() + seconds)
 
     def ask_again(self, digests: Iterable[bytes]) -> int:
         """Read these documents now, however long their pause is still to be: manifests by digest, terms by their id.
@@ -110,69 +123,129 @@ class DocumentReader:
         while not stop.is_set():
             wake.clear()
             try:
-                if self.step():
+                if self._step(self._now(), stop=stop).tried:
                     continue
             except ProvenanceError as error:
                 _log.warning("%s: %s", error.code, error.message)
             wake.wait(poll_seconds)
 
-    def _read_manifests(self, source: BlockSource) -> int:
-        settled = 0
-        for row in self._due_manifests():
-            try:
-                read = self._read_manifest(source, row)
-            except (InvalidManifest, InvalidDag, InvalidIdentifier) as error:
-                settled += self._settle_manifest(row, "invalid", error.message)
-            except ContentError as error:
-                self._postpone_manifest(row, error.message)
-            else:
-                settled += self._settle_manifest(row, "available", "", read)
+    def _until_none_is_due(self, ids: list[bytes] | None, deadline: float | None) -> int:
+        """What fails is due again later than this began, so that there is an end."""
+        settled, began = 0, self._now()
+        while deadline is None or time.monotonic() < deadline:
+            step = self._step(began, ids, deadline)
+            settled += step.settled
+            if not step.tried:
+                break
         return settled
 
-    def _read_terms(self, source: BlockSource) -> int:
-        settled = 0
-        for row in self._due_terms():
-            cid = Cid.from_bytes(row.cid)
-            try:
-                data = read_document(source, cid, MAX_TERMS_BYTES)
-                read_terms(data, row.terms_id)
-            except (InvalidDocument, InvalidDag) as error:
-                self._settle_terms(row, "invalid", error.message)
-                settled += 1
-            except ContentError as error:
-                self._settle_terms(row, "unavailable", error.message)
-            else:
-                self._settle_terms(row, "available", "", {cid: data})
-                settled += 1
-        return settled
+    def _step(
+        self,
+        due_by: float,
+        ids: list[bytes] | None = None,
+        deadline: float | None = None,
+        stop: threading.Event | None = None,
+    ) -> "_Step":
+        step = _Step()
+        if self._source is None:
+            return step
+        for due, read in ((self._due_manifests, self._try_manifest), (self._due_terms, self._try_terms)):
+            for row in due(due_by, ids):
+                if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() > deadline):
+                    return step
+                step.tried += 1
+                step.settled += read(self._source, row)
+        return step
 
-    def _due_manifests(self) -> Sequence[Any]:
-        query = (
-            select(releases, manifests.c.attempts)
-            .join(
-                manifests,
-                (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id),
+    def _try_manifest(self, source: BlockSource, row: Any) -> int:
+        try:
+            read = self._read_manifest(source, row)
+        except (InvalidManifest, InvalidDag, InvalidIdentifier) as error:
+            return self._settle_manifest(row, "invalid", error.message)
+        except ContentError as error:
+            self._postpone_manifest(row, error.message)
+            return 0
+        except IndexUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one document that trips its reader must not keep the others unread
+            _log.exception("The manifest of release:0x%s cannot be read", row.release_id.hex())
+            self._postpone_manifest(row, f"It cannot be read here: {type(error).__name__}.")
+            return 0
+        return self._settle_manifest(row, "available", "", read)
+
+    def _try_terms(self, source: BlockSource, row: Any) -> int:
+        cid = Cid.from_bytes(row.cid)
+        try:
+            data = read_document(source, cid, MAX_TERMS_BYTES)
+            terms = read_terms(data, row.terms_id)
+        except (InvalidDocument, InvalidDag) as error:
+            self._settle_terms(row, "invalid", error.message)
+            return 1
+        except ContentError as error:
+            self._settle_terms(row, "unavailable", error.message)
+            return 0
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.exception("The terms %s cannot be read", cid)
+            self._settle_terms(row, "unavailable", f"They cannot be read here: {type(error).__name__}.")
+            return 0
+        self._settle_terms(row, "available", "", {cid: data}, terms)
+        return 1
+
+    def _due_manifests(self, due_by: float, ids: list[bytes] | None) -> Sequence[Any]:
+        """Of each publisher the one that waits longest, then the next of each: a flood of one delays nobody else."""
+        turn = (
+            func.row_number()
+            .over(
+                partition_by=manifests.c.publisher,
+                order_by=(manifests.c.retry_at, manifests.c.block_number, manifests.c.release_id),
             )
-            .where(
-                manifests.c.deployment == self._key,
-                manifests.c.state == "unavailable",
-                manifests.c.retry_at <= self._now(),
-            )
-            .order_by(manifests.c.retry_at, releases.c.seq)
-            .limit(_AT_ONCE)
+            .label("turn")
         )
+        rows: list[Any] = []
         with self._database.read() as connection:
-            return connection.execute(query).all()
+            for part in [None] if ids is None else chunks(ids):
+                due = select(manifests.c.release_id, manifests.c.attempts, manifests.c.retry_at, turn).where(
+                    manifests.c.deployment == self._key,
+                    manifests.c.state == "unavailable",
+                    manifests.c.retry_at <= due_by,
+                )
+                if part is not None:
+                    due = due.where(manifests.c.release_id.in_(part))
+                first = due.subquery()
+                chosen = (
+                    select(first)
+                    .order_by(first.c.turn, first.c.retry_at, first.c.release_id)
+                    .limit(_AT_ONCE if part is None else None)
+                    .subquery()
+                )
+                query = (
+                    select(releases, chosen.c.attempts)
+                    .join(chosen, releases.c.release_id == chosen.c.release_id)
+                    .where(releases.c.deployment == self._key)
+                    .order_by(chosen.c.turn, chosen.c.retry_at, releases.c.seq)
+                )
+                rows += connection.execute(query).all()
+        return rows
 
-    def _due_terms(self) -> Sequence[Any]:
+    def _due_terms(self, due_by: float, ids: list[bytes] | None) -> Sequence[Any]:
         query = (
             select(terms_documents)
-            .where(terms_documents.c.state == "unavailable", terms_documents.c.retry_at <= self._now())
+            .where(terms_documents.c.state == "unavailable", terms_documents.c.retry_at <= due_by)
             .order_by(terms_documents.c.retry_at)
-            .limit(_AT_ONCE)
         )
         with self._database.read() as connection:
-            return connection.execute(query).all()
+            if ids is None:
+                return connection.execute(query.limit(_AT_ONCE)).all()
+            rows: dict[tuple[bytes, bytes], Any] = {}
+            for part in chunks(ids):
+                named = select(manifests.c.terms_id, manifests.c.terms_cid).where(
+                    manifests.c.deployment == self._key, manifests.c.release_id.in_(part)
+                )
+                pairs = named.subquery()
+                same = (pairs.c.terms_id == terms_documents.c.terms_id) & (pairs.c.terms_cid == terms_documents.c.cid)
+                some = query.join(pairs, same)
+                rows.update({(row.terms_id, row.cid): row for row in connection.execute(some)})
+        return list(rows.values())
 
     def _read_manifest(self, source: BlockSource, row: Any) -> _Read:
         """The manifest of a release, whole and in agreement with its record. Raises `InvalidManifest` and others."""
@@ -204,6 +277,7 @@ class DocumentReader:
 
     def _settle_manifest(self, row: Any, state: str, detail: str, read: _Read | None = None) -> int:
         said = read.manifest.predicate if read else None
+        size = len(read.documents[Cid(RAW, row.manifest)]) if read else None
         terms = said.terms if said else None
         with self._database.write() as connection:
             changed = connection.execute(
@@ -219,6 +293,9 @@ class DocumentReader:
                     detail=detail,
                     attempts=row.attempts + 1,
                     table_cid=said.files_table.cid.to_bytes() if said and said.files_table else None,
+                    manifest_size=size,
+                    table_size=sum(map(len, read.documents.values())) - (size or 0) if read else None,
+                    files=len(read.manifest.files) if read else None,
                     distinct_files=len({file.cid for file in read.manifest.files}) if read else None,
                     terms_id=bytes.fromhex(terms.id.removeprefix("terms:0x")) if terms else None,
                     terms_cid=terms.document.to_bytes() if terms else None,
@@ -263,7 +340,14 @@ class DocumentReader:
                 .values(detail=detail, attempts=row.attempts + 1, retry_at=self._now() + _pause(row.attempts))
             )
 
-    def _settle_terms(self, row: Any, state: str, detail: str, documents: dict[Cid, bytes] | None = None) -> None:
+    def _settle_terms(
+        self,
+        row: Any,
+        state: str,
+        detail: str,
+        documents: dict[Cid, bytes] | None = None,
+        terms: Terms | None = None,
+    ) -> None:
         with self._database.write() as connection:
             connection.execute(
                 update(terms_documents)
@@ -271,6 +355,8 @@ class DocumentReader:
                 .values(
                     state=state,
                     detail=detail,
+                    license=None if terms is None else terms.license,
+                    size=sum(map(len, (documents or {}).values())),
                     attempts=row.attempts + 1,
                     retry_at=self._now() + _pause(row.attempts),
                 )
@@ -292,7 +378,7 @@ class DocumentReader:
                 connection.execute(
                     update(terms_documents)
                     .where(terms_documents.c.terms_id == identifier, terms_documents.c.cid == cid.to_bytes())
-                    .values(state="available", detail="")
+                    .values(state="available", detail="", license=parse_terms(data).license, size=len(data))
                 )
 
 

@@ -5,13 +5,13 @@ and continue with the publisher: however many strangers claim the same bytes, th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, select
 
 from registry.content.cid import DAG_PB, RAW, Cid
-from registry.index.queries import Snapshot, chunks
+from registry.index.queries import Allowance, Snapshot, chunks
 from registry.index.schema import manifests, release_files, releases
 from registry.policy.evidence import (
     ArtifactSubject,
@@ -20,12 +20,15 @@ from registry.policy.evidence import (
     FilesSubject,
     FileSubject,
     Finality,
+    SharedFiles,
     Subject,
 )
+from registry.policy.matching import MAX_FOUND_AT
 from registry.policy.policy import Policy
 
 CANDIDATES_LIMIT: Final = "candidates"
 ANCESTORS_LIMIT: Final = "lineage"
+DOCUMENTS_LIMIT: Final = "documents"
 
 _FEW: Final = 16
 
@@ -37,14 +40,16 @@ class Limits:
     `whole`: releases of one publisher that can decide: the artifact asked about, those whose files are all among those
     asked about or have all of these among them, and those whose files are not known yet. `partial`: releases of one
     publisher that share some files, the nearest first: these only show what changed. `others`: strangers' releases
-    shown. `counted`: how far strangers are counted. `related`: ancestors and successors.
+    shown. `counted`: how far strangers are counted. `related`: ancestors and successors. `documents`: bytes of the
+    manifests and terms of all that can decide; those of strangers are never looked at.
     """
 
     whole: int = 200
     partial: int = 20
     others: int = 100
-    counted: int = 10_000
+    counted: int = 1_000
     related: int = 1_000
+    documents: int = 32 << 20
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -92,10 +97,11 @@ def gather(
     named = sorted(policy.publishers_on(snapshot.deployment))
     counted = _counted(snapshot, wanted, named, limits)
     others, total = _others(snapshot, wanted, named, limits)
-    candidates = snapshot.releases(counted.ids)
-    related, related_cut = _related(snapshot, candidates, set(named), limits)
-    strangers = snapshot.releases(others)
-    reached = [CANDIDATES_LIMIT] * counted.cut + [ANCESTORS_LIMIT] * related_cut
+    allowance = Allowance(limits.documents)
+    candidates = _candidates(snapshot, wanted, counted.ids, allowance)
+    related, related_cut = _related(snapshot, candidates, set(named), limits, allowance)
+    strangers = _shared(snapshot, wanted, snapshot.releases(others, "none"))
+    reached = [CANDIDATES_LIMIT] * counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
     return Evidence(
         as_of=as_of,
         candidates=_ordered(candidates.values()),
@@ -105,6 +111,63 @@ def gather(
         coverage=snapshot.coverage(),
         limits_reached=tuple(reached),
     )
+
+
+def needed(snapshot: Snapshot, policy: Policy, limits: Limits = DEFAULT_LIMITS) -> list[bytes]:
+    """The releases whose documents can decide under a policy: those of publishers that it names, and ancestors."""
+    found: dict[bytes, None] = {}
+    for publisher in sorted(policy.publishers_on(snapshot.deployment)):
+        found.update(dict.fromkeys(snapshot.ids_of_publisher(publisher)))
+    frontier = list(found)
+    room = len(found) + limits.related
+    while frontier and len(found) < room:
+        frontier = [parent for parent in snapshot.parents_of(frontier) if parent not in found]
+        found.update(dict.fromkeys(frontier))
+    return list(found)
+
+
+def _candidates(
+    snapshot: Snapshot, wanted: _Wanted, ids: Sequence[bytes], allowance: Allowance
+) -> dict[bytes, ClaimedRelease]:
+    """Files are compared with those of manifests; where one file lies, and a root, is known from the rows."""
+    if wanted.is_folder:
+        return snapshot.releases(ids, "whole", allowance)
+    return _shared(snapshot, wanted, snapshot.releases(ids, "described", allowance))
+
+
+def _shared(snapshot: Snapshot, wanted: _Wanted, found: dict[bytes, ClaimedRelease]) -> dict[bytes, ClaimedRelease]:
+    """Says of each release what its rows say of the files that were looked for."""
+    marked = {}
+    for identifier, claim in found.items():
+        release = claim.record.release
+        if wanted.artifact is not None and release.artifact == wanted.artifact:
+            marked[identifier] = claim
+        elif wanted.is_folder:
+            marked[identifier] = replace(claim, shared=SharedFiles())
+        else:
+            marked[identifier] = replace(claim, shared=_places(snapshot, wanted, release.publisher, identifier))
+    return marked
+
+
+def _places(snapshot: Snapshot, wanted: _Wanted, publisher: str, identifier: bytes) -> SharedFiles | None:
+    """Where the one file that is looked for lies in a release."""
+    ((condition, _),) = _conditions(wanted)
+    query = (
+        select(release_files.c.path, release_files.c.size, release_files.c.cid)
+        .where(
+            release_files.c.deployment == snapshot.key,
+            condition,
+            release_files.c.publisher == publisher,
+            release_files.c.release_id == identifier,
+        )
+        .order_by(release_files.c.position)
+        .limit(MAX_FOUND_AT)
+    )
+    rows = snapshot.connection.execute(query).all()
+    if not rows:
+        return None
+    declared = bool(wanted.sha256) and Cid.from_bytes(rows[0].cid).codec != RAW
+    return SharedFiles(tuple(row.path for row in rows), rows[0].size, declared)
 
 
 def _ordered(found: Iterable[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
@@ -245,9 +308,8 @@ def _others(
     cut = False
     for query in _others_queries(snapshot, wanted):
         rows = snapshot.connection.execute(query.limit(limits.counted + 1)).all()
-        cut |= len(rows) > limits.counted
         seen.update((identifier, None) for identifier, publisher in rows if publisher not in trusted)
-        if len(seen) > limits.counted:
+        if len(rows) > limits.counted or len(seen) > limits.counted:
             cut = True
             break
     return list(seen)[: limits.others], None if cut else len(seen)
@@ -271,7 +333,11 @@ def _others_queries(snapshot: Snapshot, wanted: _Wanted) -> list[Any]:
 
 
 def _related(
-    snapshot: Snapshot, candidates: dict[bytes, ClaimedRelease], named: set[str], limits: Limits
+    snapshot: Snapshot,
+    candidates: dict[bytes, ClaimedRelease],
+    named: set[str],
+    limits: Limits,
+    allowance: Allowance,
 ) -> tuple[dict[bytes, ClaimedRelease], bool]:
     """Ancestors and successors, by id, and whether there are more than the limit.
 
@@ -289,7 +355,7 @@ def _related(
         }
         new = sorted(identifier for identifier in next_ids if identifier not in found)
         room = limits.related - len(found)
-        loaded = snapshot.releases(new[:room])
+        loaded = snapshot.releases(new[:room], "described", allowance)
         found.update(loaded)
         if len(new) > room:
             return found, True

@@ -8,7 +8,9 @@ T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """The most recently used values by digest, up to a sum of sizes. Thread-safe."""
+    """The most recently used values by digest, up to a sum of sizes, those of the documents: parsed they take several
+    times as much. Thread-safe.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata = MetaData()
 
@@ -158,6 +158,10 @@ manifests = Table(
     Column("block_number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
     Column("table_cid", LargeBinary(36)),
+    # Bytes of both documents, and how many files they list: known before anything is read of them.
+    Column("manifest_size", Integer),
+    Column("table_size", Integer),
+    Column("files", Integer),
     Column("distinct_files", Integer),
     Column("terms_id", LargeBinary(32)),
     Column("terms_cid", LargeBinary(36)),
@@ -182,9 +186,10 @@ release_files = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", LargeBinary(32), nullable=False),
     Column("cid", LargeBinary(36), nullable=False),
-    # The publisher stands before the release, so that the cost for one publisher does not depend on others.
-    Index("release_files_by_sha256", "deployment", "sha256", "publisher", "release_id"),
-    Index("release_files_by_cid", "deployment", "cid", "publisher", "release_id"),
+    # The publisher stands before the release, so that the cost for one publisher does not depend on others; the
+    # position behind it, so that the first places of a file are found without a look at all of them.
+    Index("release_files_by_sha256", "deployment", "sha256", "publisher", "release_id", "position"),
+    Index("release_files_by_cid", "deployment", "cid", "publisher", "release_id", "position"),
 )
 
 # Content-addressed, hence the same for every deployment: whether a document is the one that a terms id binds.
@@ -193,6 +198,8 @@ terms_documents = Table(
     metadata,
     Column("terms_id", LargeBinary(32), primary_key=True),
     Column("cid", LargeBinary(36), primary_key=True),
+    Column("license", Text),
+    Column("size", Integer),
     Column("state", String(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),

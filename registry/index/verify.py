@@ -7,7 +7,10 @@ from registry.policy.policy import Policy
 from registry.policy.verdict import Verdict, judge
 
 
-def verify(reader: Reader, subject: Subject, policy: Policy | None) -> Verdict:
-    """Judge a subject as of the block that the index has read. Raises `IndexUnavailable` before the first."""
-    with reader.snapshot() as snapshot:
+def verify(reader: Reader, subject: Subject, policy: Policy | None, *, quick: bool = False) -> Verdict:
+    """Judge a subject as of the block that the index has read. Raises `IndexUnavailable` before the first.
+
+    What is to be quick raises `NotQuick` where long documents would have to be read for it.
+    """
+    with reader.snapshot(quick=quick) as snapshot:
         return judge(subject, policy, gather(snapshot, subject, policy or Policy()))

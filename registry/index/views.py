@@ -10,12 +10,14 @@ from registry.policy.evidence import AsOf, ClaimedRelease
 from registry.policy.rendering import as_of_json
 
 _CLAIMS_SHOWN = 100
+FILES_SHOWN = 1_000
+"""Files in one view of a release; the others are asked for from a position on."""
 
 
-def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
-    """Everything about one release. Raises RecordNotFound, IndexUnavailable."""
+def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> dict[str, Any]:
+    """Everything about one release, of its files those from a position on. Raises RecordNotFound, IndexUnavailable."""
     as_of = snapshot.as_of()
-    claim = snapshot.release(identifier)
+    claim = snapshot.release(identifier, "described")
     place = snapshot.location(identifier)
     release = claim.record.release
     return claim_view(claim, as_of) | {
@@ -31,18 +33,7 @@ def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
             {"release": str(ReleaseId(child)), "relation": relation.label}
             for child, relation in snapshot.children(identifier)
         ],
-        "files": None
-        if claim.manifest is None
-        else [
-            {
-                "path": file.path,
-                "size": file.size,
-                "cid": str(file.cid),
-                "sha256": file.sha256,
-                "sha256_state": "proven" if file.cid.codec == RAW else "declared",
-            }
-            for file in claim.manifest.files
-        ],
+        **_files(snapshot, identifier, files_from),
         "status_history": [
             {
                 "status": event.record.status.label,
@@ -69,6 +60,24 @@ def release_view(snapshot: Snapshot, identifier: bytes) -> dict[str, Any]:
     }
 
 
+def _files(snapshot: Snapshot, identifier: bytes, start: int) -> dict[str, Any]:
+    total = snapshot.count_files(identifier)
+    if total is None:
+        return {"files": None, "files_total": None, "files_next": None}
+    files = [
+        {
+            "path": file.path,
+            "size": file.size,
+            "cid": str(file.cid),
+            "sha256": file.sha256.hex(),
+            "sha256_state": "proven" if file.cid.codec == RAW else "declared",
+        }
+        for file in snapshot.files(identifier, start, FILES_SHOWN)
+    ]
+    end = start + len(files)
+    return {"files": files, "files_total": total, "files_next": end if files and end < total else None}
+
+
 def artifact_view(snapshot: Snapshot, artifact: Cid) -> dict[str, Any]:
     """Every claim on an artifact, first claim first. An artifact that nobody claimed has none: that is no error."""
     as_of = snapshot.as_of()
@@ -89,7 +98,7 @@ def claim_view(claim: ClaimedRelease, as_of: AsOf) -> dict[str, Any]:
         terms = {
             "id": str(TermsId(release.terms)),
             "state": claim.terms_state.state,
-            "license": None if claim.terms is None else claim.terms.license,
+            "license": claim.license,
         }
     return {
         "release": str(ReleaseId(claim.release_id)),

@@ -38,8 +38,8 @@ class ArtifactSubject:
 class FilesSubject:
     """A folder as a list of files.
 
-    `artifact` is the root that the caller computed from the same folder: where it is given it alone decides `exact`,
-    and the files serve to find the nearest release.
+    `artifact` is the root that the caller computed from the same folder: where it is given only it makes a match
+    `exact`, as long as the files do not contradict it, and the files serve to find the nearest release.
     """
 
     files: tuple[FileEntry, ...]
@@ -101,11 +101,26 @@ class StatusState:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFiles:
+    """That a release has files of the subject, as whoever holds the records knows without its manifest.
+
+    Where the subject is one file, `found_at` are some of its paths in order, and `declared` says that a path rests on
+    a SHA-256 that the manifest declares. Of a list of files nothing more is said.
+    """
+
+    found_at: tuple[str, ...] = ()
+    size: int = 0
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedRelease:
     """A release seen as a claim, with its documents.
 
-    `manifest` is there exactly when `manifest_state` is available. `terms_state` is None when the record names no
-    terms; `terms` is there exactly when it is available. `block_number` is the block that holds the record.
+    `manifest` is there exactly when `manifest_state` is available, and without its files unless the subject is a list
+    of files; `shared` says what the files would. Of a stranger's release neither manifest nor terms need be there:
+    `shared` and `license` serve to list it. `terms_state` is None when the record names no terms; `terms` is there
+    exactly when it is available. `block_number` is the block that holds the record.
     """
 
     release_id: bytes
@@ -117,6 +132,8 @@ class ClaimedRelease:
     terms_state: DocumentState | None = None
     terms: Terms | None = None
     first_claim: bool = False
+    shared: SharedFiles | None = None
+    license: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the manifest *declares*. Up to one leaf the SHA-256 is the digest of the CID (un
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from registry.artifacts.manifest import FileRecord
@@ -16,13 +16,24 @@ from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.names import check_path, collision_key, printable
 from registry.content.unixfs import LEAF_SIZE
 from registry.errors import EmptyArtifact, MalformedRequest, NameCollision
-from registry.policy.evidence import ArtifactSubject, ClaimedRelease, FileEntry, FilesSubject, FileSubject, Subject
+from registry.policy.evidence import (
+    ArtifactSubject,
+    ClaimedRelease,
+    FileEntry,
+    FilesSubject,
+    FileSubject,
+    SharedFiles,
+    Subject,
+)
+from registry.policy.globs import Globs
 from registry.policy.policy import MatchKind, Policy
 
 Label = Literal["proven", "declared"]
 
 # Places shown for one file: anyone may publish a folder that holds the same file a million times.
 MAX_FOUND_AT = 20
+# About a second of work: far more than any folder with extra files asks for.
+MAX_STEPS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,23 +89,62 @@ def check_subject(subject: Subject) -> None:
         return
     if not subject.files:
         raise EmptyArtifact("The list names no file, so there is nothing to verify.")
-    seen: dict[str, str] = {}
+    names = _Names()
     for file in subject.files:
         check_path(file.path)
         shown = printable(file.path)
-        if file.size < 0:
-            raise MalformedRequest(f"The size of “{shown}” is negative.", path=shown)
+        if not 0 <= file.size < 2**53:
+            raise MalformedRequest(f"The size of “{shown}” is not the size of a file.", path=shown)
         _check_hashes(f"“{shown}”", file.sha256, file.cid)
-        key = collision_key(file.path)
-        if seen.get(key) == file.path:
-            raise MalformedRequest(f"The list names “{shown}” twice.", path=shown)
-        if key in seen:
+        if (
+            file.sha256 is not None
+            and file.cid is not None
+            and file.cid.codec == RAW
+            and file.cid.digest != file.sha256
+        ):
+            raise MalformedRequest(f"The CID and the SHA-256 of “{shown}” are of different bytes.", path=shown)
+        names.add_file(file.path)
+
+
+class _Names:
+    """The files of a list and the folders that they lie in: each path is one thing, on whatever system."""
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+        self._folders: dict[str, str] = {"": ""}
+        self._by_key: dict[str, str] = {}
+
+    def add_file(self, path: str) -> None:
+        """Raises MalformedRequest for a path that stands twice, NameCollision for one that differs in form only."""
+        if path in self._files:
+            raise MalformedRequest(f"The list names “{printable(path)}” twice.", path=printable(path))
+        folder, _, name = path.rpartition("/")
+        new: list[str] = []
+        while folder not in self._folders:
+            new.append(folder)
+            folder = folder.rpartition("/")[0]
+        for below in reversed(new):
+            self._folders[below] = self._claim(below, folder, below.rpartition("/")[2])
+            folder = below
+        self._claim(path, folder, name)
+        self._files.add(path)
+        for one in (path, *new):
+            if one in self._files and one in self._folders:
+                raise MalformedRequest(
+                    f"The list has “{printable(one)}” as a file and as a folder.", path=printable(one)
+                )
+
+    def _claim(self, path: str, folder: str, name: str) -> str:
+        """The key of a path that is new, built on its folder's."""
+        key = f"{self._folders[folder]}/{collision_key(name)}"
+        other = self._by_key.setdefault(key, path)
+        if other != path:
             raise NameCollision(
-                f"“{seen[key]}” and “{shown}” are one name on systems that ignore case or Unicode form. "
-                "Rename one of them.",
-                names=[seen[key], shown],
+                f"“{printable(other)}” and “{printable(path)}” are one name on systems that ignore case or Unicode "
+                "form. Rename one of them.",
+                names=[printable(other), printable(path)],
             )
-        seen[key] = file.path
+        return key
 
 
 def _check_hashes(what: str, sha256: bytes | None, cid: Cid | None) -> None:
@@ -107,15 +157,20 @@ def _check_hashes(what: str, sha256: bytes | None, cid: Cid | None) -> None:
 def compare(subject: Subject, claim: ClaimedRelease) -> Match:
     """The match of a subject with one release, by its record alone where the manifest cannot be read."""
     release_files = claim.manifest.files if claim.manifest is not None else ()
+    root = subject.cid if isinstance(subject, ArtifactSubject) else None
+    if isinstance(subject, FilesSubject):
+        root = subject.artifact
+    if root is not None and is_artifact(root, claim):
+        return _exact(subject, release_files)
+    if claim.shared is not None:
+        return _shared(subject, claim.shared)
     match subject:
         case FileSubject():
             return _compare_file(subject, release_files)
         case ArtifactSubject(cid):
-            if is_artifact(cid, claim):
-                return Match(MatchKind.EXACT)
             return _compare_file(FileSubject(cid=cid), release_files)
         case FilesSubject():
-            return _compare_files(subject, claim, release_files)
+            return _compare_files(subject, release_files)
 
 
 def is_artifact(cid: Cid, claim: ClaimedRelease) -> bool:
@@ -123,11 +178,32 @@ def is_artifact(cid: Cid, claim: ClaimedRelease) -> bool:
     return cid.codec == DAG_PB and cid.digest == claim.record.release.artifact
 
 
-def accepted(match: Match, policy: Policy) -> bool:
-    """Whether a policy takes this match for the release's own bytes."""
-    if match.kind not in policy.accept:
-        return False
-    return match.kind is not MatchKind.SUPERSET or all(policy.accepts_extra(path) for path in match.extra)
+class Acceptance:
+    """Which matches a policy takes for the release's own bytes; `cut` when its patterns would have been too much work.
+
+    A path is held against the patterns once, however many releases lack it.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._kinds = policy.accept
+        self._globs = Globs(policy.extra_files)
+        self._extra: dict[str, bool] = {}
+        self.cut = False
+
+    def __call__(self, match: Match) -> bool:
+        """Whether the policy takes this match. What was cut is not taken."""
+        if match.kind not in self._kinds:
+            return False
+        return match.kind is not MatchKind.SUPERSET or all(self._is_accepted(path) for path in match.extra)
+
+    def _is_accepted(self, path: str) -> bool:
+        known = self._extra.get(path)
+        if known is None:
+            if self._globs.steps > MAX_STEPS:
+                self.cut = True
+                return False
+            known = self._extra[path] = self._globs.match(path)
+        return known
 
 
 def nearness(match: Match, claim: ClaimedRelease) -> tuple[Any, ...]:
@@ -166,9 +242,27 @@ def _compare_file(subject: FileSubject, release_files: Iterable[FileRecord]) -> 
     )
 
 
-def _compare_files(subject: FilesSubject, claim: ClaimedRelease, release_files: tuple[FileRecord, ...]) -> Match:
-    if subject.artifact is not None and is_artifact(subject.artifact, claim):
+def _exact(subject: Subject, release_files: tuple[FileRecord, ...]) -> Match:
+    """The root is the release's. Files beside it that are not are a contradiction, and no exact match."""
+    if not isinstance(subject, FilesSubject) or not release_files:
         return Match(MatchKind.EXACT)
+    listed = _compare_files(replace(subject, artifact=None), release_files)
+    return Match(MatchKind.EXACT) if listed.kind is MatchKind.EXACT else replace(listed, kind=MatchKind.CHANGED)
+
+
+def _shared(subject: Subject, shared: SharedFiles) -> Match:
+    if isinstance(subject, FilesSubject):
+        return Match(MatchKind.SHARED)
+    return Match(
+        MatchKind.FILE,
+        found_at=shared.found_at[:MAX_FOUND_AT],
+        sha256="declared" if shared.declared else "proven",
+        shared_bytes=shared.size,
+        shared_files=1,
+    )
+
+
+def _compare_files(subject: FilesSubject, release_files: tuple[FileRecord, ...]) -> Match:
     if not release_files:
         return NO_MATCH
     ours = {file.path: file for file in subject.files}

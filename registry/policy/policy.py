@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_json
 from registry.chain.identifiers import Account, TermsId, parse_account, parse_terms_id
 from registry.chain.records import Deployment
 from registry.errors import InvalidDocument, InvalidIdentifier, InvalidPolicy
-from registry.policy.globs import check_pattern, matches
+from registry.policy.globs import MAX_PATTERNS, check_pattern, check_patterns
 from registry.policy.terms import Use
 
 MAX_POLICY_BYTES = 1 << 18
@@ -26,13 +26,17 @@ _MANY = 1000
 
 
 class MatchKind(StrEnum):
-    """How a subject compares with a release. Only the first three can be accepted."""
+    """How a subject compares with a release. Only the first three can be accepted.
+
+    `shared`: a stranger's release has some of the files, and is not compared any further.
+    """
 
     EXACT = "exact"
     SUBSET = "subset"
     SUPERSET = "superset"
     CHANGED = "changed"
     FILE = "file"
+    SHARED = "shared"
     NONE = "none"
 
 
@@ -51,6 +55,19 @@ def _account_text(text: str) -> str:
 _AccountText = Annotated[
     str, AfterValidator(_account_text), Field(description="An account by CAIP-10: eip155:CHAIN:0xADDRESS.")
 ]
+
+
+def _whole_number(value: Any) -> Any:
+    if type(value) is not int:  # True and 1.0 equal 1
+        raise ValueError("it is a whole number")
+    return value
+
+
+def _together(patterns: list[str]) -> list[str]:
+    check_patterns(patterns)
+    return patterns
+
+
 _UseText = Literal["run", "commercial", "redistribute", "modify", "distil", "train_on_outputs"]
 
 
@@ -58,13 +75,13 @@ class PublisherDocument(_Document):
     """A publisher that is trusted for the releases up to a block, for one whose key changed hands."""
 
     id: _AccountText
-    until_block: Annotated[int, Field(ge=0)] | None = None
+    until_block: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 
 class PolicyDocument(_Document):
     """The policy as it is written. A publisher is an account, or an object with `id` and `until_block`."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_whole_number)]
     publishers: Annotated[list[_AccountText | PublisherDocument], Field(max_length=_MANY)] = []
     licenses: Annotated[list[Annotated[str, Field(max_length=128)]], Field(min_length=1, max_length=_MANY)] | None = (
         None
@@ -72,7 +89,11 @@ class PolicyDocument(_Document):
     uses: Annotated[list[_UseText], Field(min_length=1)] = ["run"]
     accept_conditional: list[_UseText] = []
     accept: list[Literal["exact", "subset", "superset"]] = ["exact"]
-    extra_files: Annotated[list[Annotated[str, AfterValidator(check_pattern)]], Field(max_length=100)] = []
+    extra_files: Annotated[
+        list[Annotated[str, AfterValidator(check_pattern)]],
+        Field(max_length=MAX_PATTERNS),
+        AfterValidator(_together),
+    ] = []
     lineage: Literal["trusted", "declared"] = "trusted"
     otherwise: Literal["unknown", "refuse"] = "unknown"
 
@@ -114,10 +135,6 @@ class Policy:
             return False
         until = trusted[publisher]
         return until is None or block_number <= until
-
-    def accepts_extra(self, path: str) -> bool:
-        """Whether a file that the release does not have may stand beside its files."""
-        return any(matches(pattern, path) for pattern in self.extra_files)
 
     def to_json(self) -> dict[str, Any]:
         """The normalised document: every key but those that are absent by meaning, licences as `terms:0x…`."""

@@ -106,7 +106,7 @@ def claim_json(claim: Claim, as_of: AsOf) -> dict[str, Any]:
         "version": release.version,
         "artifact": str(Cid(DAG_PB, release.artifact)),
         "terms": None if release.terms == ZERO else str(TermsId(release.terms)),
-        "license": None if known.terms is None else known.terms.license,
+        "license": known.license if known.terms is None else known.terms.license,
         "status": known.status.status.label,
         "status_reason": known.status.reason.label,
         "successor": None if known.status.successor is None else str(ReleaseId(known.status.successor)),

@@ -21,7 +21,7 @@ from registry.errors import InvalidDocument
 TERMS_TYPE = "https://model-provenance-registry.org/terms/v1"
 _PROBLEMS_SHOWN = 20
 NOTICE = "A reading, not legal advice."
-MAX_TERMS_BYTES = 1 << 20
+MAX_TERMS_BYTES = 1 << 18
 # keccak256("Terms(bytes32 document,uint256 uses)")
 TERMS_TYPEHASH = bytes.fromhex("db90472bcffbe572a10bad2756e14abbf506422c08ad2984cf978169a787224d")
 # SPDX 2.3, annex D: idstring
@@ -76,8 +76,16 @@ def check_license_expression(expression: str) -> str:
     """
     try:
         symbols = _licensing().license_symbols(expression, unique=True, decompose=True)
-    except (ExpressionError, LookupError, TypeError, AttributeError) as error:  # "()" is an IndexError in 30.4
+    except (
+        ExpressionError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+    ) as error:  # 30.4, for "()" and more
         raise ValueError(f"{expression!r} is not an SPDX licence expression") from error
+    if not expression.isprintable():
+        raise ValueError("an SPDX licence expression has no control characters")
     if not symbols:
         raise ValueError("an SPDX licence expression, or LicenseRef- and a name, is needed")
     for symbol in symbols:

@@ -22,7 +22,7 @@ from registry.policy.evidence import (
     Subject,
 )
 from registry.policy.lineage import active_successor, walk
-from registry.policy.matching import Match, accepted, check_subject, compare, nearness
+from registry.policy.matching import Acceptance, Match, check_subject, compare, nearness
 from registry.policy.names import release_name
 from registry.policy.policy import MatchKind, Policy
 from registry.policy.reasons import Effect, VerdictReason, because
@@ -81,17 +81,19 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
     counted = tuple(claim for claim in claims if claim.counted)
     if policy is None:
         reasons = [_no_publisher("There is no policy"), *_nobody(subject, claims, evidence)]
-        return _verdict(subject, None, evidence, claims, reasons, ())
+        return _verdict(subject, None, None, evidence, claims, reasons, ())
+    accepted = Acceptance(policy)
     if not policy.publishers_on(evidence.as_of.deployment):
         chain = evidence.as_of.deployment.chain_id
         why = f"The policy names no publisher{f' on chain {chain}' if policy.publishers else ''}"
         reasons = [_no_publisher(why), *_nobody(subject, claims, evidence)]
-        return _verdict(subject, policy, evidence, claims, reasons, ())
+        return _verdict(subject, policy, accepted, evidence, claims, reasons, ())
 
     known = _known(evidence)
-    chosen = _chosen(counted, policy)
-    reasons, judged, ancestors = _judge_claims(subject, chosen, policy, evidence, known)
-    reasons += [because("limit", limit=limit) for limit in sorted(set(evidence.limits_reached))]
+    chosen = _chosen(counted, accepted)
+    reasons, judged, ancestors = _judge_claims(chosen, policy, evidence, known)
+    limits = {*evidence.limits_reached, *(["the extra files and their patterns"] if accepted.cut else [])}
+    reasons += [because("limit", limit=limit) for limit in sorted(limits)]
     unread = _unread(subject, chosen, counted)
     reasons += unread
     if not judged:
@@ -99,7 +101,7 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
         if policy.otherwise == "refuse":
             reasons.append(because("otherwise-refuse"))
     documents = [*(claim.release for claim in counted), *judged, *ancestors]
-    return _verdict(subject, policy, evidence, claims, reasons, documents)
+    return _verdict(subject, policy, accepted, evidence, claims, reasons, documents)
 
 
 def outcome(reasons: Iterable[VerdictReason], policy: Policy | None) -> Outcome:
@@ -149,14 +151,13 @@ def _known(evidence: Evidence) -> Mapping[bytes, ClaimedRelease]:
     return {**{claim.release_id: claim for claim in evidence.candidates}, **evidence.related}
 
 
-def _chosen(counted: tuple[Claim, ...], policy: Policy) -> tuple[Claim, ...]:
+def _chosen(counted: tuple[Claim, ...], accepted: Acceptance) -> tuple[Claim, ...]:
     """The claims that decide: those that match in an accepted way, and where one is exact, only exact ones."""
-    taken = tuple(claim for claim in counted if accepted(claim.match, policy))
+    taken = tuple(claim for claim in counted if accepted(claim.match))
     return tuple(claim for claim in taken if claim.match.kind is MatchKind.EXACT) or taken
 
 
 def _judge_claims(
-    subject: Subject,
     chosen: tuple[Claim, ...],
     policy: Policy,
     evidence: Evidence,
@@ -172,7 +173,7 @@ def _judge_claims(
         if (
             successor is not None
             and policy.trusts(deployment, successor.record.release.publisher, successor.block_number)
-            and accepted(compare(subject, successor), policy)
+            and successor.record.release.artifact == release.record.release.artifact
         ):
             reasons.append(superseded(release, successor))
             judged[successor.release_id] = successor
@@ -258,6 +259,7 @@ def _no_publisher(why: str) -> VerdictReason:
 def _verdict(
     subject: Subject,
     policy: Policy | None,
+    accepted: Acceptance | None,
     evidence: Evidence,
     claims: tuple[Claim, ...],
     reasons: Iterable[VerdictReason],
@@ -268,7 +270,7 @@ def _verdict(
     nearest = min(
         counted,
         key=lambda claim: (
-            policy is None or not accepted(claim.match, policy),
+            accepted is None or not accepted(claim.match),
             *nearness(claim.match, claim.release),
         ),
         default=None,

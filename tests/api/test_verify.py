@@ -1,7 +1,10 @@
 """POST /v1/verify, from a real chain to a verdict over HTTP."""
 
+import socket
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +13,9 @@ import pytest
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.model_registry import open_model_registry
 from registry.chain.records import Reason, Status
-from tests.api.conftest import Model, Publish
+from registry.errors import IndexUnavailable
+from registry.settings import load_settings
+from tests.api.conftest import Model, Publish, serving
 
 WEIGHTS = bytes(range(256)) * 8192  # 2 MiB: two leaves
 
@@ -131,7 +136,29 @@ def test_bytes_that_nobody_claimed_are_unknown_as_of_a_block(api: httpx.Client, 
         (b'{"what": "bafybei!"}', 400, "input.identifier", ""),
         (b'{"what": "sha256:' + b"ab" * 32 + b'", "policy": {"version": 2}}', 400, "input.policy", "version"),
         (b'{"what": "sha256:' + b"ab" * 32 + b'", "policy": {"version": 1, "publisher": []}}', 400, "input.policy", ""),
-        (b'{"files": [' + b'{"path": "a", "size": 1, "cid": "b"},' * 101 + b"{}]}", 422, "input.malformed", ""),
+        (b'{"files": [' + b'{"path": "a", "size": 1, "cid": "b"},' * 101 + b"{}]}", 413, "input.too-large", ""),
+        (b'{"what": "sha256:' + b"ab" * 32 + b'", "what": "bafy"}', 422, "input.malformed", "twice"),
+        (b'{"files": [{"path": "a", "size": true, "cid": "b"}]}', 422, "input.malformed", "size"),
+        (b'{"files": [{"path": "a", "size": 1.0, "cid": "b"}]}', 422, "input.malformed", "size"),
+        (b'{"files": [{"path": "a", "size": 9007199254740992, "cid": "b"}]}', 422, "input.malformed", "size"),
+        (b'{"files": [{"path": "a", "size": 9007199254740993, "cid": "b"}]}', 422, "input.malformed", "size"),
+        (b'{"what": "sha256:' + b"ab" * 32 + b'", "policy": {"version": true}}', 400, "input.policy", "version"),
+        (b'{"what": "\\ud800"}', 422, "input.malformed", "surrogate"),
+        (
+            b'{"what": "sha256:' + b"ab" * 32 + b'", "policy": {"version": 1, "publishers": ["\\ud800"]}}',
+            422,
+            "input.malformed",
+            "",
+        ),
+        (
+            b'{"what": "sha256:' + b"ab" * 32 + b'", "policy": {"version": 1, "\\udfff": []}}',
+            422,
+            "input.malformed",
+            "",
+        ),
+        (b"[" * 1000 + b"]" * 1000, 422, "input.malformed", "deep"),
+        (b"", 422, "input.malformed", ""),
+        (b"\xff", 422, "input.malformed", ""),
         (b'{"what": "' + b"x" * 200_000 + b'"}', 413, "input.too-large", "longer"),
     ],
 )
@@ -165,3 +192,60 @@ def test_a_list_that_is_too_long_is_refused(api: httpx.Client) -> None:
 def test_a_body_streamed_without_a_length_is_cut_off_too(api: httpx.Client) -> None:
     answer = api.post("/v1/verify", content=iter([b'{"what": "'] + [b"x" * 50_000] * 4))
     assert answer.status_code == 413
+
+
+def test_work_that_takes_long_holds_up_nobody(api: httpx.Client, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any, quick: bool) -> Any:
+        assert not quick
+        started.set()
+        go_on.wait(20)
+        raise IndexUnavailable("enough")
+
+    body = {"what": model.cid, "policy": trusting(model, accept=["superset"], extra_files=["**/*"])}
+    with monkeypatch.context() as patched:
+        patched.setattr("api.verify.verify", slow)
+        answers: list[int] = []
+        asking = [
+            threading.Thread(
+                target=lambda: answers.append(httpx.post(f"{api.base_url}/v1/verify", json=body).status_code)
+            )
+            for _ in range(40)
+        ]
+        for thread in asking:
+            thread.start()
+        try:
+            assert started.wait(20)
+            begun = time.monotonic()
+            assert api.get("/healthz").status_code == 200
+            assert time.monotonic() - begun < 2
+            deadline = time.monotonic() + 20
+            while len(answers) < 6 and time.monotonic() < deadline:
+                time.sleep(0.02)
+        finally:
+            go_on.set()
+            for thread in asking:
+                thread.join()
+    assert answers == [503] * 40
+    assert verify(api, body)["verdict"] == "allow"
+
+
+def test_a_body_that_trickles_in_is_not_waited_for(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, rpc_url="http://127.0.0.1:9", body_seconds=0.3)
+    with serving(settings) as client:
+        address = client.base_url
+        with socket.create_connection((address.host, address.port), timeout=10) as connection:
+            connection.sendall(b"POST /v1/verify HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ") and b"input.too-slow" in answer
+
+
+def test_a_defect_is_a_problem_document_too(api: httpx.Client, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("api.verify.verify", broken)
+    answer = api.post("/v1/verify", json={"what": model.cid})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "secret" not in answer.text

@@ -214,3 +214,19 @@ class TestWhatIsRefused:
         write(tmp_path, "/".join("d" * 101) + "/m")
         with pytest.raises(UnsafeName, match="deep"):
             scan(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db"])
+def test_only_files_of_a_desktop_are_left_out_and_nothing_that_hides_behind_their_names(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "m").write_text("m")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "modeling.py").write_text("import os")
+    found = scan(tmp_path)
+    assert [entry.path for entry in found.entries] == [f"{name}/modeling.py", "m"] and not found.left_out
+    (tmp_path / name / "modeling.py").unlink()
+    (tmp_path / name).rmdir()
+    (tmp_path / name).symlink_to("m")
+    with pytest.raises(ForeignLink):
+        scan(tmp_path)

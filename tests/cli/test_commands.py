@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -338,9 +341,91 @@ def test_in_the_environment_only_what_is_nearly_a_setting_is_refused(
 def test_flags_win_over_the_environment_and_that_over_files(
     provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "provenance.toml").write_text('rpc_url = "http://127.0.0.1:9"\nchain_id = 1\n')
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "provenance.toml").write_text('rpc_url = "http://127.0.0.1:9"\nchain_id = 1\n')
     assert "chain.wrong-chain" in provenance("verify", str(model), "--trust", PUBLISHER).err
-    (tmp_path / ".env").write_text("PROVENANCE_CHAIN_ID=31337\n")
-    assert provenance("verify", str(model), "--trust", PUBLISHER).code == 3
+    (home / ".env").write_text("PROVENANCE_CHAIN_ID=31337\n")
+    done = provenance("-v", "verify", str(model), "--trust", PUBLISHER)
+    assert done.code == 3 and done.err.splitlines() == [
+        f"settings from {home / name}" for name in (".env", "provenance.toml")
+    ]
     down = provenance("verify", str(model), "--trust", PUBLISHER, "--rpc-url", "http://127.0.0.1:9")
     assert "chain.rpc-unavailable" in down.err
+
+
+def test_a_file_of_settings_that_is_named_is_the_only_one(
+    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".env").write_text("PROVENANCE_API_URL=http://127.0.0.1:9\n")
+    other = tmp_path / "other.toml"
+    other.write_text("chain_id = 1\n")
+    assert "chain.wrong-chain" in provenance("--config", str(other), "verify", str(model)).err
+    monkeypatch.setenv("PROVENANCE_CONFIG", str(other))
+    assert "chain.wrong-chain" in provenance("verify", str(model)).err
+    for wrong in ("nowhere.toml", "x" * 5000, "~nobody-here/x"):
+        assert "input.settings" in provenance("--config", wrong, "verify", str(model)).err
+    other.write_text("chain_id = = 1\n")
+    assert "input.settings" in provenance("verify", str(model)).err
+
+
+@pytest.mark.parametrize("where", [".", "..", "sub"])
+def test_what_is_verified_does_not_choose_its_judge(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Settings in a download, say the address of a service that allows everything, are files like any other."""
+    (model / "sub").mkdir()
+    for name, text in {
+        ".env": "PROVENANCE_API_URL=http://127.0.0.1:9\nPROVENANCE_CHAIN_ID=1\n",
+        "provenance.toml": 'api_url = "http://127.0.0.1:9"\nchain_id = 1\n',
+    }.items():
+        (model / name).write_text(text)
+        (model / "sub" / name).write_text(text)
+    monkeypatch.chdir(model / "sub" if where != "." else model)
+    done = provenance("verify", where if where != "sub" else ".", "--trust", PUBLISHER)
+    assert done.code == 3 and "no-claim" in done.out, done
+
+
+def test_what_was_left_out_of_a_verdict_is_said(provenance: Provenance, model: Path) -> None:
+    (model / ".git").mkdir()
+    (model / ".git" / "hooks").write_text("x")
+    assert "  left out: .git" in provenance("verify", str(model)).out.splitlines()
+    assert provenance("verify", str(model), "--json").json["left_out"] == [".git"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("verify", "x" * 5000), "input.identifier"),
+        (("verify", "./" + "x" * 5000), "artifact.path-missing"),
+        (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://127.0.0.1:99999"), "input.settings"),
+        (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://[::1"), "input.settings"),
+        (("fetch", "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu", "x" * 5000), "artifact.path-missing"),
+    ],
+)
+def test_a_wrong_argument_is_no_defect(provenance: Provenance, arguments: tuple[str, ...], code: str) -> None:
+    done = provenance(*arguments)
+    assert done.code == 2 and code in done.err, done
+
+
+def test_a_home_of_nobody_is_no_defect(provenance: Provenance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_HOME", "~nobody-here/x")
+    done = provenance("verify", "sha256:" + "ab" * 32)
+    assert done.code == 2 and "input.settings" in done.err
+
+
+@pytest.mark.parametrize("arguments", [("digest", "modèle"), ("digest", "modèle", "--json"), ("digest", "nichts-é")])
+def test_a_terminal_without_utf_8_is_no_reason_to_fail(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "modèle").mkdir()
+    (tmp_path / "modèle" / "é😀.bin").write_text("x")
+    done = subprocess.run(
+        [sys.executable, "-m", "registry.cli.main", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == (2 if "nichts" in arguments[1] else 0) and b"internal" not in done.stderr, done
+    if "--json" in arguments:
+        assert json.loads(done.stdout)["files"][0]["path"] == "é😀.bin"

@@ -1,6 +1,13 @@
 """The command line asking a service: the same answers, and a service that is none is a sentence."""
 
+import contextlib
+import copy
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,3 +52,96 @@ def test_a_service_that_is_down_or_none_is_a_sentence(
         monkeypatch.setenv("PROVENANCE_API_URL", address)
         done = provenance("verify", str(model), "--trust", PUBLISHER)
         assert done.code == 2 and "service." in done.err, done
+
+
+ALLOWED: dict[str, Any] = {
+    "verdict": "allow",
+    "policy": None,
+    "reasons": [{"code": "use-allowed", "sentence": "Everything is allowed.", "effect": "allow"}],
+    "match": {"kind": "exact", "changed": [], "missing": [], "extra": []},
+    "claims": [],
+    "as_of": {"chain_id": 31337, "contracts": {"model_registry": "0x" + "00" * 20}, "block": {"number": 1}},
+}
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[Any], tuple[int, bytes]]) -> Iterator[str]:
+    """A service that gives whatever answer; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            status, body = answer(asked)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def faithful(asked: Any) -> dict[str, Any]:
+    return copy.deepcopy(ALLOWED) | {"subject": {"kind": "files", "id": asked["what"], "files": len(asked["files"])}}
+
+
+def test_an_answer_to_another_question_is_no_verdict(
+    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: list[dict[str, Any]] = [{}]
+
+    def answer(asked: Any) -> tuple[int, bytes]:
+        return 200, json.dumps(faithful(asked) | changes[0]).encode()
+
+    with answering(answer) as address:
+        ask = ("verify", str(model), "--api-url", address)
+        assert provenance(*ask).code == 0
+        done = provenance(*ask, "--trust", PUBLISHER)
+        assert done.code == 2 and "another policy" in done.err
+        changes[0] = {
+            "subject": {"kind": "artifact", "id": "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu"}
+        }
+        done = provenance(*ask)
+        assert done.code == 2 and "another subject" in done.err
+        changes[0] = {}
+        monkeypatch.setenv("PROVENANCE_CHAIN_ID", "1")
+        done = provenance(*ask)
+        assert done.code == 2 and "follows chain 31337" in done.err
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b'{"verdict": "allow"}'),
+        (200, b'{"verdict": ["allow"]}'),
+        (200, b'{"verdict": "allow", "verdict": "allow"}'),
+        (200, b"[" * 100_000 + b"]" * 100_000),
+        (200, b'"' + b"a" * (33 << 20) + b'"'),
+        (200, b"[]"),
+        (200, json.dumps(ALLOWED | {"subject": {}, "reasons": None}).encode()),
+        (200, json.dumps(ALLOWED | {"subject": {}, "as_of": {"block": 1}}).encode()),
+        (200, json.dumps(ALLOWED | {"subject": {}, "match": {"changed": [{}], "missing": [], "extra": []}}).encode()),
+        (500, b'{"code": 1, "detail": "x"}'),
+        (500, b'{"code": "x\\u001b[2J\\nallow", "detail": "x"}'),
+        (500, b'{"code": "a.b", "detail": "x", "details": ["message"]}'),
+        (404, b'{"code": "a.b", "detail": "x\\nallow", "details": {"message": "m", "self": 1}}'),
+    ],
+)
+def test_whatever_a_service_answers_is_an_error_and_no_defect(
+    provenance: Provenance, model: Path, status: int, body: bytes
+) -> None:
+    with answering(lambda _: (status, body)) as address:
+        done = provenance("verify", str(model), "--api-url", address)
+    assert done.code == 2 and "internal" not in done.err and "allow" not in done.out.splitlines(), done
+    assert "allow" not in done.err.splitlines() and "\x1b" not in done.err

@@ -220,14 +220,28 @@ class TestHarm:
             cid = blocks.folder(Link(cid, "d", 1))
         refused(cid, blocks, destination, UnsafeName)
 
-    def test_more_paths_than_there_are_atoms(
-        self, blocks: Blocks, destination: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(layout, "MAX_ENTRIES", 20_000)
+    def test_more_paths_than_there_are_atoms(self, blocks: Blocks, destination: Path) -> None:
         cid = blocks.folder(Link(blocks.file(b"x").cid, "x", 1))
         for _ in range(60):
             cid = blocks.folder(Link(cid, "a", 1), Link(cid, "b", 1))
-        refused(cid, blocks, destination, InvalidDag)
+        assert "repeats its folders" in refused(cid, blocks, destination, InvalidDag).message
+        assert len(blocks.asked) <= 61  # each folder once
+
+    def test_a_few_blocks_of_a_million_files(self, blocks: Blocks, destination: Path) -> None:
+        file = blocks.file(b"x").cid
+        cid = blocks.folder(*(Link(file, f"{index:02}", 1) for index in range(100)))
+        for _ in range(2):
+            cid = blocks.folder(*(Link(cid, f"{index:02}", 1) for index in range(100)))
+        assert "repeats its folders" in refused(cid, blocks, destination, InvalidDag).message
+
+    def test_paths_that_are_long_together(
+        self, blocks: Blocks, destination: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(layout, "MAX_PATH_CHARACTERS", 20_000)
+        cid = blocks.folder(*(Link(blocks.file(b"x").cid, f"{index:02}", 1) for index in range(100)))
+        for _ in range(3):
+            cid = blocks.folder(Link(cid, "x" * 200, 1))
+        assert "characters" in refused(cid, blocks, destination, InvalidDag).message
 
     @pytest.mark.parametrize("size", [0, 3, 5, LEAF_SIZE, LEAF_SIZE + 1, 2**63])
     def test_a_leaf_whose_size_lies(self, blocks: Blocks, destination: Path, size: int) -> None:

@@ -55,7 +55,7 @@ def test_the_journal_is_a_write_ahead_log(tmp_path):
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     database.close()
     with sqlite3.connect(tmp_path / "deep" / "index.sqlite") as plain:
-        assert plain.execute("SELECT schema_version FROM meta").fetchall() == [(1,)]
+        assert plain.execute("SELECT schema_version FROM meta").fetchall() == [(2,)]
     plain.close()
 
 

@@ -328,9 +328,63 @@ def test_a_second_reader_of_documents_changes_nothing(publisher, store, follower
         publish(publisher, store, folder(tmp_path / f"m{index}", {"a": bytes([index])}), f"m{index}")
     follower.catch_up()
     other = DocumentReader(database, publisher.deployment, store)
-    rows = documents._due_manifests()
+    rows = documents._due_manifests(1e12, None)
     assert other.catch_up() == 3
     assert [documents._settle_manifest(row, "invalid", "too late") for row in rows] == [0, 0, 0]
     reader = Reader(database, publisher.deployment)
     with reader.snapshot() as snapshot:
         assert snapshot.coverage().read == 3
+
+
+def test_a_flood_of_manifests_that_cannot_be_read_starves_nobody(
+    publisher, stranger, store, source, follower, documents, reader, clock, tmp_path
+):
+    artifact = os.urandom(32)
+    for index in range(120):
+        stranger.publish(Release(stranger.account, "flood", f"{index}", artifact, os.urandom(32)))
+    release_id, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m")
+    follower.catch_up()
+    with reader.snapshot() as snapshot:
+        cid = Cid(RAW, snapshot.release(release_id).record.release.manifest)
+    assert documents.step() == 1  # one of each publisher in turn
+    assert cid in source.asked[:2]
+    clock.now += 10
+    source.asked.clear()
+    assert documents.catch_up() == 0
+    assert len(source.asked) == 120  # each once, and no end of it before
+
+
+def test_what_is_needed_is_read_before_anything_else(
+    publisher, stranger, store, source, follower, documents, reader, tmp_path
+):
+    for index in range(3):
+        stranger.publish(Release(stranger.account, "flood", f"{index}", os.urandom(32), os.urandom(32)))
+    own = tmp_path / "own.json"
+    own.write_bytes(json.dumps(json.loads(catalogue()["mit"].document) | {"name": "own"}).encode())
+    release_id, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m", license=str(own))
+    follower.catch_up()
+    assert documents.catch_up([release_id], seconds=0) == 2
+    with reader.snapshot() as snapshot:
+        found = snapshot.release(release_id)
+        assert found.manifest is not None and found.terms is not None
+    assert len(source.asked) == 2
+
+
+def test_a_document_that_trips_its_reader_keeps_no_other_unread(
+    publisher, store, follower, documents, reader, tmp_path, monkeypatch
+):
+    first, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m")
+    second, _ = publish(publisher, store, folder(tmp_path / "n", {"a": b"a"}), "n")
+    follower.catch_up()
+    read = DocumentReader._read_manifest
+
+    def tripped(self, source, row):
+        if row.release_id == first:
+            raise AssertionError("a defect")
+        return read(self, source, row)
+
+    monkeypatch.setattr(DocumentReader, "_read_manifest", tripped)
+    assert documents.catch_up() == 1
+    with reader.snapshot() as snapshot:
+        assert snapshot.release(first).manifest_state.detail == "It cannot be read here: AssertionError."
+        assert snapshot.release(second).manifest_state.state == "available"

@@ -13,9 +13,13 @@ from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.errors import IndexUnavailable
 from registry.index.documents import DocumentReader
-from registry.index.evidence import Limits, gather
+from registry.index.evidence import Limits, gather, needed
+from registry.index.queries import NotQuick, Reader
+from registry.index.schema import contents
+from registry.index.verify import verify
 from registry.policy.evidence import ArtifactSubject, Evidence, FileEntry, FilesSubject, FileSubject
 from registry.policy.policy import Policy, TrustedPublisher
+from registry.policy.verdict import judge
 
 BIG = os.urandom(1_500_000)
 FILES = {"config.json": b"{}", "weights.bin": BIG, "tokenizer.json": b"[1]"}
@@ -239,3 +243,63 @@ def test_same_index_same_evidence(publisher, stranger, store, read_all, reader, 
         with reader.snapshot() as snapshot:
             found.append(gather(snapshot, listed(artifact), trusting(publisher)))
     assert found[0] == found[1]
+
+
+def test_the_documents_of_strangers_are_never_looked_at(
+    publisher, stranger, store, read_all, reader, database, tmp_path
+):
+    """Whoever shares one small file could else have others read all that they published beside it."""
+    ours, artifact = publish(publisher, store, folder(tmp_path / "m", FILES), "m", license="mit")
+    theirs, _ = publish(stranger, store, folder(tmp_path / "t", {"a": b"[1]", "b": b"[1]"}), "t", license="mit")
+    read_all()
+    with reader.snapshot() as snapshot:
+        manifest = snapshot.release(theirs).record.release.manifest
+    with database.write() as connection:
+        connection.execute(contents.delete().where(contents.c.cid == Cid(RAW, manifest).to_bytes()))
+    fresh = Reader(database, publisher.deployment)
+    (shared,) = [file for file in artifact.files if file.path == "tokenizer.json"]
+    for subject, kind, places in (
+        (listed(artifact), "shared", []),
+        (FileSubject(sha256=shared.sha256), "file", ["a", "b"]),
+        (FileSubject(cid=shared.cid), "file", ["a", "b"]),
+    ):
+        verdict = verify(fresh, subject, trusting(publisher)).to_json()
+        claims = {claim["release"]: claim for claim in verdict["claims"]}
+        claim = claims[f"release:0x{theirs.hex()}"]
+        assert (claim["match"], claim["found_at"], claim["license"]) == (kind, places, "MIT")
+        assert claims[f"release:0x{ours.hex()}"]["counted"]
+
+
+def test_documents_beyond_the_allowance_are_said_and_decide_nothing(publisher, store, read_all, reader, tmp_path):
+    _, artifact = publish(publisher, store, folder(tmp_path / "m", FILES), "m", license="mit")
+    read_all()
+    with reader.snapshot() as snapshot:
+        found = gather(snapshot, listed(artifact), trusting(publisher), limits=Limits(documents=10))
+    assert found.limits_reached == ("documents",)
+    (claim,) = found.candidates
+    assert (claim.manifest, claim.manifest_state.state) == (None, "unavailable")
+    assert judge(listed(artifact), trusting(publisher), found).outcome == "unknown"
+
+
+def test_what_is_to_be_quick_reads_no_long_document(publisher, store, read_all, reader, tmp_path):
+    many = {f"{index:04}": str(index).encode() for index in range(1_000)}
+    _, artifact = publish(publisher, store, folder(tmp_path / "many", many), "many", license="mit")
+    read_all()
+    with pytest.raises(NotQuick):
+        verify(reader, listed(artifact), trusting(publisher), quick=True)
+    slowly = verify(reader, listed(artifact), trusting(publisher)).to_bytes()
+    assert verify(reader, listed(artifact), trusting(publisher), quick=True).to_bytes() == slowly
+
+
+def test_the_documents_that_are_needed_are_those_of_named_publishers_and_their_ancestors(
+    publisher, stranger, store, read_all, reader, tmp_path
+):
+    base, _ = publish(stranger, store, folder(tmp_path / "b", {"base": b"base"}), "base")
+    publish(stranger, store, folder(tmp_path / "c", {"base": b"more"}), "other")
+    ours, _ = publish(
+        publisher, store, folder(tmp_path / "m", FILES), "m", parents=(f"release:0x{base.hex()}=adapter",)
+    )
+    read_all()
+    with reader.snapshot() as snapshot:
+        assert set(needed(snapshot, trusting(publisher))) == {ours, base}
+        assert needed(snapshot, Policy()) == []

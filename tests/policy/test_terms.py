@@ -116,7 +116,10 @@ def test_licences_are_spdx_expressions(expression: str) -> None:
     assert check_license_expression(expression) == expression
 
 
-@pytest.mark.parametrize("expression", ["", "()", "AND", "LicenseRef-", "LicenseRef-ö", "MIT Apache-2.0", "NONE"])
+@pytest.mark.parametrize(
+    "expression",
+    ["", "()", "AND", "LicenseRef-", "LicenseRef-ö", "MIT Apache-2.0", "NONE", "(OR WITH:LicenseRef-xnot) AND"],
+)
 def test_other_text_is_no_licence(expression: str) -> None:
     with pytest.raises(ValueError, match="SPDX"):
         check_license_expression(expression)

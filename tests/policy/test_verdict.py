@@ -1,5 +1,7 @@
 """Verdict: who counts, what refuses, what stays unknown, and the one way to allow."""
 
+from dataclasses import replace
+
 import pytest
 from world import (
     ALICE,
@@ -16,6 +18,7 @@ from world import (
     folder,
     listed,
     policy,
+    root_of,
     terms_document,
 )
 
@@ -190,6 +193,19 @@ def test_a_revoked_release_does_not_yield_to_a_successor_over_other_bytes_or_one
     assert again.judge(artifact(MODEL), policy()).outcome == "refuse"
 
 
+@pytest.mark.parametrize("files", [{"config.json": MODEL["config.json"]}, {**MODEL, "extra.txt": b"more"}])
+def test_a_revoked_release_does_not_yield_to_a_larger_or_smaller_one_that_the_policy_would_take_for_it(
+    files: dict[str, bytes],
+) -> None:
+    """The bytes that were revoked are the bytes asked about, whatever else is accepted as a part of the successor."""
+    world = World()
+    first = world.publish()
+    world.revoke(first, world.publish(files=files))
+    trusted = policy(accept=["exact", "subset", "superset"], extra_files=["**"])
+    for subject in (artifact(MODEL), folder(MODEL), listed(MODEL)):
+        assert world.judge(subject, trusted).outcome == "refuse"
+
+
 def test_a_revoked_release_does_not_yield_to_another_publishers_release() -> None:
     world = World()
     world.revoke(world.publish(ALICE), world.publish(BOB))
@@ -336,6 +352,17 @@ def test_extra_files_are_accepted_by_pattern_only() -> None:
     assert world.judge(more, policy(extra_files=["**"])).outcome == "unknown", "supersets are not accepted"
 
 
+def test_extra_files_that_are_too_much_work_leave_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.publish()
+    more = folder({**MODEL, **{f"notes/{index}.txt": b"mine" for index in range(20)}})
+    trusted = policy(accept=["superset"], extra_files=["notes/*.txt"])
+    assert world.judge(more, trusted).outcome == "allow"
+    monkeypatch.setattr("registry.policy.matching.MAX_STEPS", 50)
+    verdict = world.judge(more, trusted)
+    assert verdict.outcome == "unknown" and "limit" in codes(verdict)
+
+
 def test_beside_an_exact_release_only_exact_ones_count() -> None:
     world = World()
     world.publish()
@@ -389,6 +416,11 @@ def test_a_list_that_is_no_folder_is_refused_with_a_sentence() -> None:
         ((readme, readme), MalformedRequest),
         ((readme, FileEntry("readme.md", 1, digest)), NameCollision),
         ((FileEntry("é", 1, digest), FileEntry("e\u0301", 1, digest)), NameCollision),
+        ((FileEntry("a", 1, digest), FileEntry("a/b", 1, digest)), MalformedRequest),
+        ((FileEntry("a/b/c", 1, digest), FileEntry("a/b", 1, digest)), MalformedRequest),
+        ((FileEntry("A/x", 1, digest), FileEntry("a/y", 1, digest)), NameCollision),
+        ((FileEntry("a/B/x", 1, digest), FileEntry("a/b", 1, digest)), NameCollision),
+        ((FileEntry("x", 2**53, digest),), MalformedRequest),
         ((FileEntry("../x", 1, digest),), UnsafeName),
         ((FileEntry("/x", 1, digest),), UnsafeName),
         ((FileEntry("x", -1, digest),), MalformedRequest),
@@ -470,3 +502,28 @@ def test_no_use_asked_for_is_no_permission() -> None:
     world.publish()
     empty = Policy(publishers=policy().publishers, uses=())
     assert world.judge(artifact(MODEL), empty).outcome == "unknown"
+
+
+def test_files_that_contradict_the_root_beside_them_allow_nothing() -> None:
+    """Whoever gives both has computed both from one folder; where they disagree, one of them is of something else."""
+    world = World()
+    world.publish()
+    trusted = policy(accept=["exact", "subset", "superset"], extra_files=["**"])
+    root = root_of(MODEL)
+    assert world.judge(FilesSubject(entries(MODEL), root), trusted).outcome == "allow"
+    for files in (
+        {**MODEL, "config.json": b"other"},
+        {**MODEL, "more.py": b"more"},
+        {"config.json": MODEL["config.json"]},
+        {"unrelated": b"unrelated"},
+    ):
+        verdict = world.judge(FilesSubject(entries(files), root), trusted)
+        assert (verdict.outcome, codes(verdict)) == ("unknown", ["match-not-accepted"]), files
+
+
+def test_a_cid_and_a_sha256_of_different_bytes_are_no_question() -> None:
+    world = World()
+    world.publish()
+    (file,) = entries({"config.json": MODEL["config.json"]})
+    with pytest.raises(MalformedRequest, match="different bytes"):
+        world.judge(FilesSubject((replace(file, sha256=bytes(32)),)), policy(accept=["subset"]))
