@@ -13,11 +13,10 @@ from typing import Annotated
 import typer
 
 from registry import __version__
+from registry.cli.chosen import one_command, read_settings_from
 from registry.cli.commands import Commands
-from registry.cli.options import one_command, read_settings_from
 from registry.cli.output import ERROR, Output, printable
 from registry.errors import ProvenanceError
-from registry.settings import load_settings, settings_files
 
 app = typer.Typer(
     name="provenance",
@@ -52,6 +51,8 @@ def _provenance(
     """
     read_settings_from(config)
     if verbose:
+        from registry.settings import load_settings, settings_files  # a fifth of a second that help need not wait for
+
         settings = load_settings(config=config)
         for file in settings_files(settings.config, settings.home):
             typer.echo(f"settings from {printable(str(file))}", err=True)

@@ -322,7 +322,8 @@ def test_a_wrong_password(provenance: Provenance, model: Path, tmp_path: Path, m
 def test_a_setting_that_is_none_is_refused_with_the_nearest_name(
     provenance: Provenance, model: Path, tmp_path: Path, file: str, text: str, meant: str
 ) -> None:
-    (tmp_path / file).write_text(text)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / file).write_text(text)
     done = provenance("verify", str(model))
     assert done.code == 2 and "input.settings" in done.err and f"is {meant};" in done.err, done
 
@@ -332,7 +333,8 @@ def test_in_the_environment_only_what_is_nearly_a_setting_is_refused(
 ) -> None:
     monkeypatch.setenv("PROVENANCE_PORT_8000_TCP_ADDR", "10.0.0.1")
     monkeypatch.setenv("PROVENANCE_TRACEBACK", "1")
-    (tmp_path / ".env").write_text("OTHER=x\nPROVENANCE_CHAIN_ID=31337\n")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".env").write_text("OTHER=x\nPROVENANCE_CHAIN_ID=31337\n")
     assert provenance("verify", str(model)).code == 3
     monkeypatch.setenv("PROVENANCE_KEYSTOR", "x")
     assert "PROVENANCE_KEYSTORE" in provenance("verify", str(model)).err
@@ -397,7 +399,7 @@ def test_what_was_left_out_of_a_verdict_is_said(provenance: Provenance, model: P
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("verify", "x" * 5000), "input.identifier"),
+        (("verify", "x" * 5000), "artifact.path-missing"),
         (("verify", "./" + "x" * 5000), "artifact.path-missing"),
         (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://127.0.0.1:99999"), "input.settings"),
         (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://[::1"), "input.settings"),
