@@ -142,8 +142,8 @@ def _check_identifier(what: str) -> None:
         if _LIKE_AN_IDENTIFIER.match(what):
             raise
         raise PathMissing(
-            f"There is no file or folder “{what[:500]}”, and that is no identifier either: the CID of an artifact or a file "
-            "(bafy…), or sha256:HEX of a file."
+            f"There is no file or folder “{what[:500]}”, and that is no identifier either: the CID of an artifact or a "
+            "file (bafy…), or sha256:HEX of a file."
         ) from error
 
 
