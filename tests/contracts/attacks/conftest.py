@@ -1,8 +1,9 @@
 """Fixtures of the attack tests: the four registries on an anvil of their own, as they were deployed, for every test."""
 
 import pytest
-from node import Node
-from world import World, person
+
+from attacks.node import Node
+from attacks.world import World, person
 
 MOCKS = [
     "Attacker",

@@ -7,7 +7,20 @@ from collections import defaultdict
 
 from eth_abi import decode, encode
 from eth_utils import keccak
-from world import DAY, FOREVER, GRANT, MEMBERS, PUBLISH, REVOKED, STATEMENT, STATUS, ZERO_ADDRESS, abi_type, hash_struct
+
+from attacks.world import (
+    DAY,
+    FOREVER,
+    GRANT,
+    MEMBERS,
+    PUBLISH,
+    REVOKED,
+    STATEMENT,
+    STATUS,
+    ZERO_ADDRESS,
+    abi_type,
+    hash_struct,
+)
 
 MEMBERS.setdefault(
     "Record",

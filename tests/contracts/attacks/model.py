@@ -5,7 +5,7 @@ Written from the interfaces' words. Addresses are lower-case hex, as `eth_abi` d
 
 from dataclasses import dataclass, field
 
-from world import (
+from attacks.world import (
     ACTIVE,
     ALLOWED,
     DAY,

@@ -10,15 +10,16 @@ import time
 from collections import Counter
 from functools import lru_cache
 
-import tree
 from eth_utils import keccak
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from ledger import Ledger
-from model import Model
-from node import RpcError
-from world import (
+
+from attacks import tree
+from attacks.ledger import Ledger
+from attacks.model import Model
+from attacks.node import RpcError
+from attacks.world import (
     ALLOWED,
     COMMERCIAL,
     DAY,

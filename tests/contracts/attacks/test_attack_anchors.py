@@ -1,9 +1,10 @@
 """Attacks on anchors: leaves of others, nodes as leaves, odd trees, and promotions at the wrong time."""
 
 import pytest
-import tree
 from eth_utils import keccak
-from world import DAY, PUBLISH, REVOKED, ZERO, ZERO_ADDRESS, hash_struct, refuses, release
+
+from attacks import tree
+from attacks.world import DAY, PUBLISH, REVOKED, ZERO, ZERO_ADDRESS, hash_struct, refuses, release
 
 LIST = keccak(text="the list of releases")
 

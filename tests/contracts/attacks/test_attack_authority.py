@@ -4,7 +4,8 @@ from itertools import chain
 
 import pytest
 from eth_utils import keccak
-from world import (
+
+from attacks.world import (
     ALLOWED,
     DAY,
     DENIED,

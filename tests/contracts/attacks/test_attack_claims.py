@@ -2,7 +2,8 @@
 
 import pytest
 from eth_utils import keccak
-from world import DAY, ZERO, refuses, release
+
+from attacks.world import DAY, ZERO, refuses, release
 
 BYTES = keccak(text="the bytes")
 SALT = keccak(text="32 random bytes")

@@ -2,7 +2,8 @@
 
 import pytest
 from eth_utils import keccak
-from world import DAY, ZERO, Refused, refuses, release
+
+from attacks.world import DAY, ZERO, Refused, refuses, release
 
 HUGE = 100_000
 

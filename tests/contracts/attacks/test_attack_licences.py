@@ -2,7 +2,8 @@
 
 import pytest
 from eth_utils import keccak
-from world import (
+
+from attacks.world import (
     ALLOWED,
     COMMERCIAL,
     CONDITIONAL,

@@ -4,8 +4,9 @@ import pytest
 from eth_abi import encode
 from eth_account import Account
 from eth_utils import keccak
-from node import Node
-from world import DAY, ORDER, PUBLISH, ZERO, ZERO_ADDRESS, World, person, refuses, release, typed
+
+from attacks.node import Node
+from attacks.world import DAY, ORDER, PUBLISH, ZERO, ZERO_ADDRESS, World, person, refuses, release, typed
 
 MAGIC = bytes.fromhex("1626ba7e").ljust(32, b"\0")  # ERC-1271
 ANSWERS, REVERTS, BURNS_GAS = range(3)

@@ -12,7 +12,8 @@ from eth_abi import decode, encode
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak, to_checksum_address
-from node import RpcError
+
+from attacks.node import RpcError
 
 ZERO = bytes(32)
 ZERO_ADDRESS = "0x" + "00" * 20
