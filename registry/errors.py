@@ -13,7 +13,7 @@
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
-    │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch
+    │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh
     ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
     ├── SetupError            something that the project needs is not installed
@@ -302,6 +302,13 @@ class InsufficientFunds(ChainError):
     """The account cannot pay for the transaction."""
 
     code = "chain.insufficient-funds"
+    status = 402
+
+
+class FeeTooHigh(ChainError):
+    """A transaction would cost more than the settings let one cost, by what the node says of fees and gas."""
+
+    code = "chain.fee-too-high"
     status = 402
 
 

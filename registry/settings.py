@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     private_key: SecretStr | None = Field(
         default=None, description="The acting key itself, as hex, where no keystore is given."
     )
+    max_fee: float = Field(
+        default=1.0, gt=0, description="The most that one transaction may cost, in the chain's coin (ETH)."
+    )
     signer_url: str | None = Field(
         default=None,
         description="JSON-RPC address of a node or signer that holds the acting key (`eth_signTypedData_v4`, "

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from registry.chain.events import Log, parse_log
 from registry.chain.rpc import HttpRpc, Rpc
 from registry.errors import RpcRefused, RpcUnavailable, WrongChain
 
 Tag = Literal["latest", "safe", "finalized", "pending"]
+
+MAX_COST: Final = 10**18
+"""Wei that one transaction may cost unless the settings say another."""
 
 _WEI_PER_GWEI = 10**9
 
@@ -51,11 +54,15 @@ class Receipt:
 
 
 class Chain:
-    """A node whose chain id is known. Has no other state, so that any thread may use it."""
+    """A node whose chain id is known. Has no other state, so that any thread may use it.
 
-    def __init__(self, rpc: Rpc, chain_id: int) -> None:
+    `max_cost` (wei) is the most that one transaction may cost: fees and gas are the node's word.
+    """
+
+    def __init__(self, rpc: Rpc, chain_id: int, max_cost: int = MAX_COST) -> None:
         self.rpc = rpc
         self.chain_id = chain_id
+        self.max_cost = max_cost
 
     def block(self, number: int | Tag) -> Block | None:
         """The header of a block, or None if the chain has none of this number (or the node no such tag)."""
@@ -157,7 +164,9 @@ class Chain:
             )
 
 
-def connect(rpc: str | Rpc, expected_chain_id: int | None = None, timeout: float = 30.0) -> Chain:
+def connect(
+    rpc: str | Rpc, expected_chain_id: int | None = None, timeout: float = 30.0, max_cost: int = MAX_COST
+) -> Chain:
     """The chain that a node is of. Raises `RpcUnavailable`, and `WrongChain` if it is not the one expected."""
     node: Rpc = HttpRpc(rpc, timeout) if isinstance(rpc, str) else rpc
     with _Reading(node, "eth_chainId"):
@@ -169,7 +178,7 @@ def connect(rpc: str | Rpc, expected_chain_id: int | None = None, timeout: float
             expected=expected_chain_id,
             found=chain_id,
         )
-    return Chain(node, chain_id)
+    return Chain(node, chain_id, max_cost)
 
 
 class _Reading:

@@ -8,7 +8,7 @@ from typing import Final
 from registry.chain.client import Chain, Receipt
 from registry.chain.reverts import revert_of
 from registry.chain.signer import Signer
-from registry.errors import InsufficientFunds, RpcRefused, TransactionPending, TransactionReverted
+from registry.errors import FeeTooHigh, InsufficientFunds, RpcRefused, TransactionPending, TransactionReverted
 
 _GAS_MARGIN: Final = 1.2  # state may change between the estimate and the block
 _FIRST_PAUSE: Final = 0.05
@@ -56,10 +56,11 @@ def estimate(chain: Chain, sender: str, to: str, data: bytes) -> Cost:
 def send(chain: Chain, signer: Signer, to: str, data: bytes, *, timeout: float = 120.0) -> Receipt:
     """Send a call and wait for its receipt.
 
-    Raises `InsufficientFunds` before anything is sent, the decoded revert if the contract refuses it,
+    Raises `FeeTooHigh` and `InsufficientFunds` before anything is sent, the decoded revert if the contract refuses it,
     `TransactionPending` if it is in no block after `timeout` seconds.
     """
     cost = estimate(chain, signer.address, to, data)
+    check_fee(chain, cost)
     check_funds(chain, signer.address, cost)
     raw, transaction_hash = signer.sign_transaction(
         {
@@ -79,6 +80,17 @@ def send(chain: Chain, signer: Signer, to: str, data: bytes, *, timeout: float =
     if not receipt.succeeded:
         raise _why_reverted(chain, signer.address, to, data, receipt)
     return receipt
+
+
+def check_fee(chain: Chain, cost: Cost) -> None:
+    """Raises `FeeTooHigh` if a transaction may cost more than one may: a lie about fees empties no account."""
+    if cost.maximum > chain.max_cost:
+        raise FeeTooHigh(
+            f"This transaction may cost {_ether(cost.maximum)} ETH, by what the node at {chain.rpc.name} says of fees "
+            f"and gas; one may cost {_ether(chain.max_cost)} ETH. If that is right, raise PROVENANCE_MAX_FEE.",
+            maximum=cost.maximum,
+            permitted=chain.max_cost,
+        )
 
 
 def check_funds(chain: Chain, sender: str, cost: Cost) -> None:

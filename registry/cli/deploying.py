@@ -19,6 +19,11 @@ deployment = typer.Typer(
 )
 
 
+@deployment.callback()
+def _deployment() -> None:
+    """Check the contracts of a chain."""  # without a callback the group would be its only command
+
+
 def deploy(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     """Put the four contracts at their addresses, or find them there. Anyone may, once for each chain.
 

@@ -34,7 +34,7 @@ class Parts:
     @cached_property
     def chain(self) -> Chain:
         """The configured node. Raises RpcUnavailable, WrongChain."""
-        return connect(self.settings.rpc_url, self.settings.chain_id)
+        return connect(self.settings.rpc_url, self.settings.chain_id, max_cost=int(self.settings.max_fee * 10**18))
 
     @cached_property
     def chain_id(self) -> int:
