@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo geth demo test attack check bench gas snapshots artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth demo test attack coverage check bench gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,9 @@ test: setup-contracts ## every test: the contracts under Brownie, then the rest
 
 attack: setup-contracts ## random histories against the contracts (STEPS=100000, SEED= of a run to repeat)
 	@STEPS=$(or $(STEPS),100000) SEED=$(SEED) $(BIN)/python scripts/contract_tests.py -q tests/contracts/attacks/test_any_system_history.py
+
+coverage: setup-contracts ## which statements and branches of the contracts their tests run
+	@$(BIN)/python scripts/coverage.py
 
 check: setup-contracts ## formatting, types, the direction of dependencies, what the contracts cost
 	@$(BIN)/ruff check

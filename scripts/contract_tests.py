@@ -29,7 +29,9 @@ def main() -> int:
     networks = {"live": [], "development": [{**network, "cmd_settings": command}]}
     (settings / "network-config.yaml").write_text(json.dumps(networks), encoding="utf-8")
 
-    search = [ROOT / "node_modules" / ".bin", ROOT / ".venv" / "bin", os.environ.get("PATH", "")]
+    # `scripts/coverage.py` puts an anvil of its own before the real one.
+    given = [os.environ[name] for name in ("ANVIL_FOLDER", "PATH") if name in os.environ]
+    search = [*given[:-1], ROOT / "node_modules" / ".bin", ROOT / ".venv" / "bin", *given[-1:]]
     environment = {
         **os.environ,
         "HOME": str(HOME),
