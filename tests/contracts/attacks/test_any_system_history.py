@@ -81,7 +81,7 @@ def make_machine(world, abis, counts):
             self.before = node.snapshot()
             self.model = Model()
             self.anchors = []  # (anchor, releases)
-            self.pool = []  # release tuples that were drawn
+            self.reserved = []  # (publisher, artifact, salt)
             node.sleep(10)
 
         # Doing, and what is foreseen.
@@ -235,6 +235,7 @@ def make_machine(world, abis, counts):
         @rule(publisher=WHO, artifact=ARTIFACT, salt=SALT, who=WHO)
         def reserve(self, publisher, artifact, salt, who):
             commitment = self.commitment(ADDRESSES[publisher], artifact, salt)
+            self.reserved.append((publisher, artifact, salt))
             self.act("models", "reserve", [commitment], who, lambda _, now: self.model.reserve(_, now, commitment))
 
         def commitment(self, publisher, artifact, salt):
@@ -278,6 +279,13 @@ def make_machine(world, abis, counts):
                 lambda actor, now: self.model.publish(actor, now, identity, release, commitment),
                 how,
             )
+
+        @rule(number=PICK, actor=ACTOR, name=NAME, version=VERSION, how=HOW)
+        def reveal(self, number, actor, name, version, how):
+            """Publishes what somebody reserved for: by chance alone it would seldom be met in time."""
+            if self.reserved:
+                publisher, artifact, salt = self.reserved[number % len(self.reserved)]
+                self.publish(publisher, actor, name, version, artifact, salt, 255, [], 1, False, how)
 
         def existing(self, number, publisher, name, version):
             """(publisher, name, version) of a release that there is, most times."""
