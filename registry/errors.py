@@ -197,7 +197,7 @@ class InvalidDag(ContentError):
 
 
 class DirectoryTooLarge(ContentError):
-    """A folder that would need HAMT sharding."""
+    """An artifact of more files and folders than are published or fetched."""
 
     code = "content.directory-too-large"
     status = 422

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from registry.content import dagpb
+from registry.content import dagpb, hamt
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.names import check_collisions, check_name, check_path
 from registry.content.unixfs import (
     DIRECTORY,
     FILE,
     LEAF_SIZE,
+    MAX_ENTRIES,
     SHARDED_DIRECTORY,
     WIDTH,
     UnixFs,
@@ -24,12 +25,10 @@ from registry.content.unixfs import (
     file_root,
     leaf_count,
 )
-from registry.errors import DirectoryTooLarge, InvalidDag, StoreFull
+from registry.errors import InvalidDag, StoreFull
 
-MAX_ENTRIES: Final = 1_000_000
-"""Files and folders of the largest artifact that is fetched."""
 MAX_REPEATED: Final = 10_000
-"""Those of them in folders that stand in the DAG once more: a small DAG can name more paths than there are atoms."""
+"""Files and folders in folders that stand in the DAG once more: a small one can name more than there are atoms."""
 MAX_PATH_CHARACTERS: Final = 128 << 20
 """Characters of all paths together: each repeats the names of its folders."""
 
@@ -60,8 +59,7 @@ class Layout:
 def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int) -> Layout:
     """Walk the folders and the inner nodes of files below `root`. `get_block` gives verified blocks.
 
-    Raises InvalidDag, UnsafeName, NameCollision, DirectoryTooLarge (a folder in shards), and StoreFull when the files
-    would take more than `room` bytes.
+    Raises InvalidDag, UnsafeName, NameCollision, and StoreFull when the files would take more than `room` bytes.
     """
     if root.codec != DAG_PB:
         raise InvalidDag(f"{root} is a single block; the root of an artifact is a folder.")
@@ -92,7 +90,7 @@ class _Walk:
         pending = [("", self._node(root, ""))]
         while pending:
             path, (node, unixfs) = pending.pop()
-            if unixfs.type != DIRECTORY:
+            if unixfs.type == FILE:
                 raise InvalidDag(f"{root} is not a folder, and the root of an artifact is one.")
             self._check_names(path, node.links)
             if not node.links and path:
@@ -109,7 +107,10 @@ class _Walk:
                     pending.append((child, below))
 
     def _node(self, cid: Cid, path: str) -> tuple[dagpb.Node, UnixFs]:
-        """A dag-pb node that is a folder or a file; a folder is read once, however often it stands in the DAG."""
+        """A dag-pb node that is a folder or a file, a folder in shards with the entries of all of them.
+
+        A folder is read once, however often it stands in the DAG.
+        """
         known = self._nodes.get(cid)
         if known is not None:
             self._repeated += len(known[0].links) + 1
@@ -118,21 +119,35 @@ class _Walk:
             return known
         node = dagpb.decode(self._get_block(cid))
         unixfs = decode_data(node.data)
-        if unixfs.type == SHARDED_DIRECTORY:
-            shown = f"The folder {path!r}" if path else "The top folder"
-            raise DirectoryTooLarge(
-                f"{shown} is stored in shards (HAMT), which this version does not read.", folder=path
-            )
-        if unixfs.type not in (DIRECTORY, FILE):
+        if unixfs.type not in (DIRECTORY, SHARDED_DIRECTORY, FILE):
             raise InvalidDag(f"{path!r} is neither a file nor a folder but a UnixFS node of type {unixfs.type}.")
-        if unixfs.type == DIRECTORY:
+        if unixfs.type == SHARDED_DIRECTORY:
+            node = dagpb.Node(self._entries_of_shards(node), node.data)
+        if unixfs.type != FILE:
             self._nodes[cid] = node, unixfs
         return node, unixfs
+
+    def _entries_of_shards(self, root: dagpb.Node) -> tuple[dagpb.Link, ...]:
+        """The entries of a folder in shards. Depth first, so that a shard that is linked twice is soon found out."""
+        entries: list[dagpb.Link] = []
+        pending: list[tuple[bytes, Cid]] = []
+        node, buckets, shards = root, b"", 0
+        while True:
+            shard = hamt.read(node, buckets)
+            entries += shard.entries
+            pending += ((buckets + bytes((bucket,)), cid) for bucket, cid in shard.shards)
+            shards += 1
+            if max(len(entries), shards) > MAX_ENTRIES:
+                raise _too_many()
+            if not pending:
+                return tuple(entries)
+            buckets, below = pending.pop()
+            node = dagpb.decode(self._get_block(below))
 
     def _check_names(self, path: str, links: tuple[dagpb.Link, ...]) -> None:
         self._entries += len(links)
         if self._entries > MAX_ENTRIES:
-            raise InvalidDag(f"This DAG names more than {MAX_ENTRIES} files and folders.")
+            raise _too_many()
         self._path_characters += sum(len(path) + 1 + len(link.name) for link in links)
         if self._path_characters > MAX_PATH_CHARACTERS:
             raise InvalidDag(f"This DAG has paths of more than {MAX_PATH_CHARACTERS} characters together.")
@@ -184,6 +199,10 @@ class _Walk:
         if file_root(leaves, size).cid != cid:
             raise _misshapen(path)
         return leaves
+
+
+def _too_many() -> InvalidDag:
+    return InvalidDag(f"This DAG names more than {MAX_ENTRIES} files and folders.")
 
 
 def _misshapen(path: str) -> InvalidDag:

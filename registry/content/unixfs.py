@@ -1,7 +1,7 @@
 """The shape of files and folders in UnixFS under the profile `unixfs-v1-2025` (IPIP-0499): pure functions of digests.
 
 file        one raw leaf, or a balanced tree of dag-pb nodes, 1024 links wide, over raw leaves of 1 MiB
-folder      one dag-pb node, its links sorted by the bytes of their names; above 262,144 bytes it would be sharded
+folder      one dag-pb node, its links sorted by the bytes of their names; above 262,144 bytes a trie of shards (`hamt`)
 Tsize       the bytes of all blocks below a link, a block counted as often as it is linked
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from registry.content import dagpb
+from registry.content import dagpb, hamt
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.names import check_collisions, check_path
 from registry.errors import DirectoryTooLarge, InvalidDag, NameCollision
@@ -17,6 +17,8 @@ from registry.errors import DirectoryTooLarge, InvalidDag, NameCollision
 LEAF_SIZE: Final = 1 << 20
 WIDTH: Final = 1024
 DIRECTORY_LIMIT: Final = 262_144
+MAX_ENTRIES: Final = 1_000_000
+"""Files and folders of the largest artifact: a small DAG can name more paths than there are atoms."""
 LARGEST_BLOCK: Final = 2 << 20
 """Bytes of the largest block that is read; IPFS nodes do not exchange larger ones."""
 
@@ -40,7 +42,7 @@ class FileShape:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryShape:
-    """A folder and all folders below it: the root, and the dag-pb node of each."""
+    """A folder and all folders below it: the root, and the dag-pb nodes of each."""
 
     cid: Cid
     tsize: int
@@ -145,7 +147,9 @@ def directory_root(files: Iterable[tuple[str, int, Cid]], empty_directories: Ite
 def directory_shape(files: Iterable[tuple[str, int, Cid]], empty_directories: Iterable[str]) -> DirectoryShape:
     """The folders over a table of files, from the deepest to the root. Raises as `directory_root` does."""
     folders: dict[str, dict[str, dagpb.Link]] = {"": {}}
+    entries = 0
     for path, size, cid in files:
+        entries += 1
         check_path(path)
         if (cid.codec == RAW) != (size <= LEAF_SIZE):
             raise InvalidDag(f"{path!r} of {size} bytes cannot have the CID {cid}.")
@@ -159,6 +163,12 @@ def directory_shape(files: Iterable[tuple[str, int, Cid]], empty_directories: It
         if path in empty:
             raise NameCollision(f"The folder {path!r} stands twice.", names=[path])
         empty.add(path)
+    entries += len(folders) - 1
+    if entries > MAX_ENTRIES:
+        raise DirectoryTooLarge(
+            f"An artifact has at most {MAX_ENTRIES} files and folders, and this one has {entries}. Pack some together.",
+            entries=entries,
+        )
     for path in folders:
         parent, _, name = path.rpartition("/")
         if path and name in folders[parent]:
@@ -193,14 +203,8 @@ def _directory(path: str, name: str, links: Iterable[dagpb.Link], nodes: dict[Ci
     check_collisions((link.name for link in ordered), path)
     block = dagpb.encode(dagpb.Node(ordered, _DIRECTORY_DATA))
     if len(block) > DIRECTORY_LIMIT:
-        shown = f"The folder {path!r}" if path else "The top folder"
-        raise DirectoryTooLarge(
-            f"{shown} has {len(ordered)} entries, which take {len(block)} bytes in one block; above {DIRECTORY_LIMIT} "
-            "a folder is stored in shards, which this version does not write. Put the files into subfolders.",
-            folder=path,
-            entries=len(ordered),
-            bytes=len(block),
-        )
+        root = hamt.build(ordered, nodes)
+        return dagpb.Link(root.cid, name, root.tsize)
     cid = Cid.of(DAG_PB, block)
     nodes[cid] = block
     return dagpb.Link(cid, name, len(block) + sum(link.tsize for link in ordered))

@@ -12,17 +12,19 @@ from artifact_files import every_block, write_artifact
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kubo_node import STOCK_PROFILE, Kubo, running_kubo
-from trees import KUBO_TREES
+from random_trees import random_tree
+from trees import KUBO_TREES, write_tree
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content.cid import RAW, Cid
 from registry.content.dag import Dag
+from registry.content.embedded import EmbeddedStore
 from registry.content.gateway import GatewaySource
 from registry.content.kubo import KuboStore, multiaddress
 from registry.content.reader import fetch_artifact, read_document
 from registry.content.store import Store, open_store
 from registry.content.unixfs import LEAF_SIZE, document_shape
-from registry.errors import BlockNotFound, DirectoryTooLarge, FileChanged, InvalidSettings, StoreUnavailable
+from registry.errors import BlockNotFound, FileChanged, InvalidSettings, StoreUnavailable
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), min_size=1, max_size=6).filter(
     lambda name: name not in (".", "..", ".git", ".DS_Store", "Thumbs.db")
@@ -62,6 +64,18 @@ class TestOneAddress:
         shutil.rmtree(folder, ignore_errors=True)
         write(folder, tree)
         assert str(digest_artifact(folder).root) == kubo.run("add", "-rHQn", folder)
+
+    def test_the_cids_of_300_trees_are_kubos(self, kubo: Kubo, tmp_path: Path) -> None:
+        """Names in many scripts, files around every size that changes a shape, folders around the size of a block."""
+        folder = tmp_path / "trees"
+        for number in range(300):
+            write_tree(folder / f"{number:03d}", random_tree(number))
+        theirs = {}
+        for line in kubo.run("add", "-rHn", folder).splitlines():
+            _, cid, path = line.split(" ", 2)
+            theirs[path] = cid
+        ours = {f"trees/{path.name}": str(digest_artifact(path).root) for path in folder.iterdir()}
+        assert ours == {path: theirs[path] for path in ours}
 
     @pytest.fixture
     def stock(self, kubo_binary: Path, tmp_path: Path) -> Iterator[Kubo]:
@@ -139,15 +153,29 @@ class TestStore:
                 gateway.get_block(Cid.of(RAW, os.urandom(8)))
         assert digest_artifact(tmp_path / "back").root == artifact.root
 
-    def test_a_folder_that_kubo_stored_in_shards_is_refused_clearly(self, kubo: Kubo, tmp_path: Path) -> None:
+    def test_a_folder_that_kubo_put_into_shards_is_fetched(self, kubo: Kubo, tmp_path: Path) -> None:
         (tmp_path / "many").mkdir()
         for number in range(6000):
             (tmp_path / f"many/f{number:05d}").write_text(str(number))
         root = Cid.parse(kubo.run("add", "-rHQ", tmp_path / "many"))
         assert str(root) == next(tree["cid"] for tree in KUBO_TREES if "6000" in tree["title"])
-        with pytest.raises(DirectoryTooLarge, match="shards"):
-            fetch_artifact([KuboStore(kubo.api)], root, tmp_path / "back")
-        assert not (tmp_path / "back").exists()
+        fetched = fetch_artifact([KuboStore(kubo.api)], root, tmp_path / "back")
+        assert fetched.files == 6000
+        assert all((tmp_path / f"back/f{number:05d}").read_text() == str(number) for number in range(6000))
+
+    def test_a_folder_that_we_put_into_shards_is_kubos(self, kubo: Kubo, tmp_path: Path) -> None:
+        folder = write_tree(
+            tmp_path / "tree", {f"in/模型-{number:04x}-{'x' * 60}": {"utf8": ""} for number in range(2500)}
+        )
+        artifact = digest_artifact(folder)
+        for store in (KuboStore(kubo.api), EmbeddedStore(tmp_path / "store")):
+            assert not store.has_dag(artifact.root)
+            store.put_dag(artifact.dag())
+            assert store.has_dag(artifact.root)
+            fetch_artifact([store], artifact.root, tmp_path / f"back-{type(store).__name__}")
+            assert digest_artifact(tmp_path / f"back-{type(store).__name__}").root == artifact.root
+        kubo.run("get", "-o", tmp_path / "by-kubo", str(artifact.root))
+        assert digest_artifact(tmp_path / "by-kubo").root == artifact.root
 
 
 class TestAddresses:

@@ -24,7 +24,6 @@ from registry.errors import (
     BlockMismatch,
     BlockNotFound,
     DestinationNotEmpty,
-    DirectoryTooLarge,
     InvalidDag,
     NameCollision,
     ProvenanceError,
@@ -303,12 +302,6 @@ class TestHarm:
         refused(blocks.folder(Link(inner, "x", 20)), blocks, destination, InvalidDag)
         if data != b"\x08\x04\x12\x0b/etc/passwd":
             refused(inner, blocks, destination, InvalidDag)
-
-    def test_a_folder_in_shards_is_said(self, blocks: Blocks, destination: Path) -> None:
-        shards = blocks.folder(data=b"\x08\x05\x12\x01\x01\x28\x22\x30\x80\x02")
-        for root in (shards, blocks.folder(Link(shards, "big", 30))):
-            error = refused(root, blocks, destination, DirectoryTooLarge)
-            assert "shards (HAMT)" in error.message
 
     def test_a_root_that_is_a_file(self, artifact: Artifact, source: Blocks, destination: Path) -> None:
         for file in artifact.files:

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import KUBO_TREES, VECTORS, table, zero_leaves
 
-from registry.content import dagpb
+from registry.content import dagpb, unixfs
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.names import check_name, check_path, collision_key
 from registry.content.unixfs import (
     DIRECTORY_LIMIT,
     LEAF_SIZE,
+    SHARDED_DIRECTORY,
     decode_data,
     directory_root,
     directory_shape,
@@ -24,19 +25,13 @@ from registry.content.unixfs import (
 )
 from registry.errors import DirectoryTooLarge, InvalidDag, NameCollision, UnsafeName
 
-SHARDED = {"folder of 6000 small files", "folder of 20000 small files, two HAMT levels and more"}
 EMPTY = Cid.of(RAW, b"")
 
 
 @pytest.mark.parametrize("vector", KUBO_TREES, ids=lambda vector: vector["title"])
 def test_vectors_of_a_real_kubo(vector: dict[str, Any]) -> None:
     files, empty = table(vector["tree"])
-    if vector["title"] in SHARDED:
-        with pytest.raises(DirectoryTooLarge, match="subfolders") as caught:
-            directory_root(files, empty)
-        assert caught.value.details["bytes"] > DIRECTORY_LIMIT
-    else:
-        assert str(directory_root(files, empty)) == vector["cid"]
+    assert str(directory_root(files, empty)) == vector["cid"]
 
 
 def test_vectors_of_the_profile() -> None:
@@ -50,17 +45,20 @@ def test_a_folder_of_exactly_the_limit_stays_one_block_and_a_byte_more_does_not(
     # A link with a name of n <= 85 bytes to an empty file takes 44 + n bytes of the block, and the folder itself 4.
     files = [(f"{i:056d}", 0, EMPTY) for i in range(2620)] + [("y" * 26, 0, EMPTY)]
     assert DIRECTORY_LIMIT == 4 + 2620 * 100 + 2 * 70
-    block = next(iter(directory_shape([*files, ("z" * 26, 0, EMPTY)], []).nodes.values()))
-    assert len(block) == DIRECTORY_LIMIT
-    with pytest.raises(DirectoryTooLarge):
-        directory_shape([*files, ("z" * 27, 0, EMPTY)], [])
+    whole = directory_shape([*files, ("z" * 26, 0, EMPTY)], [])
+    assert [len(block) for block in whole.nodes.values()] == [DIRECTORY_LIMIT]
+    sharded = directory_shape([*files, ("z" * 27, 0, EMPTY)], [])
+    assert len(sharded.nodes) > 256
+    assert decode_data(dagpb.decode(sharded.nodes[sharded.cid]).data).type == SHARDED_DIRECTORY
 
 
-def test_a_folder_that_is_too_large_is_named() -> None:
-    files = [(f"a/b/f{i:06d}", 0, EMPTY) for i in range(6000)]
-    with pytest.raises(DirectoryTooLarge, match="'a/b' has 6000 entries") as caught:
-        directory_root(files, [])
-    assert caught.value.details["folder"] == "a/b"
+def test_an_artifact_has_a_bounded_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unixfs, "MAX_ENTRIES", 10)
+    files = [(f"a/f{i}", 0, EMPTY) for i in range(8)]
+    directory_root(files, ["b"])
+    for table_of_files, empty in (([*files, ("g", 0, EMPTY)], ["b"]), (files, ["b", "c"]), (files, ["b/c"])):
+        with pytest.raises(DirectoryTooLarge, match="has 11"):
+            directory_root(table_of_files, empty)
 
 
 @given(st.integers(0, 2**33))
