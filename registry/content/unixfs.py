@@ -58,13 +58,6 @@ class UnixFs:
     block_sizes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    cid: Cid
-    size: int
-    tsize: int
-
-
 def leaf_count(size: int) -> int:
     """The number of leaves of a file: an empty file has one, of no bytes."""
     return max(1, -(-size // LEAF_SIZE))
@@ -80,23 +73,47 @@ def file_root(leaves: bytes, size: int) -> FileShape:
     count = leaf_count(size)
     if len(leaves) != count * DIGEST_SIZE:
         raise InvalidDag(f"A file of {size} bytes has {count} leaves, and there are {len(leaves) / DIGEST_SIZE:g}.")
-    level = []
-    for index, digest in enumerate(leaf_digests(leaves)):
-        length = min(LEAF_SIZE, size - index * LEAF_SIZE)
-        level.append(_Child(Cid(RAW, digest), length, length))
+    # Only the last node of a level may be smaller than the others: a level is its digests and two sizes.
+    rest = size - (count - 1) * LEAF_SIZE
+    codec, level, whole, last = RAW, leaves, (LEAF_SIZE, LEAF_SIZE), (rest, rest)
     nodes: dict[Cid, bytes] = {}
-    while len(level) > 1:
-        level = [_parent(level[start : start + WIDTH], nodes) for start in range(0, len(level), WIDTH)]
-    return FileShape(level[0].cid, size, level[0].tsize, nodes)
+    while len(level) > DIGEST_SIZE:
+        above = bytearray()
+        step = WIDTH * DIGEST_SIZE
+        for start in range(0, len(level), step):
+            digests = level[start : start + step]
+            at_end = start + step >= len(level)
+            block, sizes = _parent(codec, digests, whole, last if at_end else whole)
+            cid = Cid.of(DAG_PB, block)
+            nodes[cid] = block
+            above += cid.digest
+            if not at_end:
+                above_whole = sizes
+        codec, level, last = DAG_PB, bytes(above), sizes
+        whole = above_whole if len(level) > DIGEST_SIZE else sizes
+    return FileShape(Cid(codec, level), size, last[1], nodes)
 
 
-def _parent(children: Sequence[_Child], nodes: dict[Cid, bytes]) -> _Child:
-    size = sum(child.size for child in children)
-    links = tuple(dagpb.Link(child.cid, "", child.tsize) for child in children)
-    block = dagpb.encode(dagpb.Node(links, encode_file_data(size, [child.size for child in children])))
-    cid = Cid.of(DAG_PB, block)
-    nodes[cid] = block
-    return _Child(cid, size, len(block) + sum(child.tsize for child in children))
+def _parent(codec: int, digests: bytes, whole: tuple[int, int], last: tuple[int, int]) -> tuple[bytes, tuple[int, int]]:
+    """A node over children of one size, the last perhaps of another: its block, its (size, Tsize).
+
+    These are the bytes that `dagpb.encode` writes, joined from few parts: a file of 1 TiB has a million leaves.
+    """
+    count = len(digests) // DIGEST_SIZE
+    before, after = _around(codec, whole[1])
+    before_last, after_last = _around(codec, last[1])
+    links = [before + digest + after for digest in leaf_digests(digests[:-DIGEST_SIZE])]
+    size = whole[0] * (count - 1) + last[0]
+    data = encode_file_data(size, [whole[0]] * (count - 1) + [last[0]])
+    block = b"".join((*links, before_last, digests[-DIGEST_SIZE:], after_last, b"\x0a", dagpb.varint(len(data)), data))
+    return block, (size, len(block) + whole[1] * (count - 1) + last[1])
+
+
+def _around(codec: int, tsize: int) -> tuple[bytes, bytes]:
+    """What stands before and after a digest in a link without a name."""
+    link = dagpb.link_bytes(dagpb.Link(Cid(codec, bytes(DIGEST_SIZE)), "", tsize))
+    before, after = link.split(bytes(DIGEST_SIZE), 1)
+    return b"\x12" + dagpb.varint(len(link)) + before, after
 
 
 def file_tsize(size: int) -> int:

@@ -20,6 +20,7 @@ from registry.content.unixfs import (
     directory_root,
     directory_shape,
     document_shape,
+    encode_file_data,
     file_root,
     file_tsize,
 )
@@ -164,3 +165,33 @@ def test_a_size_that_cannot_have_its_cid_is_refused() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=10))
 def test_case_never_tells_names_apart(name: str) -> None:
     assert collision_key(name.casefold()) == collision_key(name)
+
+
+@pytest.mark.parametrize("leaves", [1, 2, 1023, 1024, 1025, 2**20 - 1, 2**20, 2**20 + 1])
+@pytest.mark.parametrize("rest", [-1, 0, 1])
+def test_trees_of_up_to_1_tib_link_by_link(leaves: int, rest: int) -> None:
+    """Against the shape written out plainly: balanced, 1024 wide. All leaves are zeros, so most nodes are the same."""
+    size = leaves * LEAF_SIZE + rest
+    shape = file_root(zero_leaves(size), size)
+    rest_of_last = (size - 1) % LEAF_SIZE + 1
+    last = Cid.of(RAW, bytes(rest_of_last))
+    whole, last_link = (Cid.of(RAW, bytes(LEAF_SIZE)), LEAF_SIZE, LEAF_SIZE), (last, rest_of_last, rest_of_last)
+    count = -(-size // LEAF_SIZE)
+    while count > 1:
+        full, odd = divmod(count - 1, 1024)
+        if full:
+            whole_above = plain_node([whole] * 1024)
+        last_link = plain_node([whole] * odd + [last_link])
+        count = full + 1
+        if full:
+            whole = whole_above
+    assert shape.cid == last_link[0]
+    assert (shape.size, shape.tsize) == (size, last_link[2]) == (last_link[1], file_tsize(size))
+
+
+def plain_node(children: list[tuple[Cid, int, int]]) -> tuple[Cid, int, int]:
+    """A node over children (CID, size, Tsize), by the codec."""
+    links = tuple(dagpb.Link(cid, "", tsize) for cid, _, tsize in children)
+    data = encode_file_data(sum(size for _, size, _ in children), [size for _, size, _ in children])
+    block = dagpb.encode(dagpb.Node(links, data))
+    return Cid.of(DAG_PB, block), sum(size for _, size, _ in children), len(block) + sum(t for _, _, t in children)

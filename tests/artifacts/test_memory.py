@@ -1,0 +1,35 @@
+"""Memory does not grow with the artifact: measured in processes of their own, over sparse files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MIB = 1 << 20
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from registry.artifacts.digest import digest_artifact
+artifact = digest_artifact(Path(sys.argv[1]), sha256=sys.argv[2] == "sha256", threads=4)
+print(artifact.root, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def peak(folder: Path, kind: str) -> int:
+    """Bytes of memory at the most, the interpreter's own included."""
+    command = [sys.executable, "-c", MEASURE, str(folder), kind]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout.split()[1])
+
+
+@pytest.mark.parametrize(("kind", "small", "large"), [("cid", 1, 16), ("sha256", 1, 4)])
+def test_the_peak_is_flat(tmp_path: Path, kind: str, small: int, large: int) -> None:
+    peaks = []
+    for gibibytes in (small, large):
+        folder = tmp_path / str(gibibytes)
+        folder.mkdir()
+        with (folder / "w").open("wb") as stream:
+            stream.truncate(gibibytes << 30)
+        peaks.append(peak(folder, kind))
+    assert max(peaks) < 256 * MIB
+    assert peaks[1] - peaks[0] < 8 * MIB
