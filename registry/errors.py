@@ -6,7 +6,8 @@
     │   │   MalformedRequest, UnsupportedFormat
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
-    │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge
+    │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
+    │   │   InvalidModelFile, UnknownModelFormat
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
     │   │   StoreFull, DestinationNotEmpty
@@ -181,6 +182,18 @@ class ManifestTooLarge(ArtifactError):
     """A manifest would not fit into one block of 1 MiB."""
 
     code = "artifact.manifest-too-large"
+
+
+class InvalidModelFile(ArtifactError):
+    """A model file is not one of its format, or has a header that is larger than is read; the message says why."""
+
+    code = "artifact.model-file"
+
+
+class UnknownModelFormat(InvalidModelFile):
+    """A model file is of a version, or has tensors of a type, that this version of the tool does not know."""
+
+    code = "artifact.model-file.unknown-format"
 
 
 class ContentError(ProvenanceError):

@@ -1,0 +1,141 @@
+"""ZIP archives of models (PyTorch, TorchScript, Keras, NumPy): members one at a time, in bounded memory (APPNOTE.TXT).
+
+A member that cannot be read is reported, never passed over: loaders are more lenient than `zipfile` is.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import IO, BinaryIO, Final, cast
+
+from registry.errors import InvalidModelFile
+
+MAX_MEMBERS: Final = 100_000
+MAX_DIRECTORY: Final = 16 << 20
+"""Bytes of the longest list of members that is read."""
+MAX_INFLATED: Final = 1 << 30
+"""Bytes that may come out of one archive, as often as a member is read."""
+MAX_RATIO: Final = 1100
+"""How far a member may be compressed; DEFLATE itself reaches 1032."""
+
+_BAD: Final = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive: its name as it stands there, and its bytes, as the archive says."""
+
+    name: str
+    size: int
+    info: zipfile.ZipInfo
+
+
+class Archive:
+    """An archive that was opened. Raises InvalidModelFile when its list of members is unsound or too long."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._left = MAX_INFLATED
+        try:
+            self._zip = zipfile.ZipFile(cast(IO[bytes], _Bounded(stream)))
+        except _BAD as error:
+            raise InvalidModelFile(f"its list of members cannot be read: {_short(error)}") from error
+        infos = self._zip.infolist()
+        if len(infos) > MAX_MEMBERS:
+            raise InvalidModelFile(f"it has {len(infos)} members, and {MAX_MEMBERS} is the most")
+        self.members = tuple(Member(info.filename, info.file_size, info) for info in infos if not info.is_dir())
+
+    def start(self, member: Member, count: int) -> bytes:
+        """At most the first `count` bytes of a member, which the caller has bounded. Raises InvalidModelFile."""
+        with self.open(member) as stream:
+            return stream.read(count)
+
+    def open(self, member: Member) -> "BinaryIO":
+        """A member's bytes as they come. Opening and reading raise InvalidModelFile for what is not sound."""
+        info = member.info
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InvalidModelFile(f"it is compressed by method {info.compress_type}, which is not read here")
+        if info.file_size > MAX_RATIO * info.compress_size:
+            raise InvalidModelFile("it would grow more than DEFLATE can shrink anything")
+        try:
+            return cast(BinaryIO, _Inflated(self, self._zip.open(info)))
+        except _BAD as error:
+            raise InvalidModelFile(f"it cannot be read: {_short(error)}") from error
+
+    def spend(self, count: int) -> None:
+        """Count bytes that came out."""
+        self._left -= count
+        if self._left < 0:
+            raise InvalidModelFile(f"more than {MAX_INFLATED} bytes came out of the archive")
+
+
+def is_archive(stream: BinaryIO) -> bool:
+    """Whether loaders may take it for a ZIP archive: they look for the end of one, wherever it begins."""
+    return zipfile.is_zipfile(cast(IO[bytes], stream))
+
+
+class _Inflated:
+    """What comes out of a member, counted against the archive's budget; errors become InvalidModelFile."""
+
+    def __init__(self, archive: Archive, stream: IO[bytes]) -> None:
+        self._archive = archive
+        self._stream = stream
+
+    def read(self, count: int) -> bytes:
+        try:
+            data = self._stream.read(count)
+        except _BAD as error:
+            raise InvalidModelFile(f"it cannot be read on: {_short(error)}") from error
+        self._archive.spend(len(data))
+        return data
+
+    def readline(self, limit: int) -> bytes:
+        try:
+            data = self._stream.readline(limit)
+        except _BAD as error:
+            raise InvalidModelFile(f"it cannot be read on: {_short(error)}") from error
+        self._archive.spend(len(data))
+        return data
+
+    def __enter__(self) -> "_Inflated":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+
+class _Bounded:
+    """A stream for zipfile, which reads a list of members in one piece, as long as the archive says that it is."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, count: int = -1) -> bytes:
+        if count > MAX_DIRECTORY:
+            raise InvalidModelFile(f"its list of members has {count} bytes, and {MAX_DIRECTORY} is the most")
+        return self._stream.read(count if count >= 0 else MAX_DIRECTORY)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _short(error: BaseException) -> str:
+    text = str(error)[:100] or type(error).__name__
+    return text if text.isprintable() else ascii(text)
