@@ -27,6 +27,7 @@ from registry.artifacts.manifest import (
     parse_statement,
 )
 from registry.artifacts.manifest import Terms as TermsReference
+from registry.artifacts.model import DescribedModel, describe_model
 from registry.artifacts.preflight import Finding, preflight
 from registry.artifacts.training_data import import_training_data, read_training_data
 from registry.chain.events import ReleasePublished
@@ -101,7 +102,7 @@ class Plan:
     """A release ready to be stored and registered.
 
     `existing` is its record where it is on chain already; otherwise `cost` is what registering it may cost.
-    `declared` is what the artifact's own files say of its licence.
+    `declared` is what the artifact's own files say of its licence; `model` what its headers say of it.
     """
 
     artifact: Artifact
@@ -113,6 +114,7 @@ class Plan:
     findings: tuple[Finding, ...]
     existing: ReleasePublished | None
     cost: Cost | None
+    model: DescribedModel
     external_parents: tuple[ExternalParent, ...] = ()
     declared: tuple[Declaration, ...] = ()
     license_differs: LicenseDiffers | None = None
@@ -154,6 +156,9 @@ def prepare(
     check_name(asked.name)
     check_version(asked.version)
     findings = preflight(artifact)
+    model = describe_model(artifact)
+    seen = {finding.path for finding in findings}
+    findings += [finding for finding in model.findings if finding.path not in seen]
     if findings and not asked.allow_incomplete:
         listed = " ".join(finding.message for finding in findings[:10])
         more = f" And {len(findings) - 10} more." if len(findings) > 10 else ""
@@ -191,6 +196,7 @@ def prepare(
         external_parents=external,
         findings=[ManifestFinding(code=f.code, path=f.path, message=f.message) for f in findings],
         overridden=bool(findings),
+        model=model.in_manifest,
         tool_version=__version__,
     )
     release = Release(
@@ -218,7 +224,12 @@ def prepare(
         cost = registry.estimate_publish(release, asked.salt)
         check_funds(registry.chain, registry.account or publisher, cost)
     stands = existing is not None and existing.record.release.manifest != release.manifest
-    optional = (license_document, code_document, training, *(() if stands else (manifest.table, manifest.data)))
+    optional = (
+        license_document,
+        code_document,
+        training,
+        *(() if stands else (manifest.table, *model.documents, manifest.data)),
+    )
     return Plan(
         artifact=artifact,
         release=release,
@@ -233,6 +244,7 @@ def prepare(
         declared=declared,
         license_differs=differs,
         code_terms=code_terms,
+        model=model,
     )
 
 

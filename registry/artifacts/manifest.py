@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_canonical
 from registry.artifacts.digest import Artifact
@@ -24,6 +24,8 @@ from registry.artifacts.statement import (
     FilesTable,
     LicenseDiffers,
     ManifestFinding,
+    ModelDocument,
+    ModelSection,
     ParentRelease,
     Predicate,
     Statement,
@@ -138,6 +140,7 @@ def build_manifest(
     external_parents: Sequence[ExternalParent] = (),
     findings: Sequence[ManifestFinding] = (),
     overridden: bool = False,
+    model: ModelSection | ModelDocument | None = None,
     tool_version: str,
 ) -> BuiltManifest:
     """Write the manifest of a release, and read it back as a check. Needs the SHA-256 of every file.
@@ -146,7 +149,10 @@ def build_manifest(
     What is not given leaves no key, so that a manifest without it has the bytes that it always had.
     Raises InvalidManifest, ManifestTooLarge.
     """
-    optional = {"code_terms": code_terms, "license_differs": license_differs}
+    optional: dict[str, BaseModel | None] = {"code_terms": code_terms, "license_differs": license_differs}
+    if model is not None:
+        key = "model" if isinstance(model, ModelSection) else "model_document"
+        optional[key] = model
     files = [_file_value(file.path, file.size, file.sha256, file.cid) for file in artifact.files]
     predicate: dict[str, Any] = {
         "name": name,
@@ -157,7 +163,11 @@ def build_manifest(
         "empty_directories": list(artifact.empty_directories),
         "left_out": {"rules": LEFT_OUT_RULES, "paths": list(artifact.left_out)},
         "terms": terms.model_dump() if terms else None,
-        **{key: value.model_dump(mode="json") for key, value in optional.items() if value is not None},
+        **{
+            key: value.model_dump(mode="json", exclude_defaults=True)
+            for key, value in optional.items()
+            if value is not None
+        },
         "training_data": (training_data or Undisclosed()).model_dump(),
         "parents": sorted((parent.model_dump() for parent in parents), key=canonical),
         "external_parents": sorted((parent.model_dump() for parent in external_parents), key=canonical),

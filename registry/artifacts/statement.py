@@ -195,6 +195,63 @@ class Preflight(_Model):
     findings: tuple[ManifestFinding, ...]
 
 
+class WeightSet(_Model):
+    """One set of weights: a file, or the shards that belong together under the path of the first.
+
+    `parameters` are the elements of all its tensors, `dtypes` how many of each type; `version` is that of the format.
+    """
+
+    format: Annotated[str, _pattern(r"\A[a-z][a-z0-9-]{0,31}\Z")]
+    path: SafePath
+    files: Annotated[int, Field(ge=1)] = 1
+    parameters: Annotated[int, Field(ge=0, lt=2**53)]
+    dtypes: dict[Annotated[str, Field(max_length=32)], Annotated[int, Field(ge=0, lt=2**53)]]
+    version: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    producer: Annotated[str, Field(max_length=200)] | None = None
+    architecture: Annotated[str, Field(max_length=200)] | None = None
+
+
+class RunsCode(_Model):
+    """Something that runs code when the model is loaded, or may: its file, its kind, and what is known of it."""
+
+    path: SafePath
+    kind: Annotated[str, _pattern(r"\A[a-z][a-z0-9-_]{0,31}\Z")]
+    detail: Annotated[str, Field(max_length=500)] = ""
+
+
+class Unread(_Model):
+    """A file that could not be read as what it seems to be: what is said of the model lacks it."""
+
+    path: SafePath
+    reason: Annotated[str, Field(max_length=500)]
+
+
+class TensorTable(_Model):
+    """Where the table of tensor digests is: `count` tensors of safetensors and GGUF files."""
+
+    cid: CidText
+    count: Annotated[int, Field(ge=1)]
+
+
+class ModelSection(_Model):
+    """What the files say of the model. `runs_code` is always there: empty, it says that nothing was found."""
+
+    weights: tuple[WeightSet, ...] = ()
+    architectures: tuple[Annotated[str, Field(max_length=200)], ...] = ()
+    model_type: Annotated[str, Field(max_length=200)] | None = None
+    tokenizer: tuple[SafePath, ...] = ()
+    runs_code: tuple[RunsCode, ...]
+    unread: tuple[Unread, ...] = ()
+    tensors: TensorTable | None = None
+
+
+class ModelDocument(_Model):
+    """Where the model's section is, when it is too long for the manifest, and how many entries of a kind run code."""
+
+    cid: CidText
+    runs_code: dict[Annotated[str, Field(max_length=32)], Annotated[int, Field(ge=1)]]
+
+
 class Tool(_Model):
     """What wrote the manifest."""
 
@@ -220,6 +277,8 @@ class Predicate(_Model):
     parents: tuple[ParentRelease, ...]
     external_parents: tuple[ExternalParent, ...]
     preflight: Preflight
+    model: ModelSection | None = None
+    model_document: ModelDocument | None = None
     access: Literal["public", "gated", "private"]
     tool: Tool
 
@@ -227,6 +286,8 @@ class Predicate(_Model):
     def _one_table(self) -> Self:
         if (self.files is None) == (self.files_table is None):
             raise ValueError("a manifest has either files or files_table")
+        if self.model is not None and self.model_document is not None:
+            raise ValueError("a manifest has at most one of model and model_document")
         check_sorted(self.empty_directories, "empty_directories")
         return self
 

@@ -27,6 +27,7 @@ from registry.artifacts.manifest import (
     build_manifest,
     parse_manifest,
 )
+from registry.artifacts.statement import ModelDocument, ModelSection, RunsCode, WeightSet
 from registry.content.cid import RAW, Cid
 from registry.content.unixfs import directory_shape
 from registry.errors import InvalidManifest, ManifestTooLarge
@@ -338,4 +339,50 @@ def test_what_is_said_of_the_licence_has_its_form(artifact: Artifact, key: str, 
     statement = json.loads(build(artifact).data)
     statement["predicate"][key] = value
     with pytest.raises(InvalidManifest, match=key):
+        parse_manifest(canonical(statement))
+
+
+SECTION = ModelSection(
+    weights=(WeightSet(format="gguf", path="m.gguf", parameters=3, dtypes={"F32": 3}, version=3),),
+    runs_code=(RunsCode(path="x.py", kind="python"),),
+)
+
+
+@pytest.mark.parametrize(
+    "model", [SECTION, ModelSection(runs_code=()), ModelDocument(cid=DOCUMENT, runs_code={"python": 9})]
+)
+def test_what_is_said_of_the_model_is_read_back(artifact: Artifact, model: ModelSection | ModelDocument) -> None:
+    plain = json.loads(build(artifact).data)["predicate"]
+    assert not {"model", "model_document"} & set(plain)
+    built = build(artifact, model=model)
+    said = json.loads(built.data)["predicate"]
+    assert (said.keys() ^ plain.keys()) == {"model" if isinstance(model, ModelSection) else "model_document"}
+    read = parse_manifest(built.data, built.table).predicate
+    assert (read.model or read.model_document) == model
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", {}),
+        ("model", {"runs_code": [{"path": "../x", "kind": "python"}]}),
+        ("model", {"runs_code": [{"path": "x", "kind": "Python!"}]}),
+        ("model", {"runs_code": [{"path": "x", "kind": "python", "detail": "x" * 501}]}),
+        ("model", {"runs_code": [], "weights": [{"format": "gguf", "path": "x", "parameters": -1, "dtypes": {}}]}),
+        ("model", {"runs_code": [], "tensors": {"cid": "x", "count": 1}}),
+        ("model_document", {"cid": str(DOCUMENT)}),
+        ("model_document", {"cid": str(DOCUMENT), "runs_code": {"python": 0}}),
+    ],
+)
+def test_what_is_said_of_the_model_has_its_form(artifact: Artifact, key: str, value: Any) -> None:
+    statement = json.loads(build(artifact).data)
+    statement["predicate"][key] = value
+    with pytest.raises(InvalidManifest, match=key):
+        parse_manifest(canonical(statement))
+
+
+def test_the_model_is_said_in_one_place(artifact: Artifact) -> None:
+    statement = json.loads(build(artifact, model=SECTION).data)
+    statement["predicate"]["model_document"] = {"cid": str(DOCUMENT), "runs_code": {}}
+    with pytest.raises(InvalidManifest, match="at most one of model"):
         parse_manifest(canonical(statement))

@@ -1,0 +1,262 @@
+"""What a manifest says of the model: read from real files, the same each time, and never stopped by a damaged one."""
+
+import gzip
+import io
+import json
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from model_files import archive, gguf, gguf_text, onnx, onnx_tensor, safetensors
+from test_pickle import Runs
+
+from registry.artifacts.canonical import canonical, parse_canonical
+from registry.artifacts.digest import digest_artifact
+from registry.artifacts.formats import archive as archive_module
+from registry.artifacts.model import MAX_INLINE, DescribedModel, describe_model
+from registry.artifacts.statement import ModelDocument, ModelSection
+from registry.artifacts.tensor_digests import read_table
+from registry.content.unixfs import document_shape
+
+WEIGHTS = {"w": ("F32", (2, 3), bytes(range(24))), "b": ("F16", (4,), bytes(8))}
+LLAMA = {"general.architecture": (8, gguf_text("llama")), "tokenizer.ggml.model": (8, gguf_text("gpt2"))}
+EVIL = pickle.dumps(Runs())
+TORCH = archive({"m/data.pkl": EVIL, "m/version": b"3\n", "m/data/0": bytes(64)})
+
+
+def describe(folder: Path, files: dict[str, bytes | str]) -> DescribedModel:
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data.encode() if isinstance(data, str) else data)
+    return describe_model(digest_artifact(folder))
+
+
+def running(described: DescribedModel) -> list[tuple[str, str]]:
+    return [(one.path, one.kind) for one in described.section.runs_code]
+
+
+def codes(described: DescribedModel) -> list[tuple[str, str]]:
+    return [(finding.code, finding.path) for finding in described.findings]
+
+
+def test_a_whole_model(tmp_path: Path) -> None:
+    described = describe(
+        tmp_path,
+        {
+            "config.json": json.dumps({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}),
+            "tokenizer.json": "{}",
+            "sub/tokenizer.model": b"x",
+            "model-00001-of-00002.safetensors": safetensors(WEIGHTS),
+            "model-00002-of-00002.safetensors": safetensors({"v": ("F32", (5,), bytes(20))}),
+            "model.gguf": gguf(WEIGHTS, LLAMA),
+            "onnx/model.onnx": onnx(onnx_tensor("w", (2, 3)), onnx_tensor("x", (7,), 7)),
+        },
+    )
+    said = described.section.model_dump(mode="json", exclude_defaults=True)
+    table = said.pop("tensors")
+    assert said == {
+        "weights": [
+            {
+                "format": "safetensors",
+                "path": "model-00001-of-00002.safetensors",
+                "files": 2,
+                "parameters": 15,
+                "dtypes": {"F16": 4, "F32": 11},
+            },
+            {
+                "format": "gguf",
+                "path": "model.gguf",
+                "parameters": 10,
+                "dtypes": {"F16": 4, "F32": 6},
+                "version": 3,
+                "architecture": "llama",
+            },
+            {
+                "format": "onnx",
+                "path": "onnx/model.onnx",
+                "parameters": 13,
+                "dtypes": {"F32": 6, "I64": 7},
+                "version": 8,
+                "producer": "maker 1.0",
+            },
+        ],
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "tokenizer": ["model.gguf", "sub/tokenizer.model", "tokenizer.json"],
+        "runs_code": [],
+    }
+    assert table["count"] == 5
+    assert [str(document_shape(data).cid) for data in described.documents] == [table["cid"]]
+    assert {(row.file, row.name) for row in read_table(described.documents[0])} >= {("model.gguf", "w")}
+    assert described.findings == ()
+
+
+def test_it_is_the_same_each_time_and_says_so_when_nothing_was_found(tmp_path: Path) -> None:
+    first = describe(tmp_path, {"notes.txt": "x"})
+    assert first.section == ModelSection(runs_code=())
+    assert describe_model(digest_artifact(tmp_path)) == first
+    assert canonical(first.section.model_dump(mode="json", exclude_defaults=True)) == b'{"runs_code":[]}'
+
+
+class TestRunsCode:
+    @pytest.mark.parametrize(
+        ("path", "data", "kinds"),
+        [
+            ("modeling.py", "print()", ["python"]),
+            ("cache/x.pyc", b"\0", ["python"]),
+            ("lib/op.so.1", b"", ["native-library"]),
+            ("op.dll", b"", ["native-library"]),
+            ("innocent.txt", b"\x7fELF" + bytes(100), ["native-library"]),
+            ("innocent.json", b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0", ["native-library"]),
+            ("mz.txt", b"MZ" + bytes(100), []),
+            ("model.pkl", EVIL, ["pickle"]),
+            ("plain.pkl", pickle.dumps({"a": 1}), []),
+            ("broken.pkl", b"\xff\xff", ["pickle"]),
+            ("compressed.joblib", gzip.compress(EVIL, mtime=0), ["pickle"]),
+            ("pytorch_model.bin", EVIL, ["pickle"]),
+            ("pytorch_model0.bin", pickle.dumps(Runs(), 0), ["pickle"]),
+            ("weights.bin", bytes(range(256)), []),
+            ("innocent.txt", EVIL, ["pickle"]),
+            ("torch.pt", TORCH, ["pickle"]),
+            ("behind.pt", b"anything before it" + TORCH, ["pickle"]),
+            ("torch.renamed", TORCH, ["pickle"]),
+            ("model.ckpt", bytes(257) + b"ustar" + bytes(300), ["pickle"]),
+            ("script.pt", archive({"m/code/__torch__.py": b"", "m/constants.pkl": pickle.dumps(())}), ["torchscript"]),
+            ("package.zip", archive({"a/b.py": b"", "a/c.so": b""}), ["native-library", "python"]),
+            ("objects.npy", b"\x93NUMPY\1\0\x14\0{'descr': '|O', } \n" + EVIL, ["pickle"]),
+            ("numbers.npy", b"\x93NUMPY\1\0\x14\0{'descr': '<f4',} \n" + EVIL, []),
+            ("o.npz", archive({"a.npy": b"\x93NUMPY\1\0\x14\0{'descr': '|O', } \n" + EVIL}), ["pickle"]),
+            ("m.h5", b"\x89HDF" + bytes(1 << 20) + b'{"class_name": "Lambda", "config": 1}', ["keras-lambda"]),
+            ("m.keras", archive({"config.json": b'{"class_name": "Lambda"}'}), ["keras-lambda"]),
+            ("m.keras", archive({"config.json": b'{"class_name": "Dense"}'}), []),
+            ("m.onnx", onnx(onnx_tensor("w", (1,), location="../../etc/passwd")), ["onnx-external"]),
+        ],
+    )
+    def test_by_kind(self, tmp_path: Path, path: str, data: bytes | str, kinds: list[str]) -> None:
+        described = describe(tmp_path, {path: data})
+        assert running(described) == [(path, kind) for kind in kinds]
+        assert described.findings == ()
+
+    def test_what_it_imports_is_said_the_unusual_first(self, tmp_path: Path) -> None:
+        harmless = b"".join(b"ctorch.nn\nA%d\n" % i for i in range(20))
+        described = describe(tmp_path, {"model.bin": harmless + b"cos\nsystem\n(S'x'\ntR."})
+        (one,) = described.section.runs_code
+        assert one.detail.startswith("imports os.system, torch.nn.A0, ")
+        assert one.detail.endswith("and 13 more; opcodes REDUCE")
+
+    @pytest.mark.parametrize(
+        ("path", "value", "entries"),
+        [
+            (
+                "config.json",
+                {"auto_map": {"AutoModel": "owner/repo--modeling.X"}},
+                [("auto_map", "owner/repo--modeling.X")],
+            ),
+            ("deep/tokenizer_config.json", {"a": [{"auto_map": {"T": ["t.A", None]}}]}, [("auto_map", "t.A")]),
+            ("config.json", {"custom_pipelines": {"p": {"impl": "p.P"}}}, [("auto_map", "p.P")]),
+            ("adapter_config.json", {"trust_remote_code": True}, [("trust_remote_code", "")]),
+            ("config.json", {"trust_remote_code": False, "auto_map": {}}, []),
+            ("modules.json", [{"type": "sentence_transformers.models.Pooling"}], []),
+            ("modules.json", [{"type": "custom.Transformer"}], [("auto_map", "custom.Transformer")]),
+            ("data.json", {"auto_map": {"AutoModel": "x.Y"}}, []),
+        ],
+    )
+    def test_what_configurations_make_a_loader_import(
+        self, tmp_path: Path, path: str, value: Any, entries: list[tuple[str, str]]
+    ) -> None:
+        described = describe(tmp_path, {path: json.dumps(value)})
+        assert [(one.kind, one.detail) for one in described.section.runs_code] == entries
+
+    def test_a_key_twice_does_not_hide_it(self, tmp_path: Path) -> None:
+        described = describe(tmp_path, {"config.json": '{"auto_map": {}, "auto_map": {"A": "x.Y"}}'})
+        assert running(described) == [("config.json", "auto_map")]
+
+
+class TestArchives:
+    def test_a_member_that_cannot_be_read_is_listed(self, tmp_path: Path) -> None:
+        damaged = bytearray(archive({"m/data.pkl": EVIL}))
+        damaged[damaged.index(EVIL) + len(EVIL) - 1] ^= 1  # its CRC does not agree any more
+        assert "CRC" in describe(tmp_path, {"m.pt": bytes(damaged)}).section.runs_code[0].detail
+
+    def test_a_bomb_is_not_inflated(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(archive_module, "MAX_INFLATED", 1 << 20)
+        monkeypatch.setattr(archive_module, "MAX_RATIO", 100)
+        steep = archive({"m/data.pkl": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
+        wide = archive({f"m/{i}.pkl": b"\x80\x04B" + struct.pack("<I", 1 << 18) + bytes(1 << 18) for i in range(9)})
+        described = describe(tmp_path, {"steep.pt": steep, "wide.pt": wide})
+        steep_one, wide_one = described.section.runs_code
+        assert "grow more" in steep_one.detail and "came out" in wide_one.detail
+
+    def test_an_archive_that_is_cut_off_is_a_finding(self, tmp_path: Path) -> None:
+        described = describe(tmp_path, {"m.pt": TORCH[:-30], "n.docx": TORCH[:-30]})
+        assert codes(described) == [("invalid-archive", "m.pt"), ("invalid-archive", "n.docx")]
+        assert running(described) == [("m.pt", "pickle")]
+
+    def test_another_compression_is_listed(self, tmp_path: Path) -> None:
+        described = describe(tmp_path, {"m.pt": archive({"m/data.pkl": EVIL}, zipfile.ZIP_LZMA)})
+        assert "method 14" in described.section.runs_code[0].detail
+
+    def test_a_list_of_members_is_bounded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(archive_module, "MAX_DIRECTORY", 100)
+        described = describe(tmp_path, {"m.pt": archive({f"{i:040d}": b"" for i in range(9)})})
+        assert "list of members" in described.section.unread[0].reason
+        monkeypatch.setattr(archive_module, "MAX_DIRECTORY", 1 << 20)
+        monkeypatch.setattr(archive_module, "MAX_MEMBERS", 3)
+        assert "9 members" in describe_model(digest_artifact(tmp_path)).section.unread[0].reason
+
+
+class TestDamage:
+    @pytest.mark.parametrize(
+        ("path", "data", "code"),
+        [
+            ("m.safetensors", safetensors(WEIGHTS)[:-1], "invalid-safetensors"),
+            ("m.safetensors", struct.pack("<Q", 2**63), "invalid-safetensors"),
+            ("m.gguf", gguf(WEIGHTS)[:-1], "invalid-gguf"),
+            ("ggml.bin", gguf(WEIGHTS)[:40], "invalid-gguf"),
+            ("m.onnx", b"", "invalid-onnx"),
+        ],
+    )
+    def test_is_recorded_and_a_finding(self, tmp_path: Path, path: str, data: bytes, code: str) -> None:
+        described = describe(tmp_path, {path: data})
+        assert codes(described) == [(code, path)]
+        assert [one.path for one in described.section.unread] == [path]
+        assert described.section.weights == () and described.section.tensors is None
+
+    def test_a_newer_format_is_recorded_and_no_finding(self, tmp_path: Path) -> None:
+        described = describe(tmp_path, {"m.gguf": gguf(WEIGHTS, version=9)})
+        assert described.findings == () and "version 9" in described.section.unread[0].reason
+
+    def test_weights_that_a_graph_names_and_that_are_not_there(self, tmp_path: Path) -> None:
+        model = onnx(onnx_tensor("w", (1,), location="w.bin"), onnx_tensor("v", (1,), location="v.bin"))
+        described = describe(tmp_path, {"a/m.onnx": model, "a/w.bin": b"\0\0\0\0"})
+        assert codes(described) == [("missing-external-data", "a/m.onnx")]
+        assert "v.bin" in described.findings[0].message and described.section.runs_code == ()
+
+    @pytest.mark.parametrize("config", ["", "[]", "{", '{"architectures": 1, "model_type": []}', "[" * 100_000])
+    def test_a_configuration_of_another_form_says_nothing(self, tmp_path: Path, config: str) -> None:
+        described = describe(tmp_path, {"config.json": config})
+        assert described.section == ModelSection(runs_code=())
+
+    def test_texts_of_strangers_are_made_printable_and_short(self, tmp_path: Path) -> None:
+        config = '{"model_type": "\\u001b[31m\\ud800' + "x" * 10_000 + '"}'
+        described = describe(tmp_path, {"config.json": config})
+        assert described.section.model_type is not None
+        assert described.section.model_type.isprintable() and len(described.section.model_type) < 200
+
+
+def test_a_long_section_is_a_document_of_its_own(tmp_path: Path) -> None:
+    described = describe(tmp_path, {f"{i:03d}/{'x' * 200}.py": "" for i in range(600)})
+    assert isinstance(described.in_manifest, ModelDocument)
+    assert described.in_manifest.runs_code == {"python": 600}
+    (data,) = described.documents
+    assert len(data) > MAX_INLINE and document_shape(data).cid == described.in_manifest.cid
+    assert ModelSection.model_validate_json(json.dumps(parse_canonical(data, 1 << 20))) == described.section
+
+
+def test_nothing_is_left_open_or_loaded(tmp_path: Path) -> None:
+    described = describe(tmp_path, {"evil.pkl": EVIL, "m.pt": TORCH})
+    assert len(described.section.runs_code) == 2
+    assert io.BytesIO(EVIL).read() == (tmp_path / "evil.pkl").read_bytes()
