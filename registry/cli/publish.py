@@ -14,6 +14,7 @@ from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import ZERO
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, check_can_ask, print_signed, submitted
 from registry.cli.digest import hashed
+from registry.cli.model import model_lines
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output, human_bytes
@@ -234,6 +235,8 @@ def _show(plan: Plan, parts: Parts, output: Output) -> None:
         output.say(f"  left out       {path}")
     for finding in plan.findings:
         output.say(f"  overridden     {finding.message}", style="yellow")
+    for label, text in model_lines(plan.model.section.model_dump(mode="json", exclude_defaults=True)):
+        output.say(f"  {label:<15}{text}", style="yellow" if label in ("runs code", "not read") else "")
     terms = plan.terms
     output.say(f"  terms          {'unknown: nobody is permitted anything' if terms is None else terms.title}")
     if terms is not None:
@@ -280,6 +283,7 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
             for parent in release.parents
         ],
         "external_parents": [parent.model_dump(mode="json") for parent in plan.external_parents],
+        "model": plan.model.section.model_dump(mode="json", exclude_defaults=True),
         "findings": [{"code": f.code, "path": f.path, "message": f.message} for f in plan.findings],
         "seq": done.record.seq,
         "timestamp": done.record.timestamp,

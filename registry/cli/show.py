@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from registry.chain.identifiers import Account, ReleaseId, parse_identifier
+from registry.cli.model import model_lines
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import Output
@@ -76,6 +77,9 @@ def _show_claim(claim: dict[str, Any], output: Output) -> None:
     for parent in claim.get("external_parents", []):
         named = parent.get("purl") or json.dumps(parent)
         output.say(f"  parents        {named} ({parent.get('relation')}; outside the registry)")
+    if "model" in claim:
+        for label, text in model_lines(claim["model"]):
+            output.say(f"  {label:<15}{text}")
     if "training_data" in claim:
         data = claim["training_data"]
         output.say(f"  training data  {data.get('disclosure') or data['digest']}")

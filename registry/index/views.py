@@ -29,6 +29,7 @@ def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> 
         "external_parents": []
         if claim.manifest is None
         else [parent.model_dump(mode="json") for parent in claim.manifest.predicate.external_parents],
+        "model": _model(claim),
         "children": [
             {"release": str(ReleaseId(child)), "relation": relation.label}
             for child, relation in snapshot.children(identifier)
@@ -132,6 +133,17 @@ def _training_data(claim: ClaimedRelease) -> dict[str, Any]:
     if claim.manifest is not None:
         view |= claim.manifest.predicate.training_data.model_dump(mode="json")
     return view
+
+
+def _model(claim: ClaimedRelease) -> dict[str, Any] | None:
+    """What the manifest says of the model; None when it was not read, or says nothing. `document`: it is there."""
+    said = None if claim.manifest is None else claim.manifest.predicate
+    if said is None or (said.model is None and said.model_document is None):
+        return None
+    if said.model is not None:
+        return said.model.model_dump(mode="json", exclude_defaults=True)
+    assert said.model_document is not None  # noqa: S101 - narrows the type
+    return {"document": str(said.model_document.cid), "runs_code_kinds": said.model_document.runs_code}
 
 
 def _finality(number: int, as_of: AsOf) -> str:
