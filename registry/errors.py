@@ -7,7 +7,7 @@
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
-    │   │   InvalidModelFile, UnknownModelFormat
+    │   │   InvalidModelFile, UnknownModelFormat, InvalidModelSignature
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
     │   │   StoreFull, DestinationNotEmpty
@@ -194,6 +194,12 @@ class UnknownModelFormat(InvalidModelFile):
     """A model file is of a version, or has tensors of a type, that this version of the tool does not know."""
 
     code = "artifact.model-file.unknown-format"
+
+
+class InvalidModelSignature(ArtifactError):
+    """A signature of OpenSSF Model Signing does not hold, is another's, or is over other files than the artifact's."""
+
+    code = "artifact.signature"
 
 
 class ContentError(ProvenanceError):

@@ -29,6 +29,7 @@ from registry.artifacts.manifest import (
 from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.model import DescribedModel, describe_model
 from registry.artifacts.preflight import Finding, preflight
+from registry.artifacts.statement import Oms, OmsSignature
 from registry.artifacts.training_data import import_training_data, read_training_data
 from registry.chain.events import ReleasePublished
 from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_release_id
@@ -62,6 +63,7 @@ from registry.errors import (
 )
 from registry.policy.catalogue import catalogue, known_licenses, names_of
 from registry.policy.terms import Terms, import_terms, parse_terms, terms_id
+from registry.standards.oms import Verified, oms_root
 
 _FIELDS = {
     "artifact": "the files",
@@ -83,6 +85,7 @@ class Asked:
 
     `code_license` is another for the code beside the weights; `license_differs` answers files that name other ones.
     `salt` is of a reservation that the release reveals. `relayed`: the key signs, and somebody else pays.
+    `signature` is of OpenSSF Model Signing, verified already.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Asked:
     code_license: str | None = None
     salt: bytes = ZERO
     relayed: bool = False
+    signature: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Plan:
     existing: ReleasePublished | None
     cost: Cost | None
     model: DescribedModel
+    oms: Oms
     external_parents: tuple[ExternalParent, ...] = ()
     declared: tuple[Declaration, ...] = ()
     license_differs: LicenseDiffers | None = None
@@ -180,6 +185,7 @@ def prepare(
     code_document = None if asked.code_license is None else terms_document(asked.code_license)
     code_terms = None if code_document is None else parse_terms(code_document)
     declared, differs = _compare_licenses(artifact, asked, terms, code_terms)
+    oms, bundle = _oms(artifact, asked.signature)
     training = None if asked.training_data is None else _training_data(asked.training_data)
     parents, external = _parents(asked.parents, registry)
     manifest = build_manifest(
@@ -197,6 +203,7 @@ def prepare(
         findings=[ManifestFinding(code=f.code, path=f.path, message=f.message) for f in findings],
         overridden=bool(findings),
         model=model.in_manifest,
+        oms=oms,
         tool_version=__version__,
     )
     release = Release(
@@ -228,7 +235,7 @@ def prepare(
         license_document,
         code_document,
         training,
-        *(() if stands else (manifest.table, *model.documents, manifest.data)),
+        *(() if stands else (manifest.table, *model.documents, bundle, manifest.data)),
     )
     return Plan(
         artifact=artifact,
@@ -245,6 +252,7 @@ def prepare(
         license_differs=differs,
         code_terms=code_terms,
         model=model,
+        oms=oms,
     )
 
 
@@ -367,6 +375,19 @@ def _compare_licenses(
         )
     files = tuple(DeclaredLicense(path=one.path, says=one.says) for one in differing)
     return declared, LicenseDiffers(reason=reason.strip(), declared=files)
+
+
+def _oms(artifact: Artifact, signed: Verified | None) -> tuple[Oms, bytes | None]:
+    """The root of OpenSSF Model Signing for the manifest, with the signature over it where there is one."""
+    if signed is None:
+        return Oms(root=oms_root(artifact).hex()), None
+    signature = OmsSignature(
+        bundle=document_shape(signed.bundle).cid,
+        method=signed.method,
+        identity=signed.identity,
+        issuer=signed.issuer,
+    )
+    return Oms(root=signed.root.hex(), ignored=signed.ignored, signature=signature), signed.bundle
 
 
 def _training_data(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def stranger(node: DevNode) -> ModelRegistryClient:
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def _package(name: str) -> Path:
+    """Where a package is, or a path that is not there."""
+    found = find_spec(name)
+    return Path(found.origin) if found and found.origin else ROOT / ".venv" / f"no-{name}"
+
+
 @dataclass(frozen=True)
 class Part:
     """What some tests need and a machine may lack; they are marked with its name."""
@@ -76,6 +83,7 @@ PARTS = (
     Part("kubo", "a Kubo", ROOT / ".tools" / "kubo" / "ipfs", "make kubo"),
     Part("geth", "a geth", ROOT / ".tools" / "geth" / "geth", "make geth"),
     Part("solc", "the Solidity compiler", ROOT / ".tools" / "solcx", "make setup-contracts"),
+    Part("oms", "the package model-signing", _package("model_signing"), "python3 scripts/setup.py bench"),
 )
 LEFT_OUT = pytest.StashKey[list[str]]()
 

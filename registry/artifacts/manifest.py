@@ -26,6 +26,7 @@ from registry.artifacts.statement import (
     ManifestFinding,
     ModelDocument,
     ModelSection,
+    Oms,
     ParentRelease,
     Predicate,
     Statement,
@@ -141,6 +142,7 @@ def build_manifest(
     findings: Sequence[ManifestFinding] = (),
     overridden: bool = False,
     model: ModelSection | ModelDocument | None = None,
+    oms: Oms | None = None,
     tool_version: str,
 ) -> BuiltManifest:
     """Write the manifest of a release, and read it back as a check. Needs the SHA-256 of every file.
@@ -149,7 +151,7 @@ def build_manifest(
     What is not given leaves no key, so that a manifest without it has the bytes that it always had.
     Raises InvalidManifest, ManifestTooLarge.
     """
-    optional: dict[str, BaseModel | None] = {"code_terms": code_terms, "license_differs": license_differs}
+    optional: dict[str, BaseModel | None] = {"code_terms": code_terms, "license_differs": license_differs, "oms": oms}
     if model is not None:
         key = "model" if isinstance(model, ModelSection) else "model_document"
         optional[key] = model

@@ -252,6 +252,26 @@ class ModelDocument(_Model):
     runs_code: dict[Annotated[str, Field(max_length=32)], Annotated[int, Field(ge=1)]]
 
 
+class OmsSignature(_Model):
+    """A signature of OpenSSF Model Signing that was verified when publishing: the bundle, by what, and whose it is."""
+
+    bundle: CidText
+    method: Annotated[str, _pattern(r"\A[a-z][a-z0-9-]{0,31}\Z")]
+    identity: Annotated[str, Field(min_length=1, max_length=500)]
+    issuer: Annotated[str, Field(max_length=500)] | None = None
+
+
+class Oms(_Model):
+    """The root of OpenSSF Model Signing. It binds the files' bytes and their order, and not their names.
+
+    `ignored` are paths that it leaves out; without them, those that model-signing leaves out by itself.
+    """
+
+    root: Hex32
+    ignored: tuple[Annotated[str, Field(max_length=4096)], ...] = ()
+    signature: OmsSignature | None = None
+
+
 class Tool(_Model):
     """What wrote the manifest."""
 
@@ -279,6 +299,7 @@ class Predicate(_Model):
     preflight: Preflight
     model: ModelSection | None = None
     model_document: ModelDocument | None = None
+    oms: Oms | None = None
     access: Literal["public", "gated", "private"]
     tool: Tool
 

@@ -1,6 +1,7 @@
 """`provenance publish`: a folder of weights becomes a release that anyone can check."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,6 +25,7 @@ from registry.content.reader import Sources
 from registry.errors import InputError, TransactionReverted
 from registry.publishing import Asked, Plan, check_asked, execute, keep, prepare
 from registry.reservations import Reservations
+from registry.standards.oms import NAMES_NOT_BOUND, Signer, oms_json, verify_signature
 
 _LONGEST_WAIT: Final = 120.0
 """Seconds to wait for the timestamp after a reservation."""
@@ -87,6 +89,20 @@ def publish(
         Path | None,
         typer.Option(metavar="LIST", help="Store it, and put the release into this list for `provenance anchor`."),
     ] = None,
+    with_signature: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A signature of OpenSSF Model Signing over the folder: it is verified, and recorded with its root.",
+        ),
+    ] = None,
+    signature_key: Annotated[Path | None, typer.Option(metavar="PEM", help="The public key that signed.")] = None,
+    signature_certificate: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PEM", help="A certificate to trust for it. May be given several times."),
+    ] = None,
+    signature_identity: Annotated[str | None, typer.Option(help="Who signed, as Sigstore knows them.")] = None,
+    signature_issuer: Annotated[str | None, typer.Option(metavar="URL", help="Who says so to Sigstore.")] = None,
     sign_only: SignOnly = False,
     submit: Submit = None,
     valid_for: ValidFor = "24h",
@@ -140,6 +156,9 @@ def publish(
     check_can_ask(yes or sign_only)
     parts.check_store()
     artifact = hashed(path, output, sha256=True)
+    if with_signature is not None:
+        signer = Signer(signature_key, tuple(signature_certificate or ()), signature_identity, signature_issuer)
+        asked = replace(asked, signature=verify_signature(path, artifact, with_signature, signer))
     reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
     reserved = reservations.find(registry, who, artifact.digest)
     with parts.sources() as sources:
@@ -237,6 +256,9 @@ def _show(plan: Plan, parts: Parts, output: Output) -> None:
         output.say(f"  overridden     {finding.message}", style="yellow")
     for label, text in model_lines(plan.model.section.model_dump(mode="json", exclude_defaults=True)):
         output.say(f"  {label:<15}{text}", style="yellow" if label in ("runs code", "not read") else "")
+    output.say(f"  oms root       {plan.oms.root} ({NAMES_NOT_BOUND})")
+    if plan.oms.signature is not None:
+        output.say(f"  signed by      {plan.oms.signature.identity} ({plan.oms.signature.method})")
     terms = plan.terms
     output.say(f"  terms          {'unknown: nobody is permitted anything' if terms is None else terms.title}")
     if terms is not None:
@@ -284,6 +306,7 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
         ],
         "external_parents": [parent.model_dump(mode="json") for parent in plan.external_parents],
         "model": plan.model.section.model_dump(mode="json", exclude_defaults=True),
+        "oms": oms_json(plan.oms),
         "findings": [{"code": f.code, "path": f.path, "message": f.message} for f in plan.findings],
         "seq": done.record.seq,
         "timestamp": done.record.timestamp,

@@ -16,6 +16,7 @@ from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
 from registry.index.queries import Snapshot
 from registry.index.views import artifact_view, release_view
+from registry.standards.oms import NAMES_NOT_BOUND
 
 
 def show(
@@ -80,6 +81,12 @@ def _show_claim(claim: dict[str, Any], output: Output) -> None:
     if "model" in claim:
         for label, text in model_lines(claim["model"]):
             output.say(f"  {label:<15}{text}")
+    if claim.get("oms"):
+        oms = claim["oms"]
+        output.say(f"  oms root       {oms['root']} ({NAMES_NOT_BOUND})")
+        if oms["signature"] is not None:
+            signature = oms["signature"]
+            output.say(f"  signed by      {signature['identity']} ({signature['method']}, verified by the publisher)")
     if "training_data" in claim:
         data = claim["training_data"]
         output.say(f"  training data  {data.get('disclosure') or data['digest']}")

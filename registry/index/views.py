@@ -8,6 +8,7 @@ from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Snapshot
 from registry.policy.evidence import AsOf, ClaimedRelease
 from registry.policy.rendering import as_of_json
+from registry.standards.oms import oms_json
 
 _CLAIMS_SHOWN = 100
 FILES_SHOWN = 1_000
@@ -30,6 +31,9 @@ def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> 
         if claim.manifest is None
         else [parent.model_dump(mode="json") for parent in claim.manifest.predicate.external_parents],
         "model": _model(claim),
+        "oms": None
+        if claim.manifest is None or claim.manifest.predicate.oms is None
+        else oms_json(claim.manifest.predicate.oms),
         "children": [
             {"release": str(ReleaseId(child)), "relation": relation.label}
             for child, relation in snapshot.children(identifier)
