@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from registry.artifacts.canonical import canonical, parse_canonical
-from registry.artifacts.digest import changed
+from registry.artifacts.hashing import changed
 from registry.artifacts.formats.tensors import Tensor
 from registry.errors import InvalidDocument, PathMissing
 
