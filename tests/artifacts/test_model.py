@@ -241,7 +241,7 @@ class TestDamage:
         assert described.section == ModelSection(runs_code=())
 
     def test_texts_of_strangers_are_made_printable_and_short(self, tmp_path: Path) -> None:
-        config = '{"model_type": "\\u001b[31m\\ud800' + "x" * 10_000 + '"}'
+        config = '{"model_type": "\\u001b[31m\\u202e' + "x" * 10_000 + '"}'
         described = describe(tmp_path, {"config.json": config})
         assert described.section.model_type is not None
         assert described.section.model_type.isprintable() and len(described.section.model_type) < 200

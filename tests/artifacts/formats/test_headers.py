@@ -65,7 +65,7 @@ class TestSafetensors:
         "a name twice": (safetensors_of(b'{"a":{},"a":{}}'), "twice"),
         "deep": (safetensors_of(b'{"a":' + b"[" * 100_000), "levels"),
         "metadata of numbers": (safetensors_of({"__metadata__": {"a": 1}}), "metadata"),
-        "a name that is not Unicode": (safetensors_of(b'{"\\ud800":{}}'), "not Unicode"),
+        "a name that is not Unicode": (safetensors_of(b'{"\\ud800":{}}'), "surrogate"),
         "no description": (safetensors_of({"a": []}), "not described"),
         "no type": (safetensors_of({"a": {"shape": [], "data_offsets": [0, 0]}}), "no type"),
         "no shape": (safetensors_of({"a": {"dtype": "U8", "data_offsets": [0, 1]}}), "shape"),
