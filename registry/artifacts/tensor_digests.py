@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from registry.artifacts.canonical import canonical, parse_canonical
-from registry.artifacts.hashing import changed
 from registry.artifacts.formats.tensors import Tensor
+from registry.artifacts.hashing import changed
 from registry.errors import InvalidDocument, PathMissing
 
 DOMAIN: Final = b"model-provenance-registry/tensor/v1\0"
