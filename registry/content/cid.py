@@ -4,7 +4,6 @@ These are all that the profile `unixfs-v1-2025` uses (IPIP-0499). A CIDv0 is rea
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import Final
@@ -56,7 +55,7 @@ class Cid:
             try:
                 # 58 characters hold 290 bits: the last two must be zero, which writing it back checks.
                 cid = cls.from_bytes(base64.b32decode(text[1:].upper() + "======"))
-            except binascii.Error as error:
+            except ValueError as error:  # also for text that is not ASCII
                 raise InvalidIdentifier(f"This is not a CID: {text!r}.", value=text) from error
             if str(cid) == text:
                 return cid

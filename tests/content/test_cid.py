@@ -56,6 +56,7 @@ def test_published_vectors() -> None:
         "0x" + "00" * 32,
         "00" * 32,
         "z" * 5000,
+        "bafkrei" + "\u0131" * 52,  # as long as one, and not ASCII
         "baf\u0443beiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354",  # a Cyrillic letter
     ],
 )
