@@ -45,13 +45,13 @@ def main() -> int:
     pytest: list[str | Path] = [python, "-m", "pytest", "-c", TESTS / "pytest.ini", "--rootdir", ROOT, "--gas"]
     arguments = sys.argv[1:]
     everything = [] if any(map(_names_tests, arguments)) else [TESTS]
-    command: list[str | Path] = [*pytest, *everything, *arguments]
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    whole: list[str | Path] = [*pytest, *everything, *arguments]
+    code = subprocess.run(whole, cwd=ROOT, env=environment, check=False).returncode
     for _ in range(AGAIN):
         if code != ONLY_LOST:
             break
         print("Brownie lost a transaction, and nothing else failed: those tests run again.", flush=True)
-        code = subprocess.run([*command, "--last-failed"], cwd=ROOT, env=environment, check=False).returncode
+        code = subprocess.run([*whole, "--last-failed"], cwd=ROOT, env=environment, check=False).returncode
     return code
 
 
