@@ -48,6 +48,18 @@ GAS = 3_000_000
 WHO = st.integers(0, 4)
 # The owner itself three times in five, else anyone: histories of refusals alone would say little.
 ACTOR = st.sampled_from([None, None, None, 0, 1, 2, 3, 4])
+# What a long run must have been refused with: one that never was says that the histories do not go there.
+REFUSALS = {
+    *("SignatureExpired", "InvalidSignature", "NonceUsed", "NotAuthorised", "FrozenPublisher"),
+    *("InvalidDelegate", "InvalidGuardian", "InvalidSuccessor", "InvalidTime"),
+    *("UnknownReservation", "ReservationTooNew", "ReservationExpired"),
+    *("UnknownRelease", "InvalidRelation", "ParentsNotSorted", "VersionExists", "ReleaseRevoked", "StatusUnchanged"),
+    *("AnchorExists", "WithdrawnAnchor", "NotInAnchor", "UnknownAnchor"),
+    *("InvalidUses", "TermsExist", "InvalidGrant", "IrrevocableGrant"),
+    *("InvalidStatement", "StatementExists", "UnknownStatement", "StatementIsRetracted"),
+}
+LONG = 50_000
+
 HOW = st.sampled_from(["call", "call", "call", "signed", "signed", "forged", "late"])
 NONCE = st.integers(0, 2)
 WAIT = st.sampled_from([0, 0, 0, 1, 1, 12, 3600, DAY - 1, DAY, 3 * DAY, 7 * DAY])
@@ -151,7 +163,7 @@ def make_machine(world, abis, counts):
         def parents(self, numbers, relations, mess):
             known = list(self.model.releases)
             chosen = {(self.pick(number, known, keccak(text="nothing")), relations) for number in numbers}
-            return tuple(sorted(chosen, reverse=mess))
+            return tuple(sorted(chosen, reverse=mess)) * (1 + mess)
 
         def terms(self, number):
             return self.pick(number, self.model.terms, ZERO)
@@ -357,6 +369,20 @@ def make_machine(world, abis, counts):
             words = [keccak(text=text), numbers[0], *addresses, anchor[1], numbers[1], anchor[3]]
             return keccak(b"".join(words))
 
+        @rule(number=PICK, actor=ACTOR, how=HOW)
+        def publish_anchor_again(self, number, actor, how):
+            if not self.anchors:
+                return
+            anchor, _ = self.anchors[number % len(self.anchors)]
+            self.act(
+                "models",
+                "publishAnchor",
+                [anchor],
+                self.owner(actor, ADDRESSES.index(anchor[0])),
+                lambda actor, now: self.model.publish_anchor(actor, now, self.anchor_id(anchor), anchor[0]),
+                how,
+            )
+
         @rule(number=PICK, actor=ACTOR, sure=PICK, how=HOW, nonce=NONCE)
         def withdraw_anchor(self, number, actor, sure, how, nonce):
             if not self.anchors or sure % 3:
@@ -414,18 +440,22 @@ def make_machine(world, abis, counts):
             name=NAME,
             version=VERSION,
             grantee=st.none() | WHO,
+            again=st.booleans(),
             uses=USES,
             start=TIMES,
-            until=TIMES,
+            until=st.sampled_from([-1, 0, 1, 100, DAY, 8 * DAY, 8 * DAY, FOREVER]),
             irrevocable=st.booleans(),
             how=HOW,
             nonce=NONCE,
         )
         def set_grant(
-            self, number, publisher, actor, name, version, grantee, uses, start, until, irrevocable, how, nonce
+            self, number, publisher, actor, name, version, grantee, again, uses, start, until, irrevocable, how, nonce
         ):
             whose, name, version = self.existing(number, publisher, name, version)
             grantee = ZERO_ADDRESS if grantee is None else ADDRESSES[grantee]
+            if again and self.model.grants:
+                identity, grantee = list(self.model.grants)[number % len(self.model.grants)]
+                whose, name, version = self.model.releases[identity][4][:3]
             begins, ends = (max(0, min(FOREVER, node.now + offset)) for offset in (start, until))
             times = (0, 0, False) if uses == 0 and until > 0 else (begins, ends, irrevocable)
             grant = (whose, name, version, grantee, uses, *times)
@@ -605,3 +635,5 @@ def test_any_history_of_the_whole_system(world, builds, capsys):
                 f"SEED={SEED} STEPS={STEPS}"
             )
     assert counts["steps"] >= STEPS
+    if STEPS >= LONG:
+        assert {name for name in REFUSALS if not counts[name]} == set()

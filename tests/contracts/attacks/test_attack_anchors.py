@@ -109,6 +109,18 @@ def test_a_longer_tree_passed_as_a_shorter_one(world, alice):
             anchored.verify(4, anchor=other)
 
 
+@pytest.mark.parametrize("count", [5, 8, 9, 2**64 - 1])
+def test_a_shorter_tree_passed_as_a_longer_one(world, alice, count):
+    """The first leaf's proof looks the same in all of them, and ends too early in every one but its own."""
+    anchored = Anchored(world, alice, versions(alice, 4))
+    other = (*anchored.anchor[:2], count, LIST)
+    world.models.publishAnchor(other, by=alice)
+    with refuses("NotInAnchor"):
+        anchored.verify(0, anchor=other)
+    with refuses("NotInAnchor"):
+        anchored.promote(0, anchor=other)
+
+
 @pytest.mark.parametrize("empty", [{"count": 0}, {"root": ZERO}, {"list": ZERO}], ids=lambda empty: next(iter(empty)))
 def test_an_empty_tree(world, alice, empty):
     with refuses("EmptyAnchor"):

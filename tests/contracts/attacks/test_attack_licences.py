@@ -4,16 +4,19 @@ import pytest
 from eth_utils import keccak
 
 from attacks.world import (
+    ACTIVE,
     ALLOWED,
     COMMERCIAL,
     CONDITIONAL,
     DAY,
     DENIED,
+    DEPRECATED,
     DISTIL,
     EVERYTHING,
     FOREVER,
     REVOKED,
     RUN,
+    STATUS,
     UNKNOWN,
     ZERO,
     ZERO_ADDRESS,
@@ -77,6 +80,23 @@ def test_revoked_between_quote_and_use_in_one_block(world, node, alice, carol, q
     assert [receipt["status"] for receipt in receipts] == ["0x1", "0x1", "0x0"]
     with refuses("NotPermitted", DENIED):
         door.act(world.id(quoted), hashed(quoted), by=carol)
+
+
+@pytest.mark.parametrize("status", [ACTIVE, DEPRECATED, REVOKED])
+def test_a_revoked_release_brought_back(world, node, alice, carol, quoted, status):
+    """By its publisher, by a delegate, or by a signature kept from before: it stays revoked, and permits nothing."""
+    world.publishers.setDelegate(carol.address, STATUS, FOREVER, by=alice)
+    update = (alice.address, "model", "1", status, 0, ZERO, "", "")
+    kept = world.sign(world.models, "setStatus", [update], alice, nonce=1)
+    world.models.setStatus((*update[:3], REVOKED, *update[4:]), by=alice)
+    revoked = world.models.statusOf(world.id(quoted))
+    for account in (alice, carol):
+        with refuses("ReleaseRevoked", world.id(quoted)):
+            world.models.setStatus(update, by=account)
+    with refuses("ReleaseRevoked", world.id(quoted)):
+        world.models.setStatusWithSignature(*kept)
+    assert world.models.statusOf(world.id(quoted)) == revoked
+    assert world.permits(quoted, carol.address) == DENIED
 
 
 def test_one_parent_under_two_licences(world, alice, bob, carol):
