@@ -171,7 +171,7 @@ def test_a_list_that_says_something_else_is_an_error_with_a_sentence(anchoring: 
         changed(anchoring, publisher=ME): InvalidIdentifier,
         changed(anchoring, registry="x"): InvalidDocument,
         with_release(anchoring, name="\x1b[2J"): InvalidRelease,
-        with_release(anchoring, name="\ud800"): InvalidRelease,
+        with_release(anchoring, name="\ud800"): InvalidDocument,
         with_release(anchoring, name="Upper"): InvalidRelease,
         with_release(anchoring, version=1): InvalidDocument,
         with_release(anchoring, artifact=f"sha256:{'ab' * 32}"): InvalidIdentifier,
