@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from registry.chain.artifact import CONTRACTS, contract_artifact
+from registry.chain.artifact import CONTRACTS, ContractArtifact, contract_artifact
 from registry.chain.client import Chain
 from registry.chain.contract import ContractClient, first_block
 from registry.chain.deploy import Deployed, check_code, contract_address, creation_code, setting_of
@@ -112,8 +112,9 @@ class Checked:
 def verify_deployment(chain: Chain, compiled: Mapping[str, Compiled] | None = None) -> list[Checked]:
     """Check every contract at its CREATE2 address: that there is code, and that it is the sources'.
 
-    Code at a CREATE2 address was made by exactly the creation code, arguments included; that the runtime code agrees
-    with the artifact, immutables masked, is checked as well. `compiled` holds what a compiler made of the sources anew;
+    Code that CREATE2 put there was made by exactly the creation code, arguments included. A chain may have put it there
+    otherwise: so the runtime code must agree with the artifact, immutables masked, and each contract must ask those of
+    this deployment. The node is believed: it is one RPC. `compiled` holds what a compiler made of the sources anew;
     then what is shipped must equal it.
 
     Raises `NoContract`, `DeploymentMismatch`.
@@ -128,8 +129,26 @@ def verify_deployment(chain: Chain, compiled: Mapping[str, Compiled] | None = No
         address = contract_address(name)
         check_code(chain, name, address)
         client = _CLIENTS[name](chain, address)
+        _check_others(client, contract)
         found.append(Checked(name, address, contract.code_hash, client.deployed_at(), compiled is not None))
     return found
+
+
+def _check_others(client: ContractClient, contract: ContractArtifact) -> None:
+    """Raises `DeploymentMismatch` where a contract asks another than the one of this deployment."""
+    views = {entry["name"] for entry in contract.abi if entry["type"] == "function"}
+    for name in CONTRACTS:
+        view = name[0].lower() + name[1:]
+        if view not in views:
+            continue
+        asked = parse_address(str(client.call(view)[0]))
+        if asked != contract_address(name):
+            raise DeploymentMismatch(
+                f"The {client.NAME} at {client.address} asks the {name} at {asked}, not the one at "
+                f"{contract_address(name)}.",
+                contract=client.NAME,
+                address=asked,
+            )
 
 
 _CLIENTS: dict[str, type[ContractClient]] = {

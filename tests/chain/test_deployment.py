@@ -217,6 +217,27 @@ def test_other_code_is_found_out(node: DevNode, name: str):
             verify_deployment(node.chain)
 
 
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("ModelRegistry", "PublisherRegistry"),
+        ("LicenseRegistry", "ModelRegistry"),
+        ("LicenseRegistry", "PublisherRegistry"),
+        ("StatementRegistry", "PublisherRegistry"),
+    ],
+)
+def test_the_right_code_that_asks_another_contract_is_found_out(node: DevNode, name: str, asked: str):
+    """Immutables are masked in the hash of the code: a chain that puts code in place can choose them."""
+    address, right = contract_address(name), bytes.fromhex(contract_address(asked)[2:])
+    code = node.chain.code(address)
+    assert right in code
+    wrong = code.replace(right, b"\x66" * 20)
+    assert contract_artifact(name).has_code(wrong)
+    node.chain.rpc.request("anvil_setCode", [address, "0x" + wrong.hex()])
+    with pytest.raises(DeploymentMismatch, match=f"{name} at {address} asks the {asked} at 0x6666"):
+        verify_deployment(node.chain)
+
+
 def test_sources_that_compile_to_other_code_than_is_shipped_are_found_out(node: DevNode):
     compiled = {
         name: Compiled(contract_artifact(name).bytecode, contract_artifact(name).code_hash) for name in CONTRACTS
