@@ -84,7 +84,7 @@ class Asked:
     """What a publisher asks for. `license` is a name of the catalogue or a file; None leaves the terms unknown.
 
     `code_license` is another for the code beside the weights; `license_differs` answers files that name other ones.
-    `salt` is of a reservation that the release reveals. `relayed`: the key signs, and somebody else pays.
+    `relayed`: the key signs, and somebody else pays.
     `signature` is of OpenSSF Model Signing, verified already.
     """
 
@@ -96,7 +96,6 @@ class Asked:
     allow_incomplete: bool = False
     license_differs: str | None = None
     code_license: str | None = None
-    salt: bytes = ZERO
     relayed: bool = False
     signature: Verified | None = None
 
@@ -228,7 +227,7 @@ def prepare(
         if documents is not None and existing.record.release.manifest != release.manifest:
             _check_same_manifest(existing.record.release, release, manifest.data, documents)
     elif not asked.relayed:
-        cost = registry.estimate_publish(release, asked.salt)
+        cost = registry.estimate_publish(release)
         check_funds(registry.chain, registry.account or publisher, cost)
     stands = existing is not None and existing.record.release.manifest != release.manifest
     optional = (

@@ -175,12 +175,12 @@ def publish(
         else:
             print_signed(parts, output, publish_action(plan.release, reserved[0].salt if reserved else ZERO), how)
         return
-    with output.progress("storing", artifact.size) as progress:
-        keep(plan, parts.store, progress=progress)
-    if plan.existing is None and reserve:
+    if plan.existing is None and reserve:  # before anything is stored: a store may announce what it gets
         reserved = reservations.reserve(registry, who, artifact.digest)
         _wait_until_it_counts(registry, plan, reserved[0].salt)
-    done = execute(plan, parts.store, registry, salt=reserved[0].salt if reserved else ZERO)
+    salt = reserved[0].salt if reserved else ZERO
+    with output.progress("storing", artifact.size) as progress:
+        done = execute(plan, parts.store, registry, salt=salt, progress=progress)
     output.result(_result(plan, done, registry.deployment.chain_id))
     if not done.created:
         output.say("already published, with the same content:")

@@ -3,13 +3,15 @@
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import DevNode
 from registry.chain.events import ReleasePublished
-from registry.chain.model_registry import open_model_registry
+from registry.chain.model_registry import ModelRegistryClient, open_model_registry
+from registry.content.embedded import EmbeddedStore
 from tests.cli.conftest import FRIEND, PUBLISHER, STRANGER, Offline, Provenance, Ran, kept, later
 
 DAY = 24 * 3600
@@ -89,6 +91,26 @@ class TestReserve:
         assert found.record.since == found.record.timestamp and len(salts(home)) == 1
         again = record(node, provenance(*words, "2", "--reserve").json["release"])
         assert again.record.since < again.record.timestamp and len(salts(home)) == 2
+
+    def test_nothing_is_stored_before_the_claim_is_reserved(
+        self, provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A store may announce what it gets, and who hears of it could claim it first."""
+        steps: list[str] = []
+        reserve, put = ModelRegistryClient.reserve, EmbeddedStore.put_dag
+
+        def reserving(self: ModelRegistryClient, *given: Any) -> int:
+            steps.append("reserve")
+            return reserve(self, *given)
+
+        def storing(self: EmbeddedStore, *given: Any) -> None:
+            steps.append("store")
+            put(self, *given)
+
+        monkeypatch.setattr(ModelRegistryClient, "reserve", reserving)
+        monkeypatch.setattr(EmbeddedStore, "put_dag", storing)
+        done = provenance("publish", str(model), "--name", "m", "--version", "1", "--reserve", "--yes")
+        assert done.code == 0 and steps == ["reserve", "store"], done
 
     def test_a_delegate_reserves_for_its_publisher(self, provenance: Provenance, node: DevNode, model: Path) -> None:
         provenance("delegate", FRIEND, "--scope", "publish", "--until", "1d", "--yes")
