@@ -7,8 +7,9 @@ from registry.chain.actions import SignedAction
 from registry.chain.contract import ContractClient, only_record, read_events
 from registry.chain.licenses import Grant, GrantEntry, GrantRecord, TermsRecord
 from registry.chain.records import Record, parents_hash, text_hash
+from registry.chain.static import NOBODY
 
-EVERYONE = "0x" + "00" * 20
+EVERYONE = NOBODY
 """The grantee of a grant to everyone."""
 
 

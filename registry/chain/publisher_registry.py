@@ -16,8 +16,8 @@ from registry.chain.publishers import (
     GuardianRecord,
     Scope,
 )
+from registry.chain.static import NOBODY
 
-_NOBODY = "0x" + "00" * 20
 _Record = TypeVar("_Record")
 
 
@@ -54,11 +54,11 @@ class PublisherRegistryClient(ContractClient):
 
     def set_guardian(self, guardian: str | None) -> GuardianRecord:
         """Set the signer's guardian, or None for nobody. A change waits seven days; the first is there at once."""
-        return self._record(actions.set_guardian(guardian or _NOBODY), GuardianRecord)
+        return self._record(actions.set_guardian(guardian or NOBODY), GuardianRecord)
 
     def freeze(self, publisher: str, successor: str | None, compromised_since: int) -> FreezeRecord:
         """End a publisher, for good: the signer's own, or one whose guardian the signer is."""
-        return self._record(actions.freeze(publisher, successor or _NOBODY, compromised_since), FreezeRecord)
+        return self._record(actions.freeze(publisher, successor or NOBODY, compromised_since), FreezeRecord)
 
     def _record(self, action: actions.Action | SignedAction, kind: type[_Record]) -> _Record:
         record: _Record = only_record(self, self.perform(action), kind)

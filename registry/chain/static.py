@@ -14,6 +14,8 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 WORD = 32
+NOBODY = "0x" + "00" * 20
+"""The address zero, which stands for nobody, or for everybody as a grantee."""
 
 
 class StaticRecord:

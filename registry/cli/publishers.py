@@ -9,6 +9,7 @@ from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
 from registry.chain.contract import ContractClient, only_record, read_events
 from registry.chain.publishers import DelegateRecord, Delegation, FreezeRecord, GuardianRecord, Scope
+from registry.chain.static import NOBODY
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, check_here, read_signed
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes, configured
@@ -17,7 +18,6 @@ from registry.cli.parts import Parts
 from registry.cli.times import moment, shown
 from registry.errors import InputError
 
-_NOBODY = "0x" + "00" * 20
 _Of = Annotated[str | None, typer.Option("--of", metavar="ADDRESS", help="Show another publisher's, without a key.")]
 
 
@@ -113,12 +113,12 @@ def guardian(
         return
 
     def action() -> Action:
-        return actions.set_guardian(_NOBODY if address == "none" else account_address(address or "", parts))
+        return actions.set_guardian(NOBODY if address == "none" else account_address(address or "", parts))
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
         publisher, (wanted,) = _actor(parts, done), _plain(done).values
-        named = None if wanted == _NOBODY else wanted
+        named = None if wanted == NOBODY else wanted
         registry.settle()
         there = registry.guardian(publisher)
         if there.next_from is None and there.guardian == named:
@@ -190,14 +190,14 @@ def freeze(
         since = moment(compromised_since)
         if compromised_since == "now" and not sign_only:
             since = min(since, parts.chain.latest().timestamp)  # the contract takes no time in its future
-        return actions.freeze(whom, _NOBODY if successor is None else account_address(successor, parts), since)
+        return actions.freeze(whom, NOBODY if successor is None else account_address(successor, parts), since)
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
         whom, heir, since = _plain(done).values
         registry.settle()
         there = registry.freeze_of(whom)
-        wanted = (None if heir == _NOBODY else heir, since)
+        wanted = (None if heir == NOBODY else heir, since)
         unchanged = there is not None and (there.successor, there.compromised_since) == wanted
         if not unchanged:
             only_record(registry, registry.perform(done), FreezeRecord)
