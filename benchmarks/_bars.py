@@ -18,7 +18,4 @@ BARS: dict[str, float] = {
 }
 
 # Bars that are missed, and why. They are reported as missed and fail no check; one that is met again must leave.
-MISSED: dict[str, str] = {
-    "permission-grant-everyone": "the grant to the account is read, cold, before the one to everyone",
-    "permission-refused": "both grants are read, cold, before an answer is no",
-}
+MISSED: dict[str, str] = {}

@@ -149,8 +149,8 @@ class Registries:
 
     def grant(self, times: int = 1, grantee: str | None = None, use: int = COMMERCIAL) -> int:
         """The gas of the last of several changes of a grant."""
-        values = self._grant(grantee or self.grantee, use)
-        return [self.chain.gas(self.licenses.functions.setGrant(values)) for _ in range(times)][-1]
+        changes = [self._grant(grantee or self.grantee, use, start) for start in range(times)]
+        return [self.chain.gas(self.licenses.functions.setGrant(values)) for values in changes][-1]
 
     def grant_signed(self, times: int = 1) -> int:
         """The last of several grants, each to another account; a word of nonces is paid for by the first."""
@@ -226,8 +226,8 @@ class Registries:
         whole = {"actor": self.publisher, **message, "deadline": DEADLINE}
         return self.publisher, DEADLINE, self.chain.sign(PUBLISHER, contract, (name, "1"), types, whole)
 
-    def _grant(self, grantee: str, use: int) -> tuple[Any, ...]:
-        return (self.publisher, NAME, FIRST, grantee, 1 << use, 0, NEVER, False)
+    def _grant(self, grantee: str, use: int, start: int = 0) -> tuple[Any, ...]:
+        return (self.publisher, NAME, FIRST, grantee, 1 << use, start, NEVER, False)
 
     def _statement(self) -> tuple[Any, ...]:
         return (self.publisher, EVALUATION, OF_A_RELEASE, self.first_id, digest("report"), NEVER)

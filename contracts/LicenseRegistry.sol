@@ -104,7 +104,7 @@ contract LicenseRegistry is ILicenseRegistry, AppendOnlyLog, SignedActions {
         Use use
     ) external view override returns (UseState state) {
         IModelRegistry.HashedRelease calldata release = record.release;
-        (bytes32 recordHash, IModelRegistry.Status status) = modelRegistry.recordStateOf(releaseId);
+        (bytes32 recordHash, IModelRegistry.Status status) = modelRegistry.stateOf(releaseId);
         if (recordHash != Releases.hash(record)) revert IModelRegistry.RecordMismatch(releaseId);
         uint48 trusted = publisherRegistry.trustedUntil(release.publisher);
         if (status == IModelRegistry.Status.Revoked || record.timestamp > trusted) return UseState.Denied;
@@ -134,7 +134,7 @@ contract LicenseRegistry is ILicenseRegistry, AppendOnlyLog, SignedActions {
         return _grantOf[releaseId][grantee];
     }
 
-    function _isInForce(GrantEntry memory entry, uint256 bit, uint48 trusted) private view returns (bool) {
+    function _isInForce(GrantEntry storage entry, uint256 bit, uint48 trusted) private view returns (bool) {
         return
             entry.uses & bit != 0 &&
             entry.from <= block.timestamp &&
@@ -154,6 +154,7 @@ contract LicenseRegistry is ILicenseRegistry, AppendOnlyLog, SignedActions {
         if (modelRegistry.recordHashOf(releaseId) == 0) revert IReleaseRecords.UnknownRelease(releaseId);
 
         GrantEntry memory before = _grantOf[releaseId][grant.grantee];
+        if (_equals(grant, before)) revert GrantUnchanged();
         if (before.irrevocable && block.timestamp < before.until && !_widens(grant, before)) {
             revert IrrevocableGrant(releaseId, grant.grantee);
         }
@@ -180,6 +181,15 @@ contract LicenseRegistry is ILicenseRegistry, AppendOnlyLog, SignedActions {
         );
         _append(record.seq, keccak256(abi.encode(GRANT_RECORD_TYPEHASH, record)));
         emit GrantSet(releaseId, record.grantee, record.publisher, record);
+    }
+
+    /// @dev An equal grant would only renew `since`, and a freeze could then end what was granted before it.
+    function _equals(Grant calldata grant, GrantEntry memory entry) private pure returns (bool) {
+        return
+            grant.uses == entry.uses &&
+            grant.from == entry.from &&
+            grant.until == entry.until &&
+            grant.irrevocable == entry.irrevocable;
     }
 
     /// @dev Whether `grant` allows from now on all that the entry does.

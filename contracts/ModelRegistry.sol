@@ -103,7 +103,7 @@ contract ModelRegistry is IModelRegistry, Anchors {
     }
 
     /// @inheritdoc IModelRegistry
-    function recordStateOf(bytes32 releaseId) external view override returns (bytes32, Status) {
+    function stateOf(bytes32 releaseId) external view override returns (bytes32, Status) {
         return (recordHashOf[releaseId], _statusOf[releaseId].status);
     }
 

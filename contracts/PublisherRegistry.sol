@@ -22,6 +22,7 @@ import {IPublisherRegistry} from "./interfaces/IPublisherRegistry.sol";
 /// slot 1       | size 48 | deployedAt 48 |
 /// Freeze       | successor 160 | frozenAt 48 | compromisedSince 48 |      no slot = not frozen
 /// Delegation   | scopes 8 | expires 48 | seq 48 | since 48 |
+/// Guardian     | guardian 160 | since 48 |             and a second word | next 160 | nextFrom 48 |
 contract PublisherRegistry is IPublisherRegistry, AppendOnlyLog, SignedActions {
     bytes32 internal constant SET_DELEGATE_TYPEHASH = keccak256(
         "SetDelegate(address actor,address delegate,uint8 scopes,uint48 expires,uint256 nonce,uint256 deadline)"
@@ -126,7 +127,9 @@ contract PublisherRegistry is IPublisherRegistry, AppendOnlyLog, SignedActions {
     /// @inheritdoc IPublisherRegistry
     function guardianOf(address publisher) public view override returns (Guardian memory found) {
         found = _guardianOf[publisher];
-        if (found.nextFrom != 0 && block.timestamp >= found.nextFrom) found = Guardian(found.next, address(0), 0);
+        if (found.nextFrom != 0 && block.timestamp >= found.nextFrom) {
+            found = Guardian(found.next, found.nextFrom - GUARDIAN_DELAY, address(0), 0);
+        }
     }
 
     /// @inheritdoc IPublisherRegistry
@@ -167,11 +170,13 @@ contract PublisherRegistry is IPublisherRegistry, AppendOnlyLog, SignedActions {
         if (guardian == publisher) revert InvalidGuardian();
         Guardian memory current = guardianOf(publisher);
         uint48 from = uint48(block.timestamp);
-        if (current.guardian == address(0) || guardian == current.guardian) {
-            _guardianOf[publisher] = Guardian(guardian, address(0), 0);
+        if (guardian == current.guardian) {
+            _guardianOf[publisher] = Guardian(guardian, current.since, address(0), 0);
+        } else if (current.guardian == address(0)) {
+            _guardianOf[publisher] = Guardian(guardian, from, address(0), 0);
         } else {
             from += GUARDIAN_DELAY;
-            _guardianOf[publisher] = Guardian(current.guardian, guardian, from);
+            _guardianOf[publisher] = Guardian(current.guardian, current.since, guardian, from);
         }
 
         GuardianRecord memory record = GuardianRecord(
@@ -187,14 +192,18 @@ contract PublisherRegistry is IPublisherRegistry, AppendOnlyLog, SignedActions {
     }
 
     /// @dev A thief could freeze what it stole with a `compromisedSince` after its own records, and so shut the guardian
-    /// out. Hence the guardian of that moment may move it earlier, and nobody can move it later.
+    /// out. Hence the guardian of that moment may move it earlier, and nobody can move it later. A guardian that was
+    /// named within the delay before the freeze may be the thief itself.
     function _freeze(address actor, address publisher, address successor, uint48 compromisedSince) private {
         Freeze memory before = _freezeOf[publisher];
         Guardian memory current = guardianOf(publisher);
         if (actor != publisher && actor != current.guardian) revert NotAuthorised(publisher, actor, 0);
-        if (before.frozenAt != 0 && (actor == publisher || compromisedSince > before.compromisedSince)) {
-            revert FrozenPublisher(publisher);
-        }
+        if (
+            before.frozenAt != 0 &&
+            (actor == publisher ||
+                compromisedSince > before.compromisedSince ||
+                before.frozenAt < current.since + GUARDIAN_DELAY)
+        ) revert FrozenPublisher(publisher);
         if (actor != publisher) _checkNotFrozen(actor);
         if (successor == publisher) revert InvalidSuccessor(successor);
         if (compromisedSince > block.timestamp) revert InvalidTime(compromisedSince);
@@ -210,7 +219,9 @@ contract PublisherRegistry is IPublisherRegistry, AppendOnlyLog, SignedActions {
         uint48 frozenAt = before.frozenAt == 0 ? record.timestamp : before.frozenAt;
         _freezeOf[publisher] = Freeze(successor, frozenAt, compromisedSince);
         // A change of guardian that was under way ends with the publisher.
-        if (current.nextFrom != 0) _guardianOf[publisher] = Guardian(current.guardian, address(0), 0);
+        if (current.nextFrom != 0) {
+            _guardianOf[publisher] = Guardian(current.guardian, current.since, address(0), 0);
+        }
         _append(record.seq, keccak256(abi.encode(FREEZE_RECORD_TYPEHASH, record)));
         emit PublisherFrozen(publisher, successor, record);
     }

@@ -58,6 +58,7 @@ def compile_sources(paths: Iterable[Path], output: list[str]) -> tuple[dict[str,
     pins = pinned()
     settings = {
         "optimizer": pins["solc"]["optimizer"],
+        "viaIR": pins["solc"]["viaIR"],
         "evmVersion": pins["evm_version"],
         # The code then depends on what the sources say and not on how they are laid out or named.
         "metadata": {"bytecodeHash": "none", "appendCBOR": False},

@@ -95,6 +95,8 @@ interface ILicenseRegistry is IAppendOnlyLog, ISignedActions {
     error TermsExist(bytes32 terms);
     /// @notice A grant's times are in order and its end is to come; one that takes back has no uses, times or promise.
     error InvalidGrant();
+    /// @notice The grantee has exactly this grant already, or none to take back.
+    error GrantUnchanged();
     /// @notice The grant in force says that it will not be narrowed.
     error IrrevocableGrant(bytes32 releaseId, address grantee);
 

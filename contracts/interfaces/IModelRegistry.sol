@@ -102,7 +102,7 @@ interface IModelRegistry is IAnchors {
 
     /// @notice Record hash and status of a release in one call, for contracts that hash the record themselves.
     /// A record hash of zero says that there is none, and then the status says nothing.
-    function recordStateOf(bytes32 releaseId) external view returns (bytes32 recordHash, Status status);
+    function stateOf(bytes32 releaseId) external view returns (bytes32 recordHash, Status status);
 
     /// @notice The status of a release. Reverts with `UnknownRelease` if there is none: absence is not Active.
     function statusOf(bytes32 releaseId) external view returns (StatusEntry memory);

@@ -23,10 +23,12 @@ interface IPublisherRegistry is IAppendOnlyLog, ISignedActions {
 
     /// @notice Who can freeze a publisher beside itself.
     /// @param guardian The guardian now, or zero.
+    /// @param since When it was named.
     /// @param next Who takes its place at `nextFrom`; meaningless while `nextFrom` is zero.
     /// @param nextFrom When the change takes effect, or zero if none is under way.
     struct Guardian {
         address guardian;
+        uint48 since;
         address next;
         uint48 nextFrom;
     }
@@ -102,7 +104,8 @@ interface IPublisherRegistry is IAppendOnlyLog, ISignedActions {
     ) external;
 
     /// @notice Sets the guardian of the caller. The first takes effect at once; a change or removal waits
-    /// `GUARDIAN_DELAY`, during which the guardian of before can still freeze. Setting the guardian of before ends a change.
+    /// `GUARDIAN_DELAY`, during which the guardian of before can still freeze. Setting the guardian of before ends a
+    /// change. A guardian that is itself frozen can do nothing, so that two should not be each other's.
     function setGuardian(address guardian) external;
 
     /// @notice The same, signed by `signed.actor`, whose guardian it becomes:
@@ -111,7 +114,8 @@ interface IPublisherRegistry is IAppendOnlyLog, ISignedActions {
 
     /// @notice Ends a publisher for good; by itself or its guardian. Once it is frozen, its guardian of then (and nobody
     /// else) may do so again, to move `compromisedSince` earlier, never later, and to name another successor: so a thief
-    /// who freezes what it stole does not vouch for its own records.
+    /// who freezes what it stole does not vouch for its own records. Only a guardian that was named `GUARDIAN_DELAY`
+    /// before the freeze or earlier may, so that a thief who names itself does not undo its victim's.
     function freeze(address publisher, address successor, uint48 compromisedSince) external;
 
     /// @notice The same, signed by `signed.actor`; such a signature can be kept for the day it is needed:
@@ -129,7 +133,7 @@ interface IPublisherRegistry is IAppendOnlyLog, ISignedActions {
 
     /// @notice Reverts with `FrozenPublisher` or `NotAuthorised` unless `actor` may act for `publisher` now: the one
     /// place where every registry asks.
-    /// @param scope One bit.
+    /// @param scope One bit. Of several, any that the delegate has is enough.
     function checkAuthority(address publisher, address actor, uint8 scope) external view;
 
     /// @notice What a delegate may do. It may have expired, and the publisher or the delegate may be frozen.

@@ -46,9 +46,19 @@ library Releases {
         return hashRecord(record.seq, record.timestamp, record.actor, record.since, hash(record.release));
     }
 
-    function hash(IReleaseRecords.HashedRecord calldata record) internal pure returns (bytes32) {
-        bytes32 releaseHash = keccak256(abi.encode(RELEASE_TYPEHASH, record.release));
-        return hashRecord(record.seq, record.timestamp, record.actor, record.since, releaseHash);
+    /// @dev All members are static, so that they lie in calldata as `abi.encode` would write them. A word with bits
+    /// beyond its member's width gives a hash that no record has.
+    function hash(IReleaseRecords.HashedRecord calldata record) internal pure returns (bytes32 recordHash) {
+        (bytes32 recordTypehash, bytes32 releaseTypehash) = (RECORD_TYPEHASH, RELEASE_TYPEHASH);
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            mstore(start, releaseTypehash)
+            calldatacopy(add(start, 0x20), add(record, 0x80), 0x100)
+            mstore(add(start, 0xa0), keccak256(start, 0x120))
+            mstore(start, recordTypehash)
+            calldatacopy(add(start, 0x20), record, 0x80)
+            recordHash := keccak256(start, 0xc0)
+        }
     }
 
     function hashRecord(

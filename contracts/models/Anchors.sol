@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {MerkleTree} from "../libraries/MerkleTree.sol";
 import {Releases} from "../libraries/Releases.sol";
 import {IAnchors} from "../interfaces/IAnchors.sol";
+import {IPublisherRegistry} from "../interfaces/IPublisherRegistry.sol";
 import {ReleaseRecords} from "./ReleaseRecords.sol";
 
 /// @title Anchors: many releases under one Merkle root, each of which can become a full record
@@ -77,8 +78,12 @@ abstract contract Anchors is IAnchors, ReleaseRecords {
         bytes32 anchorId = anchorIdOf(anchor);
         bytes32 releaseHash = Releases.hash(release);
         AnchorEntry memory entry = _verifyAnchored(anchorId, anchor, index, proof, release, releaseHash);
-        // Whoever anchored was authorised then; only that the publisher is not frozen must hold now.
+        // Whoever anchored was authorised then. What must hold now: the publisher is not frozen, and the key that anchored
+        // was not compromised when it did.
         publisherRegistry.checkAuthority(release.publisher, release.publisher, SCOPE_PUBLISH);
+        if (entry.since > publisherRegistry.trustedUntil(entry.actor)) {
+            revert IPublisherRegistry.FrozenPublisher(entry.actor);
+        }
         uint48 seq;
         (releaseId, seq) = _record(release, releaseHash, entry.actor, uint48(block.timestamp));
         emit ReleasePromoted(releaseId, anchorId, seq, index);
@@ -90,8 +95,10 @@ abstract contract Anchors is IAnchors, ReleaseRecords {
         uint64 index,
         bytes32[] calldata proof,
         Release calldata release
-    ) external view override returns (AnchorEntry memory) {
-        return _verifyAnchored(anchorIdOf(anchor), anchor, index, proof, release, Releases.hash(release));
+    ) external view override returns (AnchorEntry memory entry) {
+        entry = _verifyAnchored(anchorIdOf(anchor), anchor, index, proof, release, Releases.hash(release));
+        bytes32 releaseId = releaseIdOf(release.publisher, release.name, release.version);
+        if (recordHashOf[releaseId] != 0) revert VersionExists(releaseId);
     }
 
     /// @inheritdoc IAnchors

@@ -33,10 +33,14 @@ class PublisherRegistryClient(ContractClient):
 
     def guardian(self, publisher: str) -> Guardian:
         """Who can freeze a publisher beside itself, and the change under way."""
-        guardian, following, following_from = self.call("guardianOf", publisher)[0]
+        guardian, since, following, following_from = self.call("guardianOf", publisher)[0]
+        now = _somebody(guardian)
         changing = following_from != 0
         return Guardian(
-            _somebody(guardian), _somebody(following) if changing else None, following_from if changing else None
+            now,
+            since if now else None,
+            _somebody(following) if changing else None,
+            following_from if changing else None,
         )
 
     def freeze_of(self, publisher: str) -> Freeze | None:

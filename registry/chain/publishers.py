@@ -109,9 +109,11 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Guardian:
-    """Who can freeze a publisher beside itself, and the change under way; None where there is none."""
+    """Who can freeze a publisher beside itself, since when it was named, and the change under way; None where there
+    is none. One named within a week before a freeze cannot mend that freeze."""
 
     guardian: str | None
+    since: int | None
     next: str | None
     next_from: int | None
 

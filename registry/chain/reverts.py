@@ -137,6 +137,7 @@ _SENTENCES: Final[dict[str, tuple[Callable[..., ChainError], str]]] = {
         TransactionReverted,
         "This grant cannot be set: it begins before it ends and ends in the future; one that takes back has no times.",
     ),
+    "GrantUnchanged": (TransactionReverted, "The grantee has exactly this grant already, or none to take back."),
     "IrrevocableGrant": (
         TransactionReverted,
         "The grant to {1} for release:{0} was given for good: it can be widened, and neither narrowed nor taken back.",

@@ -106,7 +106,9 @@ def guardian(
         _nothing_said(sign_only)
         publisher = _publisher(parts, of)
         found = parts.registries.publishers.guardian(publisher)
-        output.result({"guardian": found.guardian, "next": found.next, "next_from": found.next_from})
+        output.result(
+            {"guardian": found.guardian, "since": found.since, "next": found.next, "next_from": found.next_from}
+        )
         output.say(f"guardian  {found.guardian or 'none'}")
         if found.next_from is not None:
             output.say(f"from {shown(found.next_from)} on: {found.next or 'none'}")

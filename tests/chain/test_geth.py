@@ -201,9 +201,10 @@ def test_a_guardian_ends_a_publisher(geth_node: Geth, publisher, other):
     ):
         with pytest.raises(PublisherFrozen, match=owner):
             act()
-    other.publishers.freeze(owner, None, since - 10)
+    with pytest.raises(PublisherFrozen, match=owner):  # it was named a moment ago
+        other.publishers.freeze(owner, None, since - 10)
     found = other.publishers.freeze_of(owner)
-    assert found is not None and (found.successor, found.compromised_since) == (None, since - 10)
+    assert found is not None and (found.successor, found.compromised_since) == (guardian, since)
 
 
 def test_signatures_are_of_one_chain(publisher, other):

@@ -9,7 +9,15 @@ from registry.chain.anchors import Anchor
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode
 from registry.chain.licenses import Grant
-from registry.chain.publishers import GUARDIAN_DELAY, NEVER, DelegateRecord, FreezeRecord, GuardianRecord, Scope
+from registry.chain.publishers import (
+    GUARDIAN_DELAY,
+    NEVER,
+    DelegateRecord,
+    FreezeRecord,
+    Guardian,
+    GuardianRecord,
+    Scope,
+)
 from registry.chain.records import Release, Status, next_head
 from registry.chain.statements import Kind, Statement, SubjectKind
 from registry.errors import InputError, NotAuthorised, ProvenanceError, PublisherFrozen, TransactionReverted
@@ -120,12 +128,12 @@ def test_the_first_guardian_is_there_at_once_and_a_change_waits_seven_days(node:
     assert registry.guardian(owner).guardian is None
     record = registry.set_guardian(one)
     assert isinstance(record, GuardianRecord) and record.from_ == record.timestamp
-    assert registry.guardian(owner) == dataclasses.replace(registry.guardian(owner), guardian=one, next=None)
+    assert registry.guardian(owner) == Guardian(one, record.timestamp, None, None)
 
     change = registry.set_guardian(two)
     assert change.from_ == change.timestamp + GUARDIAN_DELAY
     found = registry.guardian(owner)
-    assert (found.guardian, found.next, found.next_from) == (one, two, change.from_)
+    assert found == Guardian(one, record.timestamp, two, change.from_)
     with pytest.raises(NotAuthorised):
         second.publishers.freeze(owner, None, 1)
     registry.set_guardian(one)  # naming the one of before ends the change
@@ -133,7 +141,7 @@ def test_the_first_guardian_is_there_at_once_and_a_change_waits_seven_days(node:
 
     leaving = registry.set_guardian(None)
     found = registry.guardian(owner)
-    assert (found.guardian, found.next, found.next_from) == (one, None, leaving.from_)
+    assert found == Guardian(one, record.timestamp, None, leaving.from_)
     pass_time(node.chain, GUARDIAN_DELAY)
     assert registry.guardian(owner).guardian is None
     with pytest.raises(NotAuthorised):
@@ -184,10 +192,13 @@ def test_a_frozen_delegate_acts_for_nobody(publisher, delegate):
     assert publisher.models.publish(release(owner)).created
 
 
-def test_a_guardian_moves_the_compromise_earlier_and_nobody_moves_it_later(publisher, guardian, shared_node: DevNode):
+def test_a_guardian_moves_the_compromise_earlier_and_nobody_moves_it_later(node: DevNode):
     """A thief who freezes what it stole, with a time after its own records, must not vouch for them."""
-    owner, now = address_of(publisher), shared_node.chain.latest().timestamp
+    publisher, guardian = newcomer(node.chain), newcomer(node.chain)
+    owner = address_of(publisher)
     publisher.publishers.set_guardian(address_of(guardian))
+    pass_time(node.chain, GUARDIAN_DELAY)
+    now = node.chain.latest().timestamp
     thief = publisher.publishers.freeze(owner, address_of(guardian), now)
     guardian.publishers.freeze(owner, None, now - 100)
     found = guardian.publishers.freeze_of(owner)
@@ -198,6 +209,15 @@ def test_a_guardian_moves_the_compromise_earlier_and_nobody_moves_it_later(publi
             guardian.publishers.freeze(owner, None, later)
     with pytest.raises(PublisherFrozen):
         publisher.publishers.freeze(owner, None, now - 200)
+
+
+def test_a_guardian_named_in_a_hurry_mends_no_freeze(publisher, guardian, shared_node: DevNode):
+    """A thief could name itself, where there was none, and undo what its victim said."""
+    owner, now = address_of(publisher), shared_node.chain.latest().timestamp
+    publisher.publishers.set_guardian(address_of(guardian))
+    publisher.publishers.freeze(owner, None, now)
+    with pytest.raises(PublisherFrozen):
+        guardian.publishers.freeze(owner, address_of(guardian), 1)
 
 
 def test_freezes_that_cannot_be_are_refused(publisher, guardian, shared_node: DevNode):

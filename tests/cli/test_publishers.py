@@ -103,7 +103,8 @@ class TestGuardian:
     def test_the_first_counts_at_once_and_a_change_waits_seven_days(
         self, provenance: Provenance, node: DevNode
     ) -> None:
-        assert provenance("guardian", "--json").json == {"guardian": None, "next": None, "next_from": None}
+        nobody = {"guardian": None, "since": None, "next": None, "next_from": None}
+        assert provenance("guardian", "--json").json == nobody
         first = provenance("guardian", GUARDIAN, "--yes", "--json").json
         assert set(first) == {"publisher", "guardian", "from", "unchanged"} and not first["unchanged"]
         assert first["from"] <= node.chain.latest().timestamp
@@ -113,15 +114,19 @@ class TestGuardian:
         again = provenance("guardian", FRIEND, "--yes", "--json").json
         assert again == change | {"unchanged": True}, "asked for again, the seven days do not begin anew"
         waiting = provenance("guardian", "--json").json
-        assert waiting == {"guardian": GUARDIAN, "next": FRIEND, "next_from": change["from"]}
+        assert waiting == {"guardian": GUARDIAN, "since": first["from"], "next": FRIEND, "next_from": change["from"]}
         assert FRIEND in provenance("guardian", "--of", PUBLISHER, account=1).out
         later(node, GUARDIAN_DELAY)
-        assert provenance("guardian", "--json").json == {"guardian": FRIEND, "next": None, "next_from": None}
+        assert provenance("guardian", "--json").json == nobody | {
+            "guardian": FRIEND,
+            "since": change["from"] - GUARDIAN_DELAY,
+        }
 
     def test_naming_the_one_of_before_ends_a_change(self, provenance: Provenance) -> None:
         for guardian in (GUARDIAN, "none", GUARDIAN):
             assert not provenance("guardian", guardian, "--yes", "--json").json["unchanged"]
-        assert provenance("guardian", "--json").json == {"guardian": GUARDIAN, "next": None, "next_from": None}
+        found = provenance("guardian", "--json").json
+        assert (found["guardian"], found["next"], found["next_from"]) == (GUARDIAN, None, None)
         assert "unchanged" in provenance("guardian", GUARDIAN, "--yes").out
 
     def test_none_where_there_is_none_is_nothing_to_do(self, provenance: Provenance, node: DevNode) -> None:
@@ -165,11 +170,14 @@ class TestFreeze:
         assert relayed.code == 2 and "chain.publisher-frozen" in relayed.err
         assert provenance("status", release, "--json").json["status"] == "active"
 
-    def test_its_guardian_freezes_it_and_moves_the_time_earlier_never_later(self, provenance: Provenance) -> None:
+    def test_its_guardian_freezes_it_and_moves_the_time_earlier_never_later(
+        self, provenance: Provenance, node: DevNode
+    ) -> None:
         words = ("freeze", PUBLISHER, "--yes", "--json", "--compromised-since")
         stranger = provenance(*words, "2024-01-01", account=1)
         assert stranger.json["error"]["code"] == "chain.not-authorised"
         provenance("guardian", GUARDIAN, "--yes")
+        later(node, GUARDIAN_DELAY)
         first = provenance(*words, "2024-01-01", account=3)
         assert first.code == 0 and not first.json["unchanged"]
         assert provenance(*words, "2024-01-01", account=3).json == first.json | {"unchanged": True}

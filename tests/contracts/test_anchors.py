@@ -171,6 +171,27 @@ def test_a_leaf_that_names_another_publisher_is_nobodys(models, release, publish
             call()
 
 
+def test_once_a_version_has_a_record_no_anchor_of_it_counts(
+    models, anchor, anchored, releases, tree, release, publisher, promote, set_status
+):
+    """Neither the anchor that it came from, nor one that holds another release of the same name and version."""
+    other = release(name=releases[0][1], version=releases[0][2])
+    leaf = hash_struct("Release", other)
+    second = (publisher.address, merkle_root([leaf]), 1, keccak(text="list"))
+    models.publishAnchor(second, {"from": publisher})
+    models.verifyAnchored(anchor, 0, merkle_proof(0, tree), releases[0])
+    models.verifyAnchored(second, 0, [], other)
+    promote(0)
+    identity = models.releaseIdOf(*releases[0][:3])
+    for revoked in (False, True):
+        if revoked:
+            set_status(*releases[0][1:3], 2)
+        for arguments in ((anchor, 0, merkle_proof(0, tree), releases[0]), (second, 0, [], other)):
+            with refuses("VersionExists", identity):
+                models.verifyAnchored(*arguments)
+    models.verifyAnchored(anchor, 1, merkle_proof(1, tree), releases[1])
+
+
 def test_an_anchored_release_is_no_full_record(models, anchored, releases):
     identity = models.releaseIdOf(*releases[0][:3])
     assert bytes(models.recordHashOf(identity)) == ZERO
@@ -240,6 +261,20 @@ def test_the_actor_is_who_anchored_also_when_it_is_a_delegate_no_longer(
     name_delegate(0, 0)
     promote(0)
     assert replay(web3, models.address).of("Record")[0][2] == delegate
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_what_a_delegate_anchored_after_its_key_was_compromised_is_not_promoted(
+    models, anchor, publisher, delegate, name_delegate, promote, freeze, compromised
+):
+    name_delegate(PUBLISH)
+    since = models.publishAnchor(anchor, {"from": delegate}).timestamp
+    freeze(since - compromised, who=delegate, by=delegate)
+    if compromised:
+        with refuses("FrozenPublisher", delegate):
+            promote(0)
+    else:
+        promote(0)
 
 
 def test_a_frozen_publishers_are_promoted_no_more(models, anchored, publisher, promote, freeze):

@@ -151,6 +151,7 @@ def test_the_compiler_is_pinned_once(artifacts, name):
     compiler = artifacts[name]["compiler"]
     assert compiler["version"] == config["solc"]["version"] == packages["solc"]
     assert compiler["settings"]["optimizer"] == config["solc"]["optimizer"]
+    assert compiler["settings"]["viaIR"] == config["solc"]["viaIR"]
     assert compiler["settings"]["evmVersion"] == config["evm_version"]
 
 

@@ -137,6 +137,7 @@ def test_a_thief_who_freezes_does_not_vouch_for_its_own_records(
     publishers, publisher, guardian, stranger, set_guardian, freeze, now, later, web3
 ):
     set_guardian()
+    later(WEEK)
     stolen = now()
     later(100)
     first = freeze(successor=stranger)  # the thief, to whom everything so far would be trusted
@@ -154,17 +155,19 @@ def test_a_thief_who_freezes_does_not_vouch_for_its_own_records(
 
 
 def test_a_guardian_names_another_successor_for_the_same_time(
-    publishers, publisher, guardian, stranger, set_guardian, freeze, now
+    publishers, publisher, guardian, stranger, set_guardian, freeze, now, later
 ):
     set_guardian()
+    later(WEEK)
     since = now()
     freeze(since)
     freeze(since, by=guardian, successor=stranger)
     assert publishers.freezeOf(publisher)[0] == stranger
 
 
-def test_never_later(publishers, publisher, guardian, set_guardian, freeze, now):
+def test_never_later(publisher, guardian, set_guardian, freeze, now, later):
     set_guardian()
+    later(WEEK)
     since = now()
     freeze(since, by=guardian)
     with refuses("FrozenPublisher", publisher):
@@ -183,8 +186,9 @@ def test_not_by_the_publisher_nor_by_a_stranger(publisher, guardian, stranger, s
         freeze(999, by=stranger)
 
 
-def test_not_by_a_guardian_that_was_frozen_itself(guardian, set_guardian, freeze):
+def test_not_by_a_guardian_that_was_frozen_itself(guardian, set_guardian, freeze, later):
     set_guardian()
+    later(WEEK)
     freeze(1000)
     freeze(who=guardian, by=guardian)
     with refuses("FrozenPublisher", guardian):
@@ -195,10 +199,11 @@ def test_not_by_a_guardian_that_was_frozen_itself(guardian, set_guardian, freeze
 def test_a_change_of_guardian_under_way_ends_with_the_publisher(
     publishers, publisher, guardian, stranger, set_guardian, freeze, later, by_guardian
 ):
-    set_guardian()
+    named = set_guardian().timestamp
+    later(WEEK)
     set_guardian(stranger)
     freeze(1000, by=guardian if by_guardian else publisher)
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, named, ZERO_ADDRESS, 0)
     later(WEEK)
     with refuses("NotAuthorised", publisher, stranger, 0):
         freeze(0, by=stranger)
@@ -207,8 +212,36 @@ def test_a_change_of_guardian_under_way_ends_with_the_publisher(
 
 def test_a_change_that_took_effect_before_stands(publishers, publisher, stranger, set_guardian, freeze, later):
     set_guardian()
-    set_guardian(stranger)
+    named = set_guardian(stranger).timestamp
     later(WEEK)
     freeze(1000)
-    assert tuple(publishers.guardianOf(publisher)) == (stranger, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (stranger, named, ZERO_ADDRESS, 0)
     freeze(999, by=stranger)
+
+
+def test_only_by_a_guardian_named_a_week_before_the_freeze(publisher, guardian, set_guardian, freeze, at):
+    """A thief could name itself just before, or just after, its victim notices."""
+    named = set_guardian().timestamp
+    at(named + WEEK - 1)
+    freeze(1000)
+    for moment in (named + WEEK, named + 10 * WEEK):
+        at(moment)
+        with refuses("FrozenPublisher", publisher):
+            freeze(999, by=guardian)
+
+
+def test_a_guardian_named_a_week_before_does(publishers, publisher, guardian, set_guardian, freeze, at):
+    named = set_guardian().timestamp
+    at(named + WEEK)
+    freeze(1000)
+    freeze(999, by=guardian)
+    assert publishers.trustedUntil(publisher) == 999
+
+
+def test_a_guardian_named_again_is_no_newer(publishers, publisher, guardian, set_guardian, freeze, later):
+    set_guardian()
+    later(WEEK)
+    set_guardian()
+    freeze(1000)
+    freeze(999, by=guardian)
+    assert publishers.trustedUntil(publisher) == 999

@@ -117,9 +117,31 @@ def test_a_delegate_grants_with_its_scope(licenses, model, publisher, delegate, 
     assert replay(web3, licenses.address).of("GrantRecord")[0][2:4] == (publisher, delegate)
 
 
+@pytest.mark.parametrize("irrevocable", [False, True])
+def test_an_equal_one_changes_nothing(licenses, model, stranger, grant, now, irrevocable):
+    """It would only renew `since`, and a freeze could then end what was granted before it."""
+    until = now() + 1000
+    grant(3, 0, until, irrevocable)
+    before = tuple(licenses.grantOf(model, stranger))
+    with refuses("GrantUnchanged"):
+        grant(3, 0, until, irrevocable)
+    assert tuple(licenses.grantOf(model, stranger)) == before
+    for change in ((1, 0, until, False), (3, 1, until, False), (3, 0, until - 1, False), (3, 0, until, True)):
+        if not irrevocable:
+            grant(*change)
+
+
+def test_where_there_is_none_none_is_taken_back(model, grant):
+    with refuses("GrantUnchanged"):
+        grant(0, 0, 0)
+    grant(1)
+    grant(0, 0, 0)
+    with refuses("GrantUnchanged"):
+        grant(0, 0, 0)
+
+
 # An irrevocable grant of the uses 0b0011 from 1000 seconds ahead until 5000 ahead, and what may take its place.
 WIDER = [
-    ("the same", 0b0011, 1000, 5000, True),
     ("more uses", 0b0111, 1000, 5000, True),
     ("longer", 0b0011, 1000, 9000, True),
     ("sooner", 0b0011, 500, 5000, True),

@@ -13,7 +13,7 @@ def test_a_change_waits_a_week(publishers):
 
 
 def test_there_is_none_until_one_is_set(publishers, publisher):
-    assert tuple(publishers.guardianOf(publisher)) == (ZERO_ADDRESS, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (ZERO_ADDRESS, 0, ZERO_ADDRESS, 0)
 
 
 def test_the_first_takes_effect_at_once_and_is_one_record(publishers, publisher, guardian, set_guardian, web3):
@@ -22,7 +22,7 @@ def test_the_first_takes_effect_at_once_and_is_one_record(publishers, publisher,
     event = tx.events["GuardianSet"]
     assert len(tx.events) == 1
     assert (event["publisher"], event["guardian"], tuple(event["record"])) == (publisher, guardian, record)
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, tx.timestamp, ZERO_ADDRESS, 0)
     replayed = replay(web3, publishers.address)
     assert replayed.of("GuardianRecord") == [record]
     assert (bytes(publishers.head()), publishers.size()) == (replayed.head, 1)
@@ -33,15 +33,15 @@ def test_a_change_or_removal_takes_effect_after_a_week(
     publishers, publisher, guardian, stranger, set_guardian, warp, removal, web3
 ):
     new = ZERO_ADDRESS if removal else stranger
-    set_guardian()
+    named = set_guardian().timestamp
     tx = set_guardian(new)
     begins = tx.timestamp + WEEK
     assert replay(web3, publishers.address).of("GuardianRecord")[-1][4:] == (new, begins)
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, new, begins)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, named, new, begins)
     warp(begins - 1)
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, new, begins)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, named, new, begins)
     warp(begins)
-    assert tuple(publishers.guardianOf(publisher)) == (new, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (new, tx.timestamp, ZERO_ADDRESS, 0)
 
 
 def test_until_then_the_one_of_before_can_freeze_and_the_new_one_cannot(
@@ -65,21 +65,21 @@ def test_from_then_on_only_the_new_one_can(publishers, publisher, guardian, stra
 
 
 def test_setting_the_one_of_before_ends_a_change(publishers, publisher, guardian, stranger, set_guardian, later):
-    set_guardian()
+    named = set_guardian().timestamp
     set_guardian(stranger)
     tx = set_guardian()
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, named, ZERO_ADDRESS, 0)
     assert tx.events["GuardianSet"]["record"][5] == tx.timestamp
     later(WEEK)
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, ZERO_ADDRESS, 0)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, named, ZERO_ADDRESS, 0)
 
 
 def test_a_second_change_waits_anew(publishers, publisher, guardian, stranger, accounts, set_guardian, later):
-    set_guardian()
+    named = set_guardian().timestamp
     set_guardian(stranger)
     later(WEEK - 10)
     begins = set_guardian(accounts[5]).timestamp + WEEK
-    assert tuple(publishers.guardianOf(publisher)) == (guardian, accounts[5], begins)
+    assert tuple(publishers.guardianOf(publisher)) == (guardian, named, accounts[5], begins)
     later(20)
     assert publishers.guardianOf(publisher)[0] == guardian
 
@@ -88,18 +88,18 @@ def test_after_a_removal_the_next_is_a_first_one(publishers, publisher, stranger
     set_guardian()
     set_guardian(ZERO_ADDRESS)
     later(WEEK)
-    set_guardian(stranger)
-    assert tuple(publishers.guardianOf(publisher)) == (stranger, ZERO_ADDRESS, 0)
+    named = set_guardian(stranger).timestamp
+    assert tuple(publishers.guardianOf(publisher)) == (stranger, named, ZERO_ADDRESS, 0)
 
 
 def test_a_change_that_took_effect_is_the_one_of_before_for_the_next(
     publishers, publisher, stranger, accounts, set_guardian, later
 ):
     set_guardian()
-    set_guardian(stranger)
+    named = set_guardian(stranger).timestamp
     later(WEEK)
     begins = set_guardian(accounts[5]).timestamp + WEEK
-    assert tuple(publishers.guardianOf(publisher)) == (stranger, accounts[5], begins)
+    assert tuple(publishers.guardianOf(publisher)) == (stranger, named, accounts[5], begins)
 
 
 def test_a_publisher_does_not_guard_itself(publisher, set_guardian):

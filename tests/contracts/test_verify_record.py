@@ -73,10 +73,10 @@ def test_a_record_that_was_never_published_is_refused(models, release, publisher
 
 def test_record_hash_and_status_come_in_one_call(models, record, set_status):
     identity = models.releaseIdOf(*record[4][:3])
-    assert tuple(models.recordStateOf(identity)) == (models.recordHashOf(identity), 0)
+    assert tuple(models.stateOf(identity)) == (models.recordHashOf(identity), 0)
     set_status(*record[4][1:3], 2)
-    assert tuple(models.recordStateOf(identity)) == (models.recordHashOf(identity), 2)
+    assert tuple(models.stateOf(identity)) == (models.recordHashOf(identity), 2)
 
 
 def test_where_there_is_no_record_its_state_says_so(models):
-    assert tuple(models.recordStateOf(keccak(text="nothing"))) == ("0x" + "00" * 32, 0)
+    assert tuple(models.stateOf(keccak(text="nothing"))) == ("0x" + "00" * 32, 0)

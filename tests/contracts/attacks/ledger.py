@@ -65,10 +65,12 @@ class Ledger:
         self.grants = {}  # (release id, grantee) -> its last record
         self.retracted = set()
         self._promoted_by = {}  # seq -> anchor id
-        self._anchored_by = {}
+        self._anchored = {}  # anchor id -> (actor, timestamp)
         self._frozen = {}  # publisher -> compromisedSince
         self._delegations = defaultdict(dict)
         self._guardians = defaultdict(lambda: [(ZERO_ADDRESS, 0)])
+        self._named = {}  # (publisher, guardian) -> when it was named, each time that it was not the guardian before
+        self._frozen_at = {}
 
         query = {"address": list(self._names), "fromBlock": "0x0", "toBlock": "latest"}
         logs = world.node("eth_getLogs", query)
@@ -113,10 +115,13 @@ class Ledger:
         if event == "PublisherFrozen" and publisher in self._frozen:
             assert actor == self._guardian(publisher, now) != publisher
             assert record["compromisedSince"] <= self._frozen[publisher], "trust in a frozen publisher only shrinks"
+            assert self._named[publisher, actor] + 7 * DAY <= self._frozen_at[publisher], "a guardian named in a hurry"
         else:
             assert publisher not in self._frozen, "a frozen publisher changes nothing"
         if event == "ReleasePublished" and record["seq"] in self._promoted_by:
-            assert actor == self._anchored_by[self._promoted_by[record["seq"]]]
+            anchored_by, anchored_at = self._anchored[self._promoted_by[record["seq"]]]
+            assert actor == anchored_by
+            assert anchored_at <= self._frozen.get(actor, now), "an anchor of a compromised key"
             return
         if event in SCOPES and actor != publisher:
             scopes, expires = self._delegations[publisher][actor]
@@ -135,6 +140,7 @@ class Ledger:
     def _PublisherFrozen(self, record, *_):  # noqa: N802 - these are named for their events
         publisher, now = record["publisher"], record["timestamp"]
         self._frozen[publisher] = record["compromisedSince"]
+        self._frozen_at.setdefault(publisher, now)
         self._guardians[publisher] = [entry for entry in self._guardians[publisher] if entry[1] <= now]
 
     def _DelegateSet(self, record, *_):  # noqa: N802
@@ -145,6 +151,8 @@ class Ledger:
         current = self._guardian(publisher, now)
         hurried = record["from"] < now + 7 * DAY
         assert not hurried or current in (ZERO_ADDRESS, record["guardian"]), "a change of guardian waits a week"
+        if record["guardian"] != current:
+            self._named[publisher, record["guardian"]] = now
         kept = [entry for entry in self._guardians[publisher] if entry[1] <= now]
         self._guardians[publisher] = [*kept, (record["guardian"], record["from"])]
 
@@ -170,7 +178,7 @@ class Ledger:
         self.statuses[identity] = record["status"]
 
     def _Anchored(self, record, topics, _):  # noqa: N802
-        self._anchored_by[topics[1]] = record["actor"]
+        self._anchored[topics[1]] = (record["actor"], record["timestamp"])
 
     def _GrantSet(self, record, *_):  # noqa: N802
         key, now = (record["releaseId"], record["grantee"]), record["timestamp"]

@@ -31,7 +31,7 @@ class Model:
     used: set = field(default_factory=set)  # (registry, actor, nonce)
     freezes: dict = field(default_factory=dict)  # publisher -> (successor, frozenAt, compromisedSince)
     delegations: dict = field(default_factory=dict)  # (publisher, delegate) -> (scopes, expires, seq, since)
-    guardians: dict = field(default_factory=dict)  # publisher -> [(guardian, from)], in the order of time
+    guardians: dict = field(default_factory=dict)  # publisher -> [(guardian, named, from)], in order
     releases: dict = field(default_factory=dict)  # id -> record
     statuses: dict = field(default_factory=dict)  # id -> (status, reason, seq, since)
     claims: dict = field(default_factory=dict)  # artifact -> (publisher, seq, since)
@@ -80,30 +80,30 @@ class Model:
         return None
 
     def guardian(self, publisher, now):
-        """The guardian at a time, and the change under way then: who, and from when."""
-        line = self.guardians.get(publisher, [(ZERO_ADDRESS, 0)])
-        current = [entry for entry in line if entry[1] <= now][-1][0]
-        coming = [entry for entry in line if entry[1] > now]
-        return (current, *(coming[0] if coming else (ZERO_ADDRESS, 0)))
+        """The guardian at a time and when it was named, and the change under way then: who, and from when."""
+        line = self.guardians.get(publisher, [(ZERO_ADDRESS, 0, 0)])
+        current, named, _ = [entry for entry in line if entry[2] <= now][-1]
+        coming = [(guardian, begins) for guardian, _, begins in line if begins > now]
+        return (current, named, *(coming[0] if coming else (ZERO_ADDRESS, 0)))
 
     def set_guardian(self, actor, now, guardian):
         if actor in self.freezes:
             return "FrozenPublisher"
         if guardian == actor:
             return "InvalidGuardian"
-        current, *_ = self.guardian(actor, now)
-        at_once = current in (ZERO_ADDRESS, guardian)
-        line = [(ZERO_ADDRESS, 0), (current, now)]
-        self.guardians[actor] = [*line, (guardian, now if at_once else now + WEEK)]
+        current, named, *_ = self.guardian(actor, now)
+        self.guardians[actor] = [(ZERO_ADDRESS, 0, 0), (current, named, now)]
+        if guardian != current:
+            self.guardians[actor].append((guardian, now, now if current == ZERO_ADDRESS else now + WEEK))
         self.append("publishers")
         return None
 
     def freeze(self, actor, now, publisher, successor, compromised_since):
-        guardian, *_ = self.guardian(publisher, now)
+        guardian, named, *_ = self.guardian(publisher, now)
         if actor not in (publisher, guardian):
             return "NotAuthorised"
         _, frozen_at, trusted = self.freezes.get(publisher, (ZERO_ADDRESS, 0, FOREVER))
-        if frozen_at and (actor == publisher or compromised_since > trusted):
+        if frozen_at and (actor == publisher or compromised_since > trusted or frozen_at < named + WEEK):
             return "FrozenPublisher"
         if actor != publisher and actor in self.freezes:
             return "FrozenPublisher"
@@ -112,7 +112,7 @@ class Model:
         if compromised_since > now:
             return "InvalidTime"
         self.freezes[publisher] = (successor, frozen_at or now, compromised_since)
-        self.guardians[publisher] = [(ZERO_ADDRESS, 0), (guardian, now)]
+        self.guardians[publisher] = [(ZERO_ADDRESS, 0, 0), (guardian, named, now)]
         self.append("publishers")
         return None
 
@@ -200,9 +200,17 @@ class Model:
             return refused
         if not included or release[0] != publisher:
             return "NotInAnchor"
-        if publisher in self.freezes:
+        actor, _, since, _ = self.anchors[anchor_id]
+        if publisher in self.freezes or since > self.trusted_until(actor):
             return "FrozenPublisher"
-        return self._record(self.anchors[anchor_id][0], now, identity, release, now)
+        return self._record(actor, now, identity, release, now)
+
+    def verify_anchored(self, anchor_id, publisher, included, identity, release):
+        """Why an anchored release is none, or None."""
+        refused = self.live(anchor_id)
+        if not refused and (not included or release[0] != publisher):
+            refused = "NotInAnchor"
+        return refused or ("VersionExists" if identity in self.releases else None)
 
     # Licences.
 
@@ -228,6 +236,8 @@ class Model:
         if identity not in self.releases:
             return "UnknownRelease"
         had = self.grants.get((identity, grantee), (0, 0, 0, False, 0, 0))
+        if had[:4] == (uses, start, until, irrevocable):
+            return "GrantUnchanged"
         if had[3] and now < had[2]:
             # Every second from now on, and every use, that was promised must still be.
             narrower = not irrevocable or had[0] & ~uses or max(start, now) > max(had[1], now) or until < had[2]

@@ -401,24 +401,20 @@ def make_machine(world, abis, counts):
         @rule(number=PICK, place=PICK, other=st.sampled_from([0, 0, 0, 1]), who=WHO)
         def promote(self, number, place, other, who):
             """Now and then with the proof of another leaf."""
-            if not self.anchors:
-                return
+            if self.anchors:
+                arguments, expected = self.anchored(number, place, other)
+                self.act("models", "promote", arguments, who, lambda *at: self.model.promote(*at, *expected))
+
+        def anchored(self, number, place, other):
+            """What an anchored release is shown by, and what the model is told of it."""
             anchor, releases = self.anchors[number % len(self.anchors)]
             place %= len(releases)
             index = (place + other) % len(releases)
             proof = tree.proof([leaf_of(release) for release in releases], index)
             release = releases[place]
             included = releases[index] == release
-            identity = self.release_id(*release[:3])
-            self.act(
-                "models",
-                "promote",
-                [anchor, index, proof, release],
-                who,
-                lambda actor, now: self.model.promote(
-                    actor, now, self.anchor_id(anchor), anchor[0], included, identity, release
-                ),
-            )
+            expected = (self.anchor_id(anchor), anchor[0], included, self.release_id(*release[:3]), release)
+            return [anchor, index, proof, release], expected
 
         # Licences.
 
@@ -527,6 +523,17 @@ def make_machine(world, abis, counts):
             at = node.now + wait
             state = world.licenses.permission(identity, hashed(record), address, use, at=at)
             assert state == self.model.permission(identity, address, use, at)
+
+        @rule(number=PICK, place=PICK, other=st.sampled_from([0, 0, 0, 1]))
+        def ask_anchored(self, number, place, other):
+            if not self.anchors:
+                return
+            counts["steps"] += 1
+            counts["asked"] += 1
+            arguments, expected = self.anchored(number, place, other)
+            data = world.models.data("verifyAnchored", *arguments)
+            refused = self.refusal(node.call, RELAYER.address, world.models.address, data, node.now)
+            assert refused == self.model.verify_anchored(*expected)
 
         @rule(publisher=WHO, actor=WHO, scope=st.sampled_from([1, 2, 4, 8]), wait=WAIT)
         def ask_authority(self, publisher, actor, scope, wait):

@@ -196,18 +196,20 @@ def test_a_guardian_changed_or_removed_in_a_hurry(world, node, house, guardian, 
 def test_a_change_of_guardian_repeated_waits_anew(world, node, house, guardian, mallory):
     """Asking again, or asking for none and then for another, is no way around the delay."""
     world.publishers.setGuardian(guardian.address, by=house)
+    named = node.now
     world.publishers.setGuardian(ZERO_ADDRESS, by=house)
     node.sleep(WEEK - 1)
     world.publishers.setGuardian(mallory.address, by=house)
     node.sleep(WEEK - 1)
     assert world.publishers.guardianOf(house.address) == (
         guardian.address.lower(),
+        named,
         mallory.address.lower(),
         node.now + 1,
     )
     world.publishers.setGuardian(guardian.address, by=house)  # the owner is back, and ends it
     node.sleep(WEEK)
-    assert world.publishers.guardianOf(house.address) == (guardian.address.lower(), ZERO_ADDRESS, 0)
+    assert world.publishers.guardianOf(house.address) == (guardian.address.lower(), named, ZERO_ADDRESS, 0)
 
 
 def test_a_guardian_does_nothing_but_freeze(world, node, house, guardian):
@@ -243,7 +245,7 @@ def test_freezing_backwards_or_forwards(world, node, house, carol):
 def test_a_thief_that_freezes_first(world, node, house, guardian, mallory):
     """With the key it publishes, and freezes at once as of now, so that its release would be trusted for ever."""
     world.publishers.setGuardian(guardian.address, by=house)
-    node.sleep(10)
+    node.sleep(WEEK)
     stolen_at = node.now
     node.sleep(1)
     world.publishers.setGuardian(mallory.address, by=house)
@@ -262,6 +264,22 @@ def test_a_thief_that_freezes_first(world, node, house, guardian, mallory):
         world.publishers.freeze(house.address, guardian.address, stolen_at + 1, by=guardian)
     with refuses("FrozenPublisher", house.address):
         world.publish(house, version="3")
+
+
+def test_a_thief_that_names_itself_guardian(world, node, house, carol, mallory):
+    """Where there was none it is one at once; what its victim says when it freezes stands all the same."""
+    identity = world.publish(house, version="2", terms=world.everything_allowed())
+    stolen_at = node.now
+    node.sleep(1)
+    world.publishers.setGuardian(mallory.address, by=house)
+    node.sleep(WEEK - 2)
+    world.publishers.freeze(house.address, carol.address, stolen_at, by=house)
+    frozen_at = node.now
+    node.sleep(WEEK)
+    with refuses("FrozenPublisher", house.address):
+        world.publishers.freeze(house.address, mallory.address, 0, by=mallory)
+    assert world.publishers.freezeOf(house.address) == (carol.address.lower(), frozen_at, stolen_at)
+    assert world.permits(identity, carol.address) == ALLOWED
 
 
 def test_a_kept_freeze_is_nobody_elses_to_bend(world, node, house, carol, mallory):
