@@ -3,7 +3,7 @@
     ProvenanceError
     ├── InputError            what was asked cannot be understood
     │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, RequestTooSlow,
-    │   │   MalformedRequest, UnsupportedFormat
+    │   │   MalformedRequest, UnsupportedFormat, NobodyToAsk
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
@@ -88,6 +88,12 @@ class UnsupportedFormat(InputError):
 
     code = "input.unsupported-format"
     status = 406
+
+
+class NobodyToAsk(InputError):
+    """A command would ask first, and there is no terminal to ask on."""
+
+    code = "input.nobody-to-ask"
 
 
 class RequestTooLarge(InputError):

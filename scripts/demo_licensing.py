@@ -36,7 +36,7 @@ def licensing(stack: Commands, report: Lines, model: Path, scratch: Path, accoun
     signed = stack.run("publisher-2", *asked, *differs, "--publisher", publisher, "--sign-only")
     file = scratch / "signed.json"
     file.write_text(json.dumps(signed), encoding="utf-8")
-    relayed = stack.run("stranger", "publish", "--submit", str(file))
+    relayed = stack.run("stranger", "publish", "--submit", str(file), "--yes")
     _expect(relayed["publisher"].endswith(publisher) and relayed["actor"] == delegate, relayed)
     report.line(
         "published [bold]licensed-vad@1.0[/] (cc-by-nc-4.0) of publisher-1's",

@@ -3,7 +3,8 @@
 Reading calls views; acting sends an `Action` as the signer's own transaction, or relays one that somebody signed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 from eth_abi.exceptions import DecodingError
@@ -19,20 +20,34 @@ from registry.chain.signer import Signer
 from registry.chain.transactions import Cost, estimate, send, wait_for_own_transactions
 from registry.errors import InvalidSignature, LogGap, NoKey, RpcRefused, RpcUnavailable
 
+Approve = Callable[[SignedAction, Cost], None]
+"""Is shown what somebody else signed, and the most that relaying it may cost, before that is paid; raises to stop."""
+
 
 class ContractClient:
-    """A deployed registry. Without a signer it only reads. `NAME` is the contract's."""
+    """A deployed registry. Without a signer it only reads. `NAME` is the contract's.
+
+    `approve` is asked before anything is relayed that somebody else signed.
+    """
 
     NAME: ClassVar[str]
 
     def __init__(
-        self, chain: Chain, address: str, signer: Signer | None = None, *, from_block: int = 0, timeout: float = 120.0
+        self,
+        chain: Chain,
+        address: str,
+        signer: Signer | None = None,
+        *,
+        from_block: int = 0,
+        timeout: float = 120.0,
+        approve: Approve | None = None,
     ) -> None:
         self.chain = chain
         self.address = address
         self.from_block = from_block
         self._signer = signer
         self._timeout = timeout
+        self._approve = approve
         self._contract = contract_artifact(self.NAME)
 
     @property
@@ -115,7 +130,10 @@ class ContractClient:
 
         Raises the decoded revert, `InsufficientFunds`, `TransactionPending`, `NoKey`.
         """
-        return self.transact(self._calldata(action))
+        data = self._calldata(action)
+        if isinstance(action, SignedAction) and self._approve is not None:
+            return self.transact(data, partial(self._approve, action))
+        return self.transact(data)
 
     def signed_as(self, action: Action, signed: SignedAction | None) -> Action | SignedAction:
         """What to perform: what somebody else signed, if it is this very action, else the signer's own.
@@ -126,9 +144,9 @@ class ContractClient:
             raise InvalidSignature("What was signed is another action than the one to submit.")
         return signed or action
 
-    def transact(self, data: bytes) -> Receipt:
+    def transact(self, data: bytes, approve: Callable[[Cost], None] | None = None) -> Receipt:
         """Send a call of this contract and wait for its receipt. Raises as `perform` does."""
-        return send(self.chain, self.acting(), self.address, data, timeout=self._timeout)
+        return send(self.chain, self.acting(), self.address, data, timeout=self._timeout, approve=approve)
 
     def made(self, receipt: Receipt) -> list[Event]:
         """The records that a transaction made in this contract."""

@@ -53,8 +53,19 @@ def estimate(chain: Chain, sender: str, to: str, data: bytes) -> Cost:
     )
 
 
-def send(chain: Chain, signer: Signer, to: str, data: bytes, *, timeout: float = 120.0) -> Receipt:
+def send(
+    chain: Chain,
+    signer: Signer,
+    to: str,
+    data: bytes,
+    *,
+    timeout: float = 120.0,
+    approve: Callable[[Cost], None] | None = None,
+) -> Receipt:
     """Send a call and wait for its receipt.
+
+    `approve` is shown what the transaction may cost before it is signed, and raises to stop it. Gas limit and fee cap
+    of what is sent are those that it was shown: the estimate is the node's, and may run code of a stranger's.
 
     Raises `FeeTooHigh` and `InsufficientFunds` before anything is sent, the decoded revert if the contract refuses it,
     `TransactionPending` if it is in no block after `timeout` seconds.
@@ -62,6 +73,8 @@ def send(chain: Chain, signer: Signer, to: str, data: bytes, *, timeout: float =
     cost = estimate(chain, signer.address, to, data)
     check_fee(chain, cost)
     check_funds(chain, signer.address, cost)
+    if approve is not None:
+        approve(cost)
     raw, transaction_hash = signer.sign_transaction(
         {
             "type": 2,

@@ -1,7 +1,7 @@
 """Doing what a key may do, in one way for every command: by a transaction, or by a signature that anyone submits.
 
 `--sign-only` prints the typed data and the signature and needs no node where PROVENANCE_CHAIN_ID says the chain;
-`--submit FILE` pays for what such a file holds.
+`--submit FILE` pays for what such a file holds, once it was shown and approved.
 """
 
 import json
@@ -15,11 +15,12 @@ import typer
 
 from registry.artifacts.canonical import parse_json
 from registry.chain.actions import Action, SignedAction, sign
-from registry.chain.contract import ContractClient
+from registry.chain.transactions import Cost
 from registry.cli.output import ERROR, Output
 from registry.cli.parts import Parts
 from registry.cli.times import duration
-from registry.errors import InputError, InvalidDocument, InvalidSignature, PathMissing
+from registry.cli.wording import cost_line, signed_lines
+from registry.errors import InputError, InvalidDocument, InvalidSignature, NobodyToAsk, PathMissing
 
 _LARGEST_FILE: Final = 1 << 20
 _COMMANDS: Final = {
@@ -40,7 +41,10 @@ SignOnly = Annotated[
     bool, typer.Option("--sign-only", help="Send nothing: print typed data and signature, for anyone to submit.")
 ]
 Submit = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Submit what --sign-only printed, and pay for it with your key.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Show what --sign-only printed; if you agree, submit and pay for it with your key."
+    ),
 ]
 ValidFor = Annotated[str, typer.Option(metavar="DURATION", help="How long a signature may be submitted: 12h, 7d.")]
 RpcUrl = Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")]
@@ -81,7 +85,7 @@ def act(
     `perform` is given the action, or the signed one, and sends it. Nothing that another command signs reaches it.
     """
     if how.submit is not None:
-        return perform(submitted(parts, command, how.submit))
+        return perform(submitted(parts, output, command, how.submit, yes))
     action = make()
     if how.sign_only:
         print_signed(parts, output, action, how)
@@ -104,8 +108,12 @@ def print_signed(parts: Parts, output: Output, action: Action, how: How) -> None
     output.note(f"Signed by {signed.actor}; nothing was sent. Submit it with --submit FILE.")
 
 
-def submitted(parts: Parts, command: str, path: Path) -> SignedAction:
-    """What `command` signed, for the contract in use. Raises `PathMissing`, `InvalidSignature`."""
+def submitted(parts: Parts, output: Output, command: str, path: Path, yes: bool) -> SignedAction:
+    """What `command` signed, for the contract in use. Raises `PathMissing`, `InvalidSignature`.
+
+    Sending it shows every field and the most that it may cost, and asks unless `yes`. What the chain holds already is
+    not sent, and not asked about.
+    """
     signed = read_signed(path)
     kind = signed.action.primary_type
     if _COMMANDS[kind] != command:
@@ -113,7 +121,23 @@ def submitted(parts: Parts, command: str, path: Path) -> SignedAction:
             f"The file holds a {kind}; submit it with `provenance {_COMMANDS[kind]} --submit FILE`.", primary_type=kind
         )
     check_here(parts, signed)
+
+    def approve(one: SignedAction, cost: Cost) -> None:
+        output.note(f"{one.actor} signed this, and {parts.signer.address} would pay for it:")
+        for label, text in [*signed_lines(one, _issuer(parts, one)), cost_line(cost)]:
+            output.note(f"  {label:<15}{text}")
+        ask("Submit it, and pay for it with your key?", yes)
+
+    parts.before_relaying(approve)
     return signed
+
+
+def _issuer(parts: Parts, signed: SignedAction) -> str | None:
+    """Whose the statement is that a signature takes back."""
+    if signed.action.primary_type != "Retract":
+        return None
+    entry = parts.registries.statements.statement(signed.action.values[0])
+    return None if entry is None else entry.issuer
 
 
 def check_here(parts: Parts, signed: SignedAction) -> None:
@@ -141,24 +165,14 @@ def read_signed(path: Path) -> SignedAction:
 
 
 def check_can_ask(yes: bool) -> None:
-    """Raises `InputError` where there is nobody to ask. Called before long work, so that nobody waits to hear it."""
+    """Raises `NobodyToAsk` where there is no terminal. Called before long work, so that nobody waits to hear it."""
     if not yes and not sys.stdin.isatty():
-        raise InputError("There is no terminal to ask on; say --yes to do it without being asked.")
+        raise NobodyToAsk("There is no terminal to ask on; say --yes to do it without being asked.")
 
 
 def ask(question: str, yes: bool) -> None:
-    """Ask on the terminal unless `yes`. Raises `InputError` where there is nobody to ask; ends at a no."""
+    """Ask on the terminal unless `yes`. Raises `NobodyToAsk` where there is nobody to ask; ends at a no."""
     check_can_ask(yes)
     if not yes and not typer.confirm(question, err=True):
         typer.echo("Nothing was done.", err=True)
         raise typer.Exit(ERROR)
-
-
-def gas_of(client: ContractClient, action: Action | SignedAction) -> dict[str, Any]:
-    """Send an action: its transaction, block and gas."""
-    receipt = client.perform(action)
-    return {
-        "transaction": "0x" + receipt.transaction_hash.hex(),
-        "block": receipt.block_number,
-        "gas_used": receipt.gas_used,
-    }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from registry.chain.client import Chain, connect
+from registry.chain.contract import Approve
 from registry.chain.deploy import contract_address
 from registry.chain.deployment import Registries
 from registry.chain.identifiers import parse_address
@@ -30,6 +31,7 @@ class Parts:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._approve: Approve | None = None
 
     @cached_property
     def chain(self) -> Chain:
@@ -61,7 +63,13 @@ class Parts:
     @cached_property
     def acting(self) -> Registries:
         """The four contracts, for acting with the configured key."""
-        return Registries(self.chain, self.signer, addresses=self._addresses, from_block=self._from_block)
+        return Registries(
+            self.chain, self.signer, addresses=self._addresses, from_block=self._from_block, approve=self._approve
+        )
+
+    def before_relaying(self, approve: Approve) -> None:
+        """Have `approve` asked before this key pays for what another signed. To be said before `acting` is used."""
+        self._approve = approve
 
     @property
     def registry(self) -> ModelRegistryClient:

@@ -135,7 +135,7 @@ def publish(
     if [sign_only, reserve, into is not None].count(True) > 1:
         raise InputError("--reserve, --into and --sign-only are three ways of publishing: choose one.")
     if submit is not None:
-        _relay(parts, output, submit)
+        _relay(parts, output, submit, yes)
         return
     if path is None or name is None or version is None:
         raise InputError("Say what to publish: the folder, --name and --version.")
@@ -195,9 +195,9 @@ def publish(
     output.say(f"terms     {'unknown' if terms == ZERO else TermsId(terms)}")
 
 
-def _relay(parts: Parts, output: Output, file: Path) -> None:
+def _relay(parts: Parts, output: Output, file: Path, yes: bool) -> None:
     """Register what another key signed. Its artifact and documents are its publisher's to store."""
-    signed = submitted(parts, "publish", file)
+    signed = submitted(parts, output, "publish", file, yes)
     registry = parts.acting_registry
     release, salt = read_publish(signed.action)
     done = registry.publish(release, salt, signed)

@@ -79,7 +79,7 @@ def test_one_key_signs_without_a_node_and_another_submits(
         assert set(signed.json) == {"typed_data", "signature"}
         assert signed.json["typed_data"]["message"]["actor"] == PUBLISHER
         file = kept(signed, tmp_path / "signed.json")
-        first = provenance(*command_of(words), "--submit", file, "--json", account=1)
+        first = provenance(*command_of(words), "--submit", file, "--yes", "--json", account=1)
         again = provenance(*command_of(words), "--submit", file, "--json", account=1)
         assert first.code == again.code == 0, (command, first, again)
         if command == "status":
@@ -254,14 +254,14 @@ class TestCancel:
 
     def test_one_that_was_submitted_cannot_be_cancelled_any_more(self, provenance: Provenance, tmp_path: Path) -> None:
         file = kept(provenance("guardian", GUARDIAN, "--sign-only"), tmp_path / "signed.json")
-        assert provenance("guardian", "--submit", file, account=1).code == 0
+        assert provenance("guardian", "--submit", file, "--yes", account=1).code == 0
         assert provenance("cancel", file, "--yes", "--json").json["already_used"] is True
 
     def test_each_contract_keeps_its_own_nonces(self, provenance: Provenance, scene: Scene, tmp_path: Path) -> None:
         for name in ("status", "anchor --withdraw", "grant", "statement retract", "delegate", "freeze"):
             file = kept(provenance(*scene[name], "--sign-only"), tmp_path / "signed.json")
             assert provenance("cancel", file, "--yes", "--json").json["already_used"] is False
-            done = provenance(*command_of(scene[name]), "--submit", file, account=1)
+            done = provenance(*command_of(scene[name]), "--submit", file, "--yes", account=1)
             assert done.code == 2 and "chain.invalid-signature" in done.err, (name, done)
 
     def test_what_has_no_nonce_ends_at_its_deadline(self, provenance: Provenance, scene: Scene, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ class TestKeyBehindANode:
         assert granted.code == 0 and granted.json["uses"] == ["run"]
         signed = provenance("guardian", GUARDIAN, "--sign-only")
         assert signed.json["typed_data"]["message"]["actor"] == FRIEND
-        submitted = provenance("guardian", "--submit", kept(signed, tmp_path / "signed.json"), "--json")
+        submitted = provenance("guardian", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", "--json")
         assert submitted.code == 0 and submitted.json["publisher"] == FRIEND
 
     def test_an_account_that_it_does_not_hold(self, provenance: Provenance, monkeypatch: pytest.MonkeyPatch) -> None:

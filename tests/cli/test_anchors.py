@@ -125,7 +125,7 @@ class TestReserve:
         since = provenance("reserve", str(model), "--json").json["since"]
         later(node, 60)
         signed = provenance("publish", str(model), "--name", "m", "--version", "1", "--sign-only")
-        done = provenance("publish", "--submit", kept(signed, tmp_path / "signed.json"), "--json", account=1)
+        done = provenance("publish", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", "--json", account=1)
         assert record(node, done.json["release"]).record.since == since
 
     def test_what_cannot_be_reserved(self, provenance: Provenance, model: Path, tmp_path: Path) -> None:

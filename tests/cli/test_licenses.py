@@ -207,7 +207,7 @@ class TestGrant:
     ) -> None:
         words = ("grant", release, "--to", FRIEND)
         file = kept(provenance(*words, "--use", "run", "--sign-only"), tmp_path / "signed.json")
-        assert provenance("grant", "--submit", file, account=1).code == 0
+        assert provenance("grant", "--submit", file, "--yes", account=1).code == 0
         assert provenance(*words, "--revoke", "--yes").code == 0
         again = provenance("grant", "--submit", file, account=1)
         assert again.code == 2 and "chain.invalid-signature" in again.err and "already" in again.err
@@ -219,7 +219,7 @@ class TestGrant:
             signed = provenance("grant", f"{PUBLISHER}/none@1", "--to", FRIEND, "--use", "run", "--sign-only")
             unknown = provenance("grant", NOWHERE, "--to", FRIEND, "--use", "run", "--sign-only")
         assert unknown.code == 2 and "chain.rpc-unavailable" in unknown.err, "an id says no name"
-        done = provenance("grant", "--submit", kept(signed, tmp_path / "signed.json"))
+        done = provenance("grant", "--submit", kept(signed, tmp_path / "signed.json"), "--yes")
         assert done.code == 2 and "chain.release-not-found" in done.err
 
     def test_what_cannot_be_granted(self, provenance: Provenance, release: str) -> None:

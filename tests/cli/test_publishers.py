@@ -49,7 +49,7 @@ class TestDelegate:
     ) -> None:
         words = ("delegate", FRIEND, "--scope", "all", "--until", "never")
         file = kept(provenance(*words, "--sign-only"), tmp_path / "delegate.json")
-        assert provenance("delegate", "--submit", file, "--json", account=1).json["expires"] == NEVER
+        assert provenance("delegate", "--submit", file, "--yes", "--json", account=1).json["expires"] == NEVER
         asked = ("publish", str(model), "--publisher", PUBLISHER, "--name", "m", "--version")
         done = provenance(*asked, "1", "--yes", "--json", account=2).json["release"]
         signed = kept(provenance(*asked, "2", "--sign-only", account=2), tmp_path / "release.json")
@@ -192,7 +192,7 @@ class TestFreeze:
         with offline():
             words = ("freeze", "--compromised-since", "2024-01-01", "--successor", FRIEND)
             signed = provenance(*words, "--sign-only", "--valid-for", "10y")
-        done = provenance("freeze", "--submit", kept(signed, tmp_path / "signed.json"), "--json", account=1)
+        done = provenance("freeze", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", "--json", account=1)
         assert done.code == 0 and done.json["publisher"] == PUBLISHER
         assert provenance("freeze", "--of", PUBLISHER, "--json").json["successor"] == FRIEND
 

@@ -88,7 +88,7 @@ def test_about_anything_that_has_an_identifier_and_signed_without_a_node(
     for subject, kind in subjects.items():
         with offline():
             signed = provenance(*MAKE[:-2], "--kind", "endorsement", "--about", subject, "--sign-only")
-        done = provenance("statement", "make", "--submit", kept(signed, tmp_path / "signed.json"), account=1)
+        done = provenance("statement", "make", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", account=1)
         assert done.code == 0, (subject, done)
         (listed,) = provenance("statement", "list", "--about", subject, "--json").json
         assert (listed["subject"], listed["subject_kind"], listed["made_by"]) == (subject, kind, PUBLISHER)
