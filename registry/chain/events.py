@@ -213,6 +213,12 @@ def _topics_of(*records: type[StaticRecord]) -> tuple[bytes, ...]:
     return tuple(topic for topic, event in _STATIC.items() if event.record in records)
 
 
+def topic_of(record: type[StaticRecord]) -> bytes:
+    """The first topic of the event that holds a record of this kind."""
+    (topic,) = _topics_of(record)
+    return topic
+
+
 RECORD_TOPICS: Final = {
     "PublisherRegistry": _topics_of(DelegateRecord, GuardianRecord, FreezeRecord),
     "ModelRegistry": (RELEASE_PUBLISHED, STATUS_CHANGED, *_topics_of(AnchorRecord, WithdrawalRecord)),

@@ -9,8 +9,8 @@ import typer
 from registry.anchoring import Anchoring, fetch_list, open_list, store_list
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
-from registry.chain.anchors import RESERVATION_PERIOD, Anchor, AnchorRecord, anchor_id
-from registry.chain.contract import read_events
+from registry.chain.anchor_history import find_anchor
+from registry.chain.anchors import RESERVATION_PERIOD, Anchor, anchor_id
 from registry.chain.identifiers import ReleaseId
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
 from registry.cli.digest import hashed
@@ -20,7 +20,7 @@ from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.content.cid import DAG_PB, Cid
-from registry.errors import InputError, InvalidIdentifier, PathMissing, ReleaseNotFound
+from registry.errors import InputError, InvalidIdentifier, PathMissing
 from registry.reservations import Reservations
 
 
@@ -60,9 +60,13 @@ def reserve(
 
 def anchor(
     file: Annotated[
-        Path | None, typer.Argument(metavar="LIST", help="The list that `provenance publish --into LIST` made.")
+        str | None,
+        typer.Argument(
+            metavar="LIST|ANCHOR",
+            help="The list that `provenance publish --into LIST` made; to withdraw, also anchor:0x….",
+        ),
     ] = None,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the anchor of this list back, for good.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the anchor back, for good.")] = False,
     sign_only: SignOnly = False,
     submit: Submit = None,
     valid_for: ValidFor = "24h",
@@ -83,7 +87,11 @@ def anchor(
     def action() -> Action:
         if file is None:
             raise InputError("Say which list: the file that `provenance publish --into LIST` made.")
-        anchoring = open_list(file, parts.deployment)
+        if file.startswith("anchor:"):
+            if not withdraw:
+                raise InputError(f"{file} is an anchor already. Give a list, or --withdraw to take the anchor back.")
+            return actions.withdraw_anchor(_by_id(parts, file))
+        anchoring = open_list(Path(file), parts.deployment)
         if withdraw:
             return actions.withdraw_anchor(anchoring.anchor)
         cid = store_list(anchoring, parts.store)
@@ -173,10 +181,10 @@ def _artifact(what: str, output: Output) -> Cid:
 
 
 def _from_chain(parts: Parts, text: str) -> Anchoring:
-    wanted = prefixed(text, "anchor")
-    registry = parts.registry
-    for record in read_events(registry.history(), AnchorRecord):
-        if anchor_id(registry.deployment, record.anchor) == wanted:
-            with parts.sources() as sources:
-                return fetch_list(sources, record.anchor, registry.deployment)
-    raise ReleaseNotFound(f"There is no {text} in this registry.")
+    found = _by_id(parts, text)
+    with parts.sources() as sources:
+        return fetch_list(sources, found, parts.deployment)
+
+
+def _by_id(parts: Parts, text: str) -> Anchor:
+    return find_anchor(parts.registry, prefixed(text, "anchor"))

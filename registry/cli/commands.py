@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "anchor": ("anchors", "Put many releases on chain under one Merkle root."),
     "promote": ("anchors", "Make an anchored release a full record."),
     "grant": ("licenses", "Permit uses of a release beyond its terms."),
-    "delegate": ("publishers", "Let another key act for you."),
+    "delegate": ("delegates", "Let another key act for you."),
     "guardian": ("publishers", "Name who can freeze you when your key is lost or stolen."),
     "freeze": ("publishers", "End a publisher, for good."),
     "cancel": ("publishers", "Make a signature of yours worthless."),

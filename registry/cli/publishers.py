@@ -1,4 +1,4 @@
-"""`provenance delegate`, `guardian`, `freeze` and `cancel`: who may act for a publisher, and the end of its key."""
+"""`provenance guardian`, `freeze` and `cancel`: who can end a publisher, its end, and that of a signature."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,85 +7,24 @@ import typer
 
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
-from registry.chain.contract import ContractClient, only_record, read_events
-from registry.chain.publishers import DelegateRecord, Delegation, FreezeRecord, GuardianRecord, Scope
+from registry.chain.contract import ContractClient, only_record
+from registry.chain.publishers import Freeze, FreezeRecord, GuardianRecord
 from registry.chain.static import NOBODY
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, check_here, read_signed
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
+from registry.cli.owned import Of, actor_of, nothing_said, only_shows, plain, publisher_shown
 from registry.cli.parts import Parts
 from registry.cli.times import moment, shown
-from registry.errors import InputError
-
-_Of = Annotated[str | None, typer.Option("--of", metavar="ADDRESS", help="Show another publisher's, without a key.")]
-
-
-def delegate(
-    address: Annotated[
-        str | None, typer.Argument(metavar="ADDRESS", help="Who may act for you. Without it: list your delegates.")
-    ] = None,
-    scope: Annotated[
-        str | None, typer.Option(help="publish, status, grant, statement, separated by commas, or all.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then: a date, 90d, or never.")] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="It may do nothing any more.")] = False,
-    of: _Of = None,
-    sign_only: SignOnly = False,
-    submit: Submit = None,
-    valid_for: ValidFor = "24h",
-    rpc_url: RpcUrl = None,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Let another key act for you within scopes and until a time, or take that back.
-
-    A delegate cannot name delegates or guardians, nor freeze. What it did stays yours when it is removed.
-    """
-    output = Output(as_json=as_json)
-    parts = Parts(configured(rpc_url=rpc_url))
-    how = How(sign_only, submit, valid_for)
-    how.check(address=address, scope=scope, until=until, remove=remove, of=of)
-    _only_shows(of, address, scope, until, remove, sign_only)
-    if submit is None and address is None:
-        _nothing_said(scope, until, remove, sign_only)
-        _list_delegates(parts, output, of)
-        return
-
-    def action() -> Action:
-        if remove and (scope is not None or until is not None):
-            raise InputError("--remove takes all scopes back: give nothing else beside it.")
-        scopes = Scope(0) if scope is None else Scope.from_labels(scope)
-        if not scopes and not remove:
-            raise InputError("Say what it may do: --scope publish,status, for example; or --remove.")
-        if not remove and until is None:
-            raise InputError("Say until when: --until 90d, for example, or --until never.")
-        expires = 0 if until is None else moment(until)
-        return actions.set_delegate(account_address(address or "", parts), int(scopes), expires)
-
-    def perform(done: Action | SignedAction) -> dict[str, Any]:
-        registry = parts.acting.publishers
-        publisher, (address, scopes, expires) = _actor(parts, done), _plain(done).values
-        registry.settle()
-        there = registry.delegation(publisher, address)
-        unchanged = (int(there.scopes), there.expires) == (scopes, expires) and _is_to_come(parts, expires)
-        if not unchanged:
-            record: DelegateRecord = only_record(registry, registry.perform(done), DelegateRecord)
-            there = Delegation(record.scopes, record.expires, record.seq, record.timestamp)
-        return _delegate_json(publisher, address, there) | {"unchanged": unchanged}
-
-    question = "Take its scopes back?" if remove else "Let it act for you?"
-    done = act(parts, output, "delegate", action, how, perform, question=question, yes=yes)
-    if done is not None:
-        output.result(done)
-        _say_delegate(done, output)
+from registry.errors import InputError, PublisherFrozen
 
 
 def guardian(
     address: Annotated[
         str | None, typer.Argument(metavar="ADDRESS|none", help="Who can freeze you. Without it: show your guardian.")
     ] = None,
-    of: _Of = None,
+    of: Of = None,
     sign_only: SignOnly = False,
     submit: Submit = None,
     valid_for: ValidFor = "24h",
@@ -101,10 +40,10 @@ def guardian(
     parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(address=address, of=of)
-    _only_shows(of, address, sign_only)
+    only_shows(of, address, sign_only)
     if submit is None and address is None:
-        _nothing_said(sign_only)
-        publisher = _publisher(parts, of)
+        nothing_said(sign_only)
+        publisher = publisher_shown(parts, of)
         found = parts.registries.publishers.guardian(publisher)
         output.result(
             {"guardian": found.guardian, "since": found.since, "next": found.next, "next_from": found.next_from}
@@ -112,23 +51,35 @@ def guardian(
         output.say(f"guardian  {found.guardian or 'none'}")
         if found.next_from is not None:
             output.say(f"from {shown(found.next_from)} on: {found.next or 'none'}")
+        for named in {found.guardian, found.next} - {None}:
+            for warning in _traps(parts, publisher, named):
+                output.note(f"warning: {warning}")
         return
 
     def action() -> Action:
-        return actions.set_guardian(NOBODY if address == "none" else account_address(address or "", parts))
+        named = None if address == "none" else account_address(address or "", parts)
+        for warning in [] if sign_only else _traps(parts, parts.signer.address, named):
+            output.note(f"warning: {warning}")
+        return actions.set_guardian(named or NOBODY)
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
-        publisher, (wanted,) = _actor(parts, done), _plain(done).values
+        publisher, (wanted,) = actor_of(parts, done), plain(done).values
         named = None if wanted == NOBODY else wanted
+        warnings = _traps(parts, publisher, named)
+        for warning in warnings if isinstance(done, SignedAction) else []:
+            output.note(f"warning: {warning}")
         registry.settle()
         there = registry.guardian(publisher)
-        if there.next_from is None and there.guardian == named:
-            return {"publisher": publisher, "guardian": named, "from": None, "unchanged": True}
+        begins: int | None = None
+        unchanged = there.next_from is None and there.guardian == named
         if there.next_from is not None and there.next == named:  # under way: again, the seven days would begin anew
-            return {"publisher": publisher, "guardian": named, "from": there.next_from, "unchanged": True}
-        record: GuardianRecord = only_record(registry, registry.perform(done), GuardianRecord)
-        return {"publisher": publisher, "guardian": named, "from": record.from_, "unchanged": False}
+            begins, unchanged = there.next_from, True
+        if not unchanged:
+            record: GuardianRecord = only_record(registry, registry.perform(done), GuardianRecord)
+            begins = record.from_
+        result = {"publisher": publisher, "guardian": named, "from": begins, "unchanged": unchanged}
+        return result | {"warnings": warnings}
 
     question = "Set this guardian? A later change waits seven days."
     done = act(parts, output, "guardian", action, how, perform, question=question, yes=yes)
@@ -149,7 +100,7 @@ def freeze(
         ),
     ] = None,
     successor: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Who goes on in its place.")] = None,
-    of: _Of = None,
+    of: Of = None,
     sign_only: SignOnly = False,
     submit: Submit = None,
     valid_for: ValidFor = "24h",
@@ -165,7 +116,7 @@ def freeze(
     parts = Parts(configured(rpc_url=rpc_url))
     how = How(sign_only, submit, valid_for)
     how.check(publisher=publisher, compromised_since=compromised_since, successor=successor, of=of)
-    _only_shows(of, publisher, compromised_since, successor, sign_only)
+    only_shows(of, publisher, compromised_since, successor, sign_only)
     if of is not None:
         found = parts.registries.publishers.freeze_of(account_address(of, parts))
         output.result(
@@ -196,12 +147,13 @@ def freeze(
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
-        whom, heir, since = _plain(done).values
+        whom, heir, since = plain(done).values
         registry.settle()
         there = registry.freeze_of(whom)
         wanted = (None if heir == NOBODY else heir, since)
         unchanged = there is not None and (there.successor, there.compromised_since) == wanted
         if not unchanged:
+            _check_moves_earlier(whom, there, since)
             only_record(registry, registry.perform(done), FreezeRecord)
         return {"publisher": whom, "successor": wanted[0], "compromised_since": since, "unchanged": unchanged}
 
@@ -246,62 +198,28 @@ def cancel(
     output.say("it was used or cancelled already" if used else "cancelled")
 
 
-def _publisher(parts: Parts, of: str | None) -> str:
-    return parts.signer.address if of is None else account_address(of, parts)
+def _check_moves_earlier(publisher: str, there: Freeze | None, since: int) -> None:
+    """Raises `PublisherFrozen` for a time after the one that stands: the contract refuses it, whoever asks."""
+    if there is not None and since > there.compromised_since:
+        raise PublisherFrozen(
+            f"{publisher} is frozen already, and trusted until {shown(there.compromised_since)}. Its guardian can move "
+            f"that time earlier, and nobody can move it later (to {shown(since)}).",
+            compromised_since=there.compromised_since,
+        )
 
 
-def _only_shows(of: str | None, *given: Any) -> None:
-    if of is not None and any(given):
-        raise InputError("--of only shows what is another's: give nothing else beside it.")
-
-
-def _nothing_said(*given: Any) -> None:
-    if any(given):
-        raise InputError("Say who: its ADDRESS.")
-
-
-def _plain(action: Action | SignedAction) -> Action:
-    return action.action if isinstance(action, SignedAction) else action
-
-
-def _actor(parts: Parts, action: Action | SignedAction) -> str:
-    return action.actor if isinstance(action, SignedAction) else parts.signer.address
-
-
-def _is_to_come(parts: Parts, expires: int) -> bool:
-    return expires == 0 or expires > parts.chain.latest().timestamp
-
-
-def _list_delegates(parts: Parts, output: Output, of: str | None) -> None:
-    publisher = _publisher(parts, of)
-    latest: dict[str, DelegateRecord] = {}
-    for record in read_events(parts.registries.publishers.history(), DelegateRecord):
-        if record.publisher == publisher:
-            latest[record.delegate] = record
-    now = parts.chain.latest().timestamp
-    rows = [
-        _delegate_json(publisher, one.delegate, Delegation(one.scopes, one.expires, one.seq, one.timestamp))
-        | {"active": bool(one.scopes) and now < one.expires}
-        for one in latest.values()
-    ]
-    output.result(rows)
-    for row in rows:
-        _say_delegate(row, output)
-    if not rows:
-        output.say("no delegates")
-
-
-def _delegate_json(publisher: str, delegate: str, entry: Delegation) -> dict[str, Any]:
-    return {
-        "publisher": publisher,
-        "delegate": delegate,
-        "scopes": entry.scopes.labels,
-        "expires": entry.expires,
-        "since": entry.since,
-    }
-
-
-def _say_delegate(row: dict[str, Any], output: Output) -> None:
-    scopes = ", ".join(row["scopes"])
-    said = f"{scopes} until {shown(row['expires'])}" if scopes else "may do nothing"
-    output.say(f"{row['delegate']}  {said}" + "  unchanged" * row.get("unchanged", False))
+def _traps(parts: Parts, publisher: str, guardian: str | None) -> list[str]:
+    """Why this guardian would be no help to the publisher, in sentences."""
+    if guardian is None:
+        return []
+    registry = parts.registries.publishers
+    found = []
+    if registry.freeze_of(guardian) is not None:
+        found.append(f"{guardian} is frozen itself, and can freeze nobody.")
+    theirs = registry.guardian(guardian)
+    if publisher in (theirs.guardian, theirs.next):
+        found.append(
+            f"{publisher} and {guardian} are each other's guardians: whoever steals one key can freeze the other with "
+            "it first, and then neither can stop the thief. Name a guardian whom this key does not guard."
+        )
+    return found

@@ -233,6 +233,46 @@ class TestAnchor:
         before = provenance("promote", "list.json", "m@1", "--yes", "--json")
         assert before.code == 0 and before.json["already_published"], "what was promoted stays"
 
+    def test_taken_back_by_its_id_alone(
+        self, provenance: Provenance, node: DevNode, anchored: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "list.json").unlink()
+        stranger = provenance("anchor", anchored, "--withdraw", "--yes", account=1)
+        assert stranger.code == 2 and "chain.not-authorised" in stranger.err
+        signed = kept(provenance("anchor", anchored, "--withdraw", "--sign-only"), tmp_path / "signed.json")
+        done = provenance("anchor", "--submit", signed, "--yes", "--json", account=1)
+        assert (done.json["anchor"], done.json["withdrawn"]) == (anchored, True)
+        assert provenance("anchor", anchored, "--withdraw", "--yes", "--json").json["already_withdrawn"]
+        before = node.chain.latest().number
+        nowhere = "anchor:0x" + "ab" * 32
+        for words, code in (
+            (("anchor", nowhere, "--withdraw"), "chain.release-not-found"),
+            (("anchor", anchored), "input"),
+            (("anchor", "anchor:0x12", "--withdraw"), "input.identifier"),
+        ):
+            refused = provenance(*words, "--yes", "--json")
+            assert refused.code == 2 and refused.json["error"]["code"] == code, refused
+        assert node.chain.latest().number == before
+
+    def test_a_removed_delegates_anchors_are_listed_until_they_are_taken_back(
+        self, provenance: Provenance, model: Path, tmp_path: Path
+    ) -> None:
+        provenance("delegate", FRIEND, "--scope", "publish", "--until", "1d", "--yes")
+        for version in ("1", "2", "3"):
+            file = f"{version}.json"
+            words = ("--name", "m", "--version", version, "--into", file, "--yes")
+            assert provenance("publish", str(model), "--publisher", PUBLISHER, *words, account=2).code == 0
+            assert provenance("anchor", file, "--yes", account=0 if version == "3" else 2).code == 0
+        assert provenance("anchor", "1.json", "--withdraw", "--yes").code == 0
+        removed = provenance("delegate", FRIEND, "--remove", "--yes", "--json").json
+        (left,) = removed["anchors"]
+        assert left["count"] == 1 and removed["ended"] == ["publish"]
+        again = provenance("delegate", FRIEND, "--remove", "--yes")
+        assert f"provenance anchor --withdraw {left['anchor']}" in again.out and "1 anchor that" in again.out
+        assert provenance("promote", "2.json", "m@2", "--yes", account=1).code == 0, "it stays promotable"
+        assert provenance("anchor", "--withdraw", left["anchor"], "--yes").code == 0
+        assert provenance("delegate", FRIEND, "--remove", "--yes", "--json").json["anchors"] == []
+
     def test_a_delegate_with_the_scope_anchors_for_its_publisher(self, provenance: Provenance, model: Path) -> None:
         into(provenance, model, "1")
         refused = provenance("anchor", "list.json", "--yes", account=2)

@@ -20,6 +20,8 @@ class TestDelegate:
             "scopes": ["publish", "status"],
             "expires": named.json["expires"],
             "since": named.json["since"],
+            "ended": [],
+            "anchors": [],
             "unchanged": False,
         }
         assert abs(named.json["expires"] - time.time() - 30 * DAY) < 60
@@ -62,6 +64,15 @@ class TestDelegate:
         again = provenance("delegate", "--submit", file, account=1)
         assert again.code == 2 and "chain.invalid-signature" in again.err, "the old signature does not bring it back"
         assert provenance("status", done, "--json").json["status"] == "active"
+
+    def test_scopes_replace_those_of_before_and_it_says_which_end(self, provenance: Provenance, node: DevNode) -> None:
+        words = ("delegate", FRIEND, "--until", "1d", "--yes", "--scope")
+        provenance(*words, "publish,status,grant")
+        less = provenance(*words, "status,statement")
+        assert less.code == 0 and "may now: publish, grant" in less.err and "no longer: publish, grant" in less.out
+        assert provenance(*words, "status", "--json").json["ended"] == ["statement"]
+        later(node, 2 * DAY)
+        assert provenance("delegate", FRIEND, "--remove", "--yes", "--json").json["ended"] == [], "it had expired"
 
     def test_a_delegate_names_no_delegates(self, provenance: Provenance) -> None:
         provenance("delegate", FRIEND, "--scope", "all", "--until", "never", "--yes")
@@ -106,7 +117,8 @@ class TestGuardian:
         nobody = {"guardian": None, "since": None, "next": None, "next_from": None}
         assert provenance("guardian", "--json").json == nobody
         first = provenance("guardian", GUARDIAN, "--yes", "--json").json
-        assert set(first) == {"publisher", "guardian", "from", "unchanged"} and not first["unchanged"]
+        assert set(first) == {"publisher", "guardian", "from", "unchanged", "warnings"} and not first["unchanged"]
+        assert first["warnings"] == []
         assert first["from"] <= node.chain.latest().timestamp
         change = provenance("guardian", FRIEND, "--yes", "--json").json
         assert change["from"] >= first["from"] + GUARDIAN_DELAY
@@ -128,6 +140,22 @@ class TestGuardian:
         found = provenance("guardian", "--json").json
         assert (found["guardian"], found["next"], found["next_from"]) == (GUARDIAN, None, None)
         assert "unchanged" in provenance("guardian", GUARDIAN, "--yes").out
+
+    def test_each_others_guardians_are_warned_of_and_so_is_a_frozen_one(
+        self, provenance: Provenance, tmp_path: Path
+    ) -> None:
+        assert provenance("guardian", PUBLISHER, "--yes", account=3).code == 0
+        asked = provenance("guardian", GUARDIAN)
+        assert asked.code == 2 and "each other's guardians" in asked.err, "before it is asked for"
+        signed = kept(provenance("guardian", GUARDIAN, "--sign-only"), tmp_path / "signed.json")
+        done = provenance("guardian", "--submit", signed, "--yes", "--json", account=1)
+        assert done.code == 0 and "each other's guardians" in done.err, "it is done all the same"
+        (warning,) = done.json["warnings"]
+        assert PUBLISHER in warning and GUARDIAN in warning
+        assert "each other's guardians" in provenance("guardian").err
+        assert provenance("freeze", "--compromised-since", "now", "--yes", account=2).code == 0
+        frozen = provenance("guardian", FRIEND, "--yes", "--json", account=1)
+        assert frozen.code == 0 and frozen.json["warnings"] == [f"{FRIEND} is frozen itself, and can freeze nobody."]
 
     def test_none_where_there_is_none_is_nothing_to_do(self, provenance: Provenance, node: DevNode) -> None:
         before = node.chain.latest().number
@@ -185,6 +213,8 @@ class TestFreeze:
         assert earlier.code == 0 and earlier.json["compromised_since"] < first.json["compromised_since"]
         later_again = provenance(*words, "2024-01-01", account=3)
         assert later_again.json["error"]["code"] == "chain.publisher-frozen"
+        said = later_again.json["error"]["message"]
+        assert "trusted until 2023-01-01 12:00:00 UTC" in said and "nobody can move it later" in said
 
     def test_a_signature_kept_for_the_day_is_submitted_by_anybody(
         self, provenance: Provenance, offline: Offline, tmp_path: Path
