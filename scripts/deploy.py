@@ -24,7 +24,7 @@ def main() -> None:
     for name in CONTRACTS:
         address = contract_address(name)
         if web3.eth.get_code(address):
-            print(f"{name:<18} {address}  there already")
+            print(f"{name:<18} {address}  unchanged")
             continue
         base, tip = web3.eth.get_block("latest").get("baseFeePerGas", 0), 10**9
         data = "0x" + (SALT + creation_code(name)).hex()

@@ -16,7 +16,7 @@ from registry.chain.events import RECORD_TOPICS, Event, Log, decode_record
 from registry.chain.ranges import LogRange, newest_first
 from registry.chain.records import genesis_head_of, next_head
 from registry.chain.reverts import revert_of
-from registry.chain.signer import Signer
+from registry.chain.signer import NO_KEY, Signer
 from registry.chain.transactions import Cost, estimate, send, wait_for_own_transactions
 from registry.errors import InvalidSignature, LogGap, NoKey, RpcRefused, RpcUnavailable
 
@@ -160,10 +160,7 @@ class ContractClient:
     def acting(self) -> Signer:
         """The key that acts. Raises `NoKey`."""
         if self._signer is None:
-            raise NoKey(
-                "This needs a key, and none is configured. Set PROVENANCE_KEYSTORE and PROVENANCE_PASSWORD_FILE, "
-                "or PROVENANCE_PRIVATE_KEY."
-            )
+            raise NoKey(NO_KEY)
         return self._signer
 
     def call(self, name: str, *arguments: Any, at: int | bytes | None = None) -> tuple[Any, ...]:

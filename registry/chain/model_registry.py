@@ -137,7 +137,11 @@ class ModelRegistryClient(ContractClient):
         )
 
     def find_status_change(self, identifier: bytes) -> StatusChanged | None:
-        """The latest change of a release's status, held against storage; None while it never changed."""
+        """The latest change of a release's status; None while it never changed.
+
+        Status, reason, place in the log and time are those in storage. Detail and successor are not there: they are
+        the node's word, until the whole log is held against its head (`history`).
+        """
         entry = self.status(identifier)
         if entry.since == 0:
             return None

@@ -49,7 +49,10 @@ class PublisherRegistryClient(ContractClient):
         return Freeze(_somebody(successor), frozen_at, compromised_since) if frozen_at else None
 
     def check_authority(self, publisher: str, actor: str, scope: Scope) -> None:
-        """Raises `PublisherFrozen` or `NotAuthorised` unless `actor` may act for `publisher` now."""
+        """Raises `PublisherFrozen` or `NotAuthorised` unless `actor` may act for `publisher` now.
+
+        Of several scopes a delegate needs only one, as the contract has it: to ask for all, ask for each.
+        """
         self.call("checkAuthority", publisher, actor, int(scope))
 
     def set_delegate(self, delegate: str, scopes: Scope, expires: int) -> DelegateRecord:

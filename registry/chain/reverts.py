@@ -10,6 +10,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from registry.chain.artifact import CONTRACTS, canonical_type, contract_artifact
+from registry.chain.static import NOBODY
 from registry.errors import (
     ChainError,
     InvalidRelease,
@@ -83,6 +84,8 @@ def _decoded(types: list[str], data: bytes, otherwise: tuple[Any, ...]) -> tuple
 
 def _custom(name: str, arguments: tuple[Any, ...]) -> ChainError:
     shown = [_shown(argument) for argument in arguments]
+    if name == "IrrevocableGrant":  # its grantee: the address of nobody stands for all
+        shown = ["everyone" if argument == NOBODY else argument for argument in shown]
     kind, sentence = _SENTENCES.get(name, (TransactionReverted, "The contract refused: {name}."))
     return kind(sentence.format(*shown, name=name), error=name, arguments=shown)
 
@@ -135,7 +138,8 @@ _SENTENCES: Final[dict[str, tuple[Callable[..., ChainError], str]]] = {
     "TermsExist": (TransactionReverted, "The terms terms:{0} are registered already."),
     "InvalidGrant": (
         TransactionReverted,
-        "This grant cannot be set: it begins before it ends and ends in the future; one that takes back has no times.",
+        "This grant cannot be set: it must begin before it ends, and end in the future; one without uses takes back, "
+        "and has neither times nor is irrevocable.",
     ),
     "GrantUnchanged": (TransactionReverted, "The grantee has exactly this grant already, or none to take back."),
     "IrrevocableGrant": (

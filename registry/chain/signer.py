@@ -15,6 +15,10 @@ from registry.chain.identifiers import parse_address
 from registry.chain.rpc import Rpc
 from registry.errors import InvalidIdentifier, InvalidKey, NoKey, RpcUnavailable, WrongPassword
 
+NO_KEY: Final = (
+    "This needs a key, and none is configured. Set PROVENANCE_KEYSTORE and PROVENANCE_PASSWORD_FILE; or "
+    "PROVENANCE_PRIVATE_KEY; or PROVENANCE_SIGNER_URL to a node or signer that holds it."
+)
 _LARGEST_KEYSTORE: Final = 1 << 20
 
 
@@ -146,10 +150,7 @@ def load_signer(
         return _from_keystore(keystore, password_file)
     if private_key is not None:
         return signer_from_key(private_key)
-    raise NoKey(
-        "This needs a key, and none is configured. Set PROVENANCE_KEYSTORE and PROVENANCE_PASSWORD_FILE, "
-        "or PROVENANCE_PRIVATE_KEY."
-    )
+    raise NoKey(NO_KEY)
 
 
 def signer_from_key(private_key: str) -> LocalSigner:

@@ -16,7 +16,7 @@ from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, as
 from registry.cli.digest import hashed
 from registry.cli.naming import account_address, prefixed
 from registry.cli.options import Json, Yes, configured
-from registry.cli.output import Output
+from registry.cli.output import Output, count
 from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.content.cid import DAG_PB, Cid
@@ -95,7 +95,7 @@ def anchor(
         if withdraw:
             return actions.withdraw_anchor(anchoring.anchor)
         cid = store_list(anchoring, parts.store)
-        output.note(f"{anchoring.tree.count} releases; the list is {cid}.")
+        output.note(f"{count(anchoring.tree.count, 'release')}; the list is {cid}.")
         return actions.publish_anchor(anchoring.anchor)
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
@@ -112,23 +112,23 @@ def anchor(
             "list": str(Cid(DAG_PB, made.list)),
         }
         if plain.primary_type == "WithdrawAnchor":
-            return result | {"withdrawn": True, "already_withdrawn": not registry.withdraw_anchor(made, signed)}
+            return result | {"withdrawn": True, "unchanged": not registry.withdraw_anchor(made, signed)}
         there = registry.anchor(identifier) is not None
         _, entry = registry.publish_anchor(made, signed)
         return result | {
             "withdrawn": entry.withdrawn_at != 0,
             "since": entry.since,
             "seq": entry.seq,
-            "already_anchored": there,
+            "unchanged": there,
         }
 
     question = "Take the anchor back? That is for ever." if withdraw else "An anchor is for ever. Publish it?"
     done = act(parts, output, "anchor", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
-        already = " was there already" * done.get("already_anchored", False)
-        output.say(done["anchor"] + already + "  withdrawn" * done["withdrawn"], style="bold green")
-        output.say(f"{done['count']} releases, list {done['list']}")
+        marks = "  withdrawn" * done["withdrawn"] + "  unchanged" * done["unchanged"]
+        output.say(done["anchor"] + marks, style="bold green")
+        output.say(f"{count(done['count'], 'release')}, list {done['list']}")
 
 
 def promote(
@@ -161,12 +161,12 @@ def promote(
             "index": index,
             "seq": done.record.seq,
             "timestamp": done.record.timestamp,
-            "already_published": not done.created,
+            "unchanged": not done.created,
             "transaction": "0x" + done.location.transaction_hash.hex(),
             "gas_used": done.gas_used,
         }
     )
-    output.say(str(ReleaseId(done.release_id)) + ("" if done.created else "  was a full record already"))
+    output.say(str(ReleaseId(done.release_id)) + "  unchanged" * (not done.created))
 
 
 def _artifact(what: str, output: Output) -> Cid:

@@ -44,7 +44,7 @@ def deploy(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
         ) from error
     output.result(record | {"record": str(path)})
     for name, one in done.items():
-        how = "there already" if one.receipt is None else f"deployed, {one.receipt.gas_used:,} gas"
+        how = "unchanged" if one.receipt is None else f"deployed, {one.receipt.gas_used:,} gas"
         output.say(f"{name:<18} {one.address}  {how}")
     output.say(f"kept in {path}")
 

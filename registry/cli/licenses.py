@@ -103,8 +103,8 @@ def register(
     cid = parts.store.put_document(document)
     registry = parts.acting.licenses
     record = registry.register_terms(identity, cid.digest, terms.packed_uses)
-    output.result(_terms_json(terms, identity) | {"cid": str(cid), "already_registered": record is None})
-    output.say(f"{TermsId(identity)}" + ("  was registered already" if record is None else ""), style="bold green")
+    output.result(_terms_json(terms, identity) | {"cid": str(cid), "unchanged": record is None})
+    output.say(f"{TermsId(identity)}" + "  unchanged" * (record is None), style="bold green")
 
 
 @license.command()

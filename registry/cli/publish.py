@@ -18,7 +18,7 @@ from registry.cli.digest import hashed
 from registry.cli.model import model_lines
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes, configured
-from registry.cli.output import Output, human_bytes
+from registry.cli.output import Output, count, human_bytes
 from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.content.reader import Sources
@@ -183,7 +183,7 @@ def publish(
         done = execute(plan, parts.store, registry, salt=salt, progress=progress)
     output.result(_result(plan, done, registry.deployment.chain_id))
     if not done.created:
-        output.say("already published, with the same content:")
+        output.say("unchanged: it is published already, with the same content")
     output.say(str(ReleaseId(plan.release_id)), style="bold green")
     output.say(f"artifact  {artifact.root}")
     output.say(f"manifest  {plan.manifest_cid}")
@@ -206,23 +206,20 @@ def _relay(parts: Parts, output: Output, file: Path, yes: bool) -> None:
             "release": str(ReleaseId(done.release_id)),
             "publisher": str(Account(registry.deployment.chain_id, release.publisher)),
             "actor": done.record.actor,
-            "already_published": not done.created,
+            "unchanged": not done.created,
             "transaction": "0x" + done.location.transaction_hash.hex(),
             "block": done.location.block_number,
             "gas_used": done.gas_used,
         }
     )
-    output.say(
-        str(ReleaseId(done.release_id)) + ("" if done.created else "  was published already"), style="bold green"
-    )
+    output.say(str(ReleaseId(done.release_id)) + "  unchanged" * (not done.created), style="bold green")
 
 
 def _put_into(path: Path, plan: Plan, registry: ModelRegistryClient, output: Output) -> None:
-    count = add_to_list(path, registry.deployment, plan.release)
-    output.result({"release": str(ReleaseId(plan.release_id)), "list": str(path), "count": count, "registered": False})
-    output.say(
-        f"{ReleaseId(plan.release_id)} is in {path}, with {count - 1} others; `provenance anchor {path}` anchors it"
-    )
+    number = add_to_list(path, registry.deployment, plan.release)
+    releases = count(number, "release")
+    output.result({"release": str(ReleaseId(plan.release_id)), "list": str(path), "count": number, "registered": False})
+    output.say(f"{ReleaseId(plan.release_id)} is in {path}, one of {releases}; `provenance anchor {path}` anchors them")
 
 
 def _wait_until_it_counts(registry: ModelRegistryClient, plan: Plan, salt: bytes) -> None:
@@ -310,7 +307,7 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
         "findings": [{"code": f.code, "path": f.path, "message": f.message} for f in plan.findings],
         "seq": done.record.seq,
         "timestamp": done.record.timestamp,
-        "already_published": not done.created,
+        "unchanged": not done.created,
         "transaction": "0x" + done.location.transaction_hash.hex(),
         "block": done.location.block_number,
         "gas_used": done.gas_used,

@@ -194,8 +194,8 @@ def cancel(
     used = client.is_nonce_used(signed.actor, signed.nonce)
     if not used:
         client.cancel(signed.nonce)
-    output.result({"nonce": str(signed.nonce), "already_used": used})
-    output.say("it was used or cancelled already" if used else "cancelled")
+    output.result({"nonce": str(signed.nonce), "unchanged": used})
+    output.say("unchanged: it was used or cancelled already" if used else "cancelled")
 
 
 def _check_moves_earlier(publisher: str, there: Freeze | None, since: int) -> None:

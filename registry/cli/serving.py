@@ -66,12 +66,13 @@ def dev(
 
 def _dev(settings: Settings, folder: Path, port: int, api_port: int, output: Output) -> None:
     with dev_node(state=folder / "chain.json", port=port, log=folder / "node.log") as node:
-        address = deploy(node.chain, dev_signer(0))["ModelRegistry"].address
+        contracts = {name: done.address for name, done in deploy(node.chain, dev_signer(0)).items()}
         accounts = _accounts(node.chain, folder)
         api = f"http://127.0.0.1:{api_port}"
-        output.result({"rpc": node.url, "api": api, "model_registry": address, "accounts": accounts})
+        output.result({"rpc": node.url, "api": api, "contracts": contracts, "accounts": accounts})
         output.say(f"node      {node.url} (chain {DEV_CHAIN_ID})")
-        output.say(f"contract  {address}")
+        for name, address in contracts.items():
+            output.say(f"contract  {name:<18}  {address}")
         output.say(f"service   {api}")
         for name, account in accounts.items():
             output.say(f"account   {name}  {account}  {folder / name}.json")

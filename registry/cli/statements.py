@@ -81,13 +81,13 @@ def make(
         values = (done.action if isinstance(done, SignedAction) else done).values[0]
         stated = Statement.from_values(values)
         identifier, new = registry.attest(stated, signed)
-        return {"statement": f"statement:0x{identifier.hex()}", "already_made": not new}
+        return {"statement": f"statement:0x{identifier.hex()}", "unchanged": not new}
 
     question = "A statement stays on chain for ever, also when it is retracted. Make it?"
     done = act(parts, output, "statement make", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
-        output.say(done["statement"] + ("  was made already" if done["already_made"] else ""), style="bold green")
+        output.say(done["statement"] + "  unchanged" * done["unchanged"], style="bold green")
 
 
 @statement.command()
@@ -115,14 +115,14 @@ def retract(
         signed = done if isinstance(done, SignedAction) else None
         (which,) = (done.action if isinstance(done, SignedAction) else done).values
         new = parts.acting.statements.retract(which, signed)
-        return {"statement": f"statement:0x{which.hex()}", "already_retracted": not new}
+        return {"statement": f"statement:0x{which.hex()}", "unchanged": not new}
 
     done = act(
         parts, output, "statement retract", action, how, perform, question="Retract it? That is for ever.", yes=yes
     )
     if done is not None:
         output.result(done)
-        output.say(f"{done['statement']}  retracted" + (" already" if done["already_retracted"] else ""))
+        output.say(f"{done['statement']}  retracted" + "  unchanged" * done["unchanged"])
 
 
 @statement.command(name="list")

@@ -78,8 +78,10 @@ def status(
             return
         identifier: bytes = done["identifier"]
         record = _record(parts.registry, identifier)
+        sent = {"unchanged": done["unchanged"]}
     else:
         identifier, record = find_release(parts, _required(release))
+        sent = {}
     entry = parts.registry.status(identifier)
     output.result(
         {
@@ -88,10 +90,11 @@ def status(
             "reason": entry.reason.label,
             "since": entry.since,
         }
+        | sent
     )
     because = f" ({entry.reason.label})" if entry.since else ""
     name = f"{record.release.publisher}/{record.release.name}@{record.release.version}"
-    output.say(f"{name}  {entry.status.label}{because}")
+    output.say(f"{name}  {entry.status.label}{because}" + "  unchanged" * sent.get("unchanged", False))
 
 
 def _set(parts: Parts, action: Action | SignedAction) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def _set(parts: Parts, action: Action | SignedAction) -> dict[str, Any]:
     signed = action if isinstance(action, SignedAction) else None
     (update,) = (action.action if isinstance(action, SignedAction) else action).values
     publisher, name, version, status, reason, detail, *heir = update
-    registry.set_status(
+    done = registry.set_status(
         name,
         version,
         Status(status),
@@ -109,7 +112,7 @@ def _set(parts: Parts, action: Action | SignedAction) -> dict[str, Any]:
         publisher=publisher,
         signed=signed,
     )
-    return {"identifier": registry.release_id(publisher, name, version)}
+    return {"identifier": registry.release_id(publisher, name, version), "unchanged": not done.created}
 
 
 def _record(registry: ModelRegistryClient, identifier: bytes) -> Record:

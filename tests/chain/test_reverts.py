@@ -85,6 +85,11 @@ def test_what_solidity_itself_says_is_passed_on():
 DATA = "0x" + revert_data("InvalidDelegate()").hex()
 
 
+def test_a_grant_to_all_is_to_everyone_and_not_to_the_address_of_nobody():
+    found = decode_revert(revert_data("IrrevocableGrant(bytes32,address)")[:-32] + bytes(32))
+    assert "The grant to everyone for release:0x" in found.message and "0x" + "00" * 20 not in found.message
+
+
 @pytest.mark.parametrize(
     "details",
     [

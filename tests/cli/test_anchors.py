@@ -76,10 +76,10 @@ class TestReserve:
     ) -> None:
         words = ("publish", str(model), "--name", "m", "--version", "1", "--reserve", "--yes", "--json")
         done = provenance(*words)
-        assert done.code == 0 and not done.json["already_published"]
+        assert done.code == 0 and not done.json["unchanged"]
         found = record(node, done.json["release"])
         assert found.record.since < found.record.timestamp
-        assert provenance(*words).json["already_published"] and len(salts(home)) == 1
+        assert provenance(*words).json["unchanged"] and len(salts(home)) == 1
 
     def test_one_that_is_too_old_is_not_used(
         self, provenance: Provenance, node: DevNode, model: Path, home: Path
@@ -210,12 +210,12 @@ class TestAnchor:
         before = node.chain.latest().number
         again = provenance("anchor", "list.json", "--yes", "--json").json
         assert set(again) == {
-            *("anchor", "publisher", "root", "count", "list", "withdrawn", "since", "seq", "already_anchored")
+            *("anchor", "publisher", "root", "count", "list", "withdrawn", "since", "seq", "unchanged")
         }
         assert (again["anchor"], again["publisher"], again["count"]) == (anchored, PUBLISHER, 2)
-        assert again["already_anchored"] and not again["withdrawn"]
+        assert again["unchanged"] and not again["withdrawn"]
         assert node.chain.latest().number == before
-        assert "there already" in provenance("anchor", "list.json", "--yes").out
+        assert "unchanged" in provenance("anchor", "list.json", "--yes").out
         assert provenance("show", f"{PUBLISHER}/m@1").code == 2, "an anchored release is no full record"
 
     def test_taken_back_it_promotes_nothing_more(
@@ -225,13 +225,13 @@ class TestAnchor:
         stranger = provenance("anchor", "list.json", "--withdraw", "--yes", account=1)
         assert stranger.code == 2 and "chain.not-authorised" in stranger.err
         done = provenance("anchor", "list.json", "--withdraw", "--yes", "--json").json
-        assert (done["anchor"], done["withdrawn"], done["already_withdrawn"]) == (anchored, True, False)
-        assert provenance("anchor", "list.json", "--withdraw", "--yes", "--json").json["already_withdrawn"]
+        assert (done["anchor"], done["withdrawn"], done["unchanged"]) == (anchored, True, False)
+        assert provenance("anchor", "list.json", "--withdraw", "--yes", "--json").json["unchanged"]
         assert "withdrawn" in provenance("anchor", "list.json", "--yes").out, "it does not come back"
         refused = provenance("promote", "list.json", "m@2", "--yes")
         assert refused.code == 2 and "chain.reverted" in refused.err and "took the anchor" in refused.err
         before = provenance("promote", "list.json", "m@1", "--yes", "--json")
-        assert before.code == 0 and before.json["already_published"], "what was promoted stays"
+        assert before.code == 0 and before.json["unchanged"], "what was promoted stays"
 
     def test_taken_back_by_its_id_alone(
         self, provenance: Provenance, node: DevNode, anchored: str, tmp_path: Path
@@ -242,7 +242,7 @@ class TestAnchor:
         signed = kept(provenance("anchor", anchored, "--withdraw", "--sign-only"), tmp_path / "signed.json")
         done = provenance("anchor", "--submit", signed, "--yes", "--json", account=1)
         assert (done.json["anchor"], done.json["withdrawn"]) == (anchored, True)
-        assert provenance("anchor", anchored, "--withdraw", "--yes", "--json").json["already_withdrawn"]
+        assert provenance("anchor", anchored, "--withdraw", "--yes", "--json").json["unchanged"]
         before = node.chain.latest().number
         nowhere = "anchor:0x" + "ab" * 32
         for words, code in (
@@ -315,14 +315,14 @@ class TestPromote:
         assert provenance("promote", "list.json", "m@2", account=1).code == 2, "it asks"
         done = provenance("promote", "list.json", "m@2", "--yes", "--json", account=1)
         assert done.code == 0 and set(done.json) == {
-            *("release", "anchor", "index", "seq", "timestamp", "already_published", "transaction", "gas_used")
+            *("release", "anchor", "index", "seq", "timestamp", "unchanged", "transaction", "gas_used")
         }
-        assert (done.json["anchor"], done.json["index"], done.json["already_published"]) == (anchored, 1, False)
+        assert (done.json["anchor"], done.json["index"], done.json["unchanged"]) == (anchored, 1, False)
         found = record(node, done.json["release"])
         assert found.record.release.publisher == PUBLISHER and found.record.since == found.record.timestamp
         again = provenance("promote", "list.json", "m@2", "--yes", "--json", account=2).json
-        assert again["already_published"] and again["release"] == done.json["release"]
-        assert "a full record already" in provenance("promote", "list.json", "m@2", "--yes").out
+        assert again["unchanged"] and again["release"] == done.json["release"]
+        assert "unchanged" in provenance("promote", "list.json", "m@2", "--yes").out
         shown = provenance("show", f"{PUBLISHER}/m@2", "--json").json
         assert shown["manifest"]["state"] == "available", "publishing --into stored its documents"
 
@@ -332,7 +332,7 @@ class TestPromote:
         (tmp_path / "list.json").unlink()
         done = provenance("promote", anchored, "m@1", "--yes", "--json", account=1)
         assert done.code == 0 and record(node, done.json["release"]).record.release.name == "m"
-        assert provenance("promote", anchored, "m@1", "--yes", "--json").json["already_published"]
+        assert provenance("promote", anchored, "m@1", "--yes", "--json").json["unchanged"]
 
     def test_a_store_that_lacks_or_changed_the_list(
         self, provenance: Provenance, node: DevNode, anchored: str, home: Path

@@ -50,9 +50,9 @@ def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path
     published = provenance(
         "publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes", "--json"
     )
-    assert published.code == 0 and not published.json["already_published"], published
+    assert published.code == 0 and not published.json["unchanged"], published
     again = provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes")
-    assert again.code == 0 and "already published" in again.out
+    assert again.code == 0 and "unchanged" in again.out
 
     allowed = provenance("verify", str(model), "--trust", PUBLISHER, "--json")
     assert allowed.code == 0 and allowed.json["verdict"] == "allow"
@@ -93,7 +93,7 @@ def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
     shown = provenance(*answered)
     assert shown.code == 0 and "The card is old." in shown.out and "Apache License 2.0" in shown.out
     again = provenance(*answered, "--json").json
-    assert again["already_published"] and not again["manifest_differs"]
+    assert again["unchanged"] and not again["manifest_differs"]
     assert again["license_differs"] == "The card is old." and again["code_terms"] == "apache-2.0"
     assert again["declared_licenses"] == [{"path": "README.md", "says": "license: other, license_name: mrl"}]
 

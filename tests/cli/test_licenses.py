@@ -71,11 +71,11 @@ class TestTerms:
         assert provenance("license", "list", "--registered", "--json").json == []
         assert provenance("license", "register", "mit").code == 2, "it asks"
         first = provenance("license", "register", "mit", "--yes", "--json")
-        assert first.code == 0 and first.json["terms"] == MIT and not first.json["already_registered"]
+        assert first.code == 0 and first.json["terms"] == MIT and not first.json["unchanged"]
         assert list((tmp_path / "home" / "store").rglob(first.json["cid"]))
         again = provenance("license", "register", "MIT", "--yes", "--json", account=1)
-        assert again.code == 0 and again.json["already_registered"]
-        assert "registered already" in provenance("license", "register", "mit", "--yes").out
+        assert again.code == 0 and again.json["unchanged"]
+        assert "unchanged" in provenance("license", "register", "mit", "--yes").out
         (listed,) = provenance("license", "list", "--registered", "--json").json
         assert (listed["terms"], listed["name"], listed["registered_by"]) == (MIT, "mit", PUBLISHER)
         assert listed["uses"] == first.json["uses"] and listed["document"].startswith("sha256:")

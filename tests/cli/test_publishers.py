@@ -30,8 +30,8 @@ class TestDelegate:
         assert done.code == 0 and done.json["publisher"] == f"eip155:31337:{PUBLISHER}"
         found = open_model_registry(node.chain).find_record(bytes.fromhex(done.json["release"][-64:]))
         assert found is not None and (found.record.actor, found.record.release.publisher) == (FRIEND, PUBLISHER)
-        assert provenance(*words, "1", account=2).json["already_published"]
-        assert provenance(*words, "1").json["already_published"], "it is the publisher's, whoever asks"
+        assert provenance(*words, "1", account=2).json["unchanged"]
+        assert provenance(*words, "1").json["unchanged"], "it is the publisher's, whoever asks"
         assert provenance("status", done.json["release"], "deprecated", "--yes", account=2).code == 0
         for other in (
             ("grant", done.json["release"], "--to", "everyone", "--use", "run"),

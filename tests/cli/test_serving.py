@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from registry.chain.artifact import CONTRACTS
+from registry.chain.deploy import contract_address
 from registry.chain.devnode import DevNode
 
 COMMAND = [sys.executable, "-m", "registry.cli.main"]
@@ -102,7 +105,17 @@ def test_it_starts_again_where_it_stopped(stack: Stack, model: Path) -> None:
         assert httpx.post(f"{stack.url}/v1/verify", json=body, trust_env=False).json()["verdict"] == "allow"
         assert httpx.get(f"{stack.url}/ipfs/{made['cid']}", trust_env=False).status_code == 200
         again = stack.run("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes")
-        assert again["already_published"] and again["release"] == made["release"]
+        assert again["unchanged"] and again["release"] == made["release"]
+
+
+def test_it_says_where_every_contract_is(stack: Stack) -> None:
+    arguments = ["dev", "--port", str(stack.rpc), "--api-port", str(stack.api)]
+    with subprocess.Popen([*COMMAND, *arguments], env=stack.environment, stdout=subprocess.PIPE, text=True) as process:
+        wait_until_ready(process, stack.url)
+        process.terminate()
+        said = process.communicate(timeout=30)[0]
+    for name in CONTRACTS:
+        assert re.search(rf"^contract  {name} +{contract_address(name)}$", said, re.MULTILINE), said
 
 
 def test_killed_it_leaves_no_node_behind_and_comes_up_again(stack: Stack) -> None:

@@ -26,9 +26,9 @@ def test_a_statement_is_made_once_and_listed_until_it_is_taken_back_and_after(
 ) -> None:
     about = ("--kind", "evaluation", "--about", f"{PUBLISHER}/m@1")
     made = provenance(*MAKE, *about, account=1)
-    assert made.code == 0 and set(made.json) == {"statement", "already_made"} and not made.json["already_made"]
+    assert made.code == 0 and set(made.json) == {"statement", "unchanged"} and not made.json["unchanged"]
     identifier = made.json["statement"]
-    assert provenance(*MAKE, *about, account=1).json == {"statement": identifier, "already_made": True}
+    assert provenance(*MAKE, *about, account=1).json == {"statement": identifier, "unchanged": True}
     assert provenance(*MAKE, *about, account=2).json["statement"] != identifier, "another issuer's is another"
     stored = [path for path in (tmp_path / "home" / "store" / "blocks").rglob("*") if path.is_file()]
     assert NOTE in [path.read_bytes() for path in stored]
@@ -52,9 +52,9 @@ def test_a_statement_is_made_once_and_listed_until_it_is_taken_back_and_after(
     assert plain.count("in force") == 2 and STRANGER in plain and "never" in plain
 
     retracted = provenance("statement", "retract", identifier, "--yes", "--json", account=1)
-    assert retracted.json == {"statement": identifier, "already_retracted": False}
+    assert retracted.json == {"statement": identifier, "unchanged": False}
     again = provenance("statement", "retract", identifier, "--yes", account=1)
-    assert again.code == 0 and "retracted already" in again.out
+    assert again.code == 0 and "unchanged" in again.out
     (after,) = provenance("statement", "list", "--issuer", STRANGER, "--json").json
     assert not after["in_force"] and after["retracted_at"] >= after["timestamp"]
     assert "retracted" in provenance("statement", "list", "--issuer", STRANGER).out
