@@ -22,9 +22,14 @@ class LicenseRegistryClient(ContractClient):
         """The address of the ModelRegistry whose releases these are licences for, EIP-55."""
         return str(to_checksum_address(self.call("modelRegistry")[0]))
 
+    def registered_uses(self, identifier: bytes, at: int | bytes | None = None) -> int | None:
+        """The packed states of terms that are registered; None for others, which permit nothing on chain."""
+        uses, _, since = self.call("termsOf", identifier, at=at)[0]
+        return int(uses) if since else None
+
     def terms_registered(self, identifier: bytes) -> bool:
-        """Whether terms are registered; those that are not permit nothing on chain."""
-        return bool(self.call("termsOf", identifier)[0][2])
+        """Whether terms are registered."""
+        return self.registered_uses(identifier) is not None
 
     def register_terms(self, identifier: bytes, document: bytes, uses: int) -> TermsRecord | None:
         """Register terms by the SHA-256 of their document and their packed states; None if they were there already."""
@@ -41,9 +46,9 @@ class LicenseRegistryClient(ContractClient):
         """Every terms that were registered, in their order."""
         return read_events(self.history(), TermsRecord)
 
-    def grant(self, release_id: bytes, grantee: str) -> GrantEntry | None:
+    def grant(self, release_id: bytes, grantee: str, at: int | bytes | None = None) -> GrantEntry | None:
         """A grant in storage, whether in force or not; None if there never was one."""
-        entry = GrantEntry(*self.call("grantOf", release_id, grantee)[0])
+        entry = GrantEntry(*self.call("grantOf", release_id, grantee, at=at)[0])
         return entry if entry.revision else None
 
     def grants(self, release_id: bytes | None = None) -> list[GrantRecord]:
@@ -65,7 +70,9 @@ class LicenseRegistryClient(ContractClient):
             raise self.disagreement()
         return record
 
-    def permission(self, release_id: bytes, record: Record, account: str | None, use: int) -> int:
+    def permission(
+        self, release_id: bytes, record: Record, account: str | None, use: int, at: int | bytes | None = None
+    ) -> int:
         """What the publisher of a release says of a use by an account (None: by everyone), as a `UseState`."""
         release = record.release
         hashed = (
@@ -79,4 +86,4 @@ class LicenseRegistryClient(ContractClient):
             parents_hash(release.parents),
         )
         values = (record.seq, record.timestamp, record.actor, record.since, hashed)
-        return int(self.call("permission", release_id, values, account or EVERYONE, use)[0])
+        return int(self.call("permission", release_id, values, account or EVERYONE, use, at=at)[0])

@@ -101,9 +101,9 @@ class ModelRegistryClient(ContractClient):
         publisher, seq, since = self.call("firstClaim", artifact)[0]
         return Claim(str(to_checksum_address(publisher)), seq, since) if int(publisher, 16) else None
 
-    def status(self, identifier: bytes) -> StatusEntry:
+    def status(self, identifier: bytes, at: int | bytes | None = None) -> StatusEntry:
         """The status of a release. Raises `ReleaseNotFound` if there is none."""
-        status, reason, seq, since = self.call("statusOf", identifier)[0]
+        status, reason, seq, since = self.call("statusOf", identifier, at=at)[0]
         return StatusEntry(Status(status), Reason(reason), seq, since)
 
     def publisher_registry(self) -> str:

@@ -43,9 +43,9 @@ class PublisherRegistryClient(ContractClient):
             following_from if changing else None,
         )
 
-    def freeze_of(self, publisher: str) -> Freeze | None:
+    def freeze_of(self, publisher: str, at: int | bytes | None = None) -> Freeze | None:
         """How a publisher ended, or None while it has not."""
-        successor, frozen_at, compromised_since = self.call("freezeOf", publisher)[0]
+        successor, frozen_at, compromised_since = self.call("freezeOf", publisher, at=at)[0]
         return Freeze(_somebody(successor), frozen_at, compromised_since) if frozen_at else None
 
     def check_authority(self, publisher: str, actor: str, scope: Scope) -> None:

@@ -21,7 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "reserve": ("anchors", "Put your claim on an artifact ahead without naming it."),
     "anchor": ("anchors", "Put many releases on chain under one Merkle root."),
     "promote": ("anchors", "Make an anchored release a full record."),
-    "grant": ("licenses", "Permit uses of a release beyond its terms."),
+    "grant": ("grants", "Permit uses of a release beyond its terms."),
     "delegate": ("delegates", "Let another key act for you."),
     "guardian": ("publishers", "Name who can freeze you when your key is lost or stolen."),
     "freeze": ("publishers", "End a publisher, for good."),

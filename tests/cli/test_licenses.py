@@ -96,7 +96,38 @@ class TestPermission:
         provenance("license", "register", "mit", "--yes")
         provenance("grant", release, "--to", "everyone", "--use", "run", "--yes")
         provenance("status", release, "revoked", "--yes")
-        assert set(provenance("license", "permission", release, "--json").json["uses"].values()) == {"denied"}
+        revoked = provenance("license", "permission", release, "--json").json
+        assert set(revoked["uses"].values()) == {"denied"}
+        assert "revoked since" in revoked["reasons"]["run"]["message"]
+        granted = provenance("grant", release, "--to", FRIEND, "--use", "run", "--yes", "--json")
+        assert granted.code == 0 and "is revoked" in granted.err and "permits nothing" in granted.json["warnings"][0]
+
+    def test_every_answer_gives_its_reason(self, provenance: Provenance, node: DevNode, release: str) -> None:
+        def reasons(account: str = FRIEND) -> dict[str, str]:
+            done = provenance("license", "permission", release, "--account", account, "--json")
+            assert done.code == 0, done
+            return {use: one["code"] for use, one in done.json["reasons"].items()}
+
+        assert set(reasons().values()) == {"terms-not-registered"}
+        said = provenance("license", "permission", release).out
+        assert "not registered on this chain" in said and "`provenance license register mit`" in said
+        provenance("license", "register", "mit", "--yes")
+        assert set(reasons().values()) == {"terms"}
+        assert "the terms say allowed: " in provenance("license", "permission", release).out, "with the clause"
+        provenance("grant", release, "--to", "everyone", "--use", "train_on_outputs, distil", "--yes")
+        assert reasons()["train_on_outputs"] == "grant-to-everyone"
+        provenance("grant", release, "--to", FRIEND, "--use", "train_on_outputs", "--until", "1d", "--yes")
+        assert (reasons()["train_on_outputs"], reasons(STRANGER)["train_on_outputs"]) == ("grant", "grant-to-everyone")
+        later(node, 2 * 24 * 3600)
+        assert reasons()["train_on_outputs"] == "grant-to-everyone", "the other is over"
+        provenance("freeze", "--compromised-since", "2020-01-01", "--yes")
+        frozen = provenance("license", "permission", release)
+        assert set(reasons().values()) == {"frozen"} and "trusted until 2020-01-01" in frozen.out
+
+    def test_a_release_without_terms_permits_nothing_but_by_grant(self, provenance: Provenance, model: Path) -> None:
+        assert provenance("publish", str(model), "--name", "n", "--version", "1", "--yes").code == 0
+        done = provenance("license", "permission", f"{PUBLISHER}/n@1", "--json").json
+        assert {one["code"] for one in done["reasons"].values()} == {"no-terms"}
 
     def test_no_release_or_account(self, provenance: Provenance, release: str) -> None:
         assert "chain.release-not-found" in provenance("license", "permission", NOWHERE).err
@@ -115,7 +146,8 @@ REFUSED_GRANTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ((f"{PUBLISHER}/m@1", "--to", f"eip155:1:{FRIEND}", "--use", "run"), "input.identifier", "chain 1"),
     ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "fly"), "input", "commercial"),
     ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "yesterday"), "input", "yesterday"),
-    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "2020-01-01"), "chain.reverted", "ends"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "2020-01-01"), "input", "before it begins"),
+    ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--from", "0", "--until", "2020-01-01"), "input", "the past"),
     ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "999999999y"), "input", "range"),
     ((f"{PUBLISHER}/m@1", "--to", FRIEND), "input", "--use"),
     ((f"{PUBLISHER}/m@1", "--irrevocable"), "input", "--use"),
@@ -135,7 +167,7 @@ class TestGrant:
         self, provenance: Provenance, release: str
     ) -> None:
         grant = ("grant", release, "--to", FRIEND)
-        done = provenance(*grant, "--use", "commercial", "--use", "train-on-outputs", "--yes", "--json")
+        done = provenance(*grant, "--use", "commercial,train-on-outputs", "--yes", "--json")
         assert done.code == 0, done
         assert done.json == {
             "release": release,
@@ -146,6 +178,7 @@ class TestGrant:
             "irrevocable": False,
             "revision": 1,
             "unchanged": False,
+            "warnings": [],
         }
         assert commercial(provenance, release, FRIEND) == "allowed"
         assert commercial(provenance, release, STRANGER) == "unknown"
