@@ -4,21 +4,16 @@ Ours is measured twice: `digest` hashes every byte twice (leaves and whole files
 address alone, as a check against a root does. The files are read from the page cache, into which making them put them.
 """
 
-import hashlib
-import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from _files import KUBO, ipfs, make_files, new_repository, sha256, timed
 from _harness import arguments, compare, in_turn, report
 
 from registry.artifacts.digest import digest_artifact
 
-FILES = 4
-MIB = 1 << 20
 MODEL_SIGNING = """
 import sys, time
 import model_signing
@@ -26,7 +21,6 @@ start = time.perf_counter()
 model_signing.hashing.hash(sys.argv[1])
 print(time.perf_counter() - start)
 """
-KUBO = Path(__file__).resolve().parent.parent / ".tools/kubo/ipfs"
 
 
 # Ours, the peer, and the least ratio. Over several files Model Signing hashes on all cores too, and every byte once:
@@ -74,34 +68,6 @@ def main() -> int:
     return report(results, as_json=asked.json)
 
 
-def make_files(shards: Path, whole: Path, mebibytes: int) -> int:
-    """Files of bytes that nothing can compress or share, and one file of the same bytes; the bytes of all shards."""
-    shards.mkdir()
-    whole.mkdir()
-    with (whole / "model.bin").open("wb") as together:
-        for number in range(FILES):
-            with (shards / f"model-{number:05d}-of-{FILES:05d}.bin").open("wb") as stream:
-                for _ in range(mebibytes // FILES):
-                    block = os.urandom(MIB)
-                    stream.write(block)
-                    together.write(block)
-    return (whole / "model.bin").stat().st_size
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that `work` takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def sha256(folder: Path) -> None:
-    """Plain SHA-256 of each file, in one thread."""
-    for path in folder.iterdir():
-        with path.open("rb") as stream:
-            hashlib.file_digest(stream, "sha256")
-
-
 def model_signing(folder: Path) -> float:
     """Seconds that Model Signing takes to hash the model in a process of its own, imports apart."""
     command = [sys.executable, "-c", MODEL_SIGNING, str(folder)]
@@ -110,17 +76,10 @@ def model_signing(folder: Path) -> float:
 
 def prepare_kubo(repository: Path, folder: Path) -> None:
     """A repository with our profile, where `ipfs add` must give our CID."""
-    ipfs(repository, "init", "--profile=test,unixfs-v1-2025")
+    new_repository(repository)
     theirs, ours = ipfs(repository, "add", "-rHQn", str(folder)), str(digest_artifact(folder, sha256=False).root)
     if theirs != ours:
         raise SystemExit(f"Kubo gives {theirs}, and the digest is {ours}.")
-
-
-def ipfs(repository: Path, *command: str) -> str:
-    """What Kubo prints for a command, without a daemon."""
-    environment = os.environ | {"IPFS_PATH": str(repository)}
-    done = subprocess.run([KUBO, *command], env=environment, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":
