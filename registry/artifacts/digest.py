@@ -1,19 +1,35 @@
 """The digest of an artifact: one read of every file gives its CID, its leaves and its SHA-256."""
 
-from collections.abc import Mapping
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from registry.artifacts.hashing import Progress, hash_files
-from registry.artifacts.scan import Scan, scan
+from registry.artifacts.scan import Entry, Scan, scan
 from registry.content.cid import Cid
 from registry.content.dag import Dag, DagFile
 from registry.content.unixfs import directory_shape, file_root
 
 
+class DigestCache(Protocol):
+    """What files hashed to when they were read before: the root of each, and its SHA-256 where it is known."""
+
+    def find(self, statuses: Iterable[os.stat_result]) -> Sequence[tuple[Cid, bytes | None] | None]:
+        """For each file what it hashed to; None where it is another since, or was never kept."""
+
+    def keep(self, files: Iterable[tuple[os.stat_result, Cid, bytes | None]]) -> None:
+        """Keep what files hashed to, each with what it was when it was opened."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
-    """A file of an artifact: `leaves` are the 32-byte digests of its 1 MiB leaves in a row."""
+    """A file of an artifact: `leaves` are the 32-byte digests of its 1 MiB leaves in a row.
+
+    They are empty where the file was not read, since its root was known already.
+    """
 
     path: str
     source: Path
@@ -45,7 +61,9 @@ class Artifact:
         return sum(file.size for file in self.files)
 
     def dag(self) -> Dag:
-        """The artifact as blocks, for a store."""
+        """The artifact as blocks, for a store. ValueError where a file was not read."""
+        if not all(file.leaves for file in self.files):
+            raise ValueError("The leaves of a file that was not read are not known; digest it without a cache.")
         files = (DagFile(file.path, file.source, file.size, file.cid, file.leaves) for file in self.files)
         return Dag(self.root, self.nodes, tuple(files))
 
@@ -62,17 +80,57 @@ def digest_artifact(
 
 
 def digest_scan(
-    found: Scan, *, sha256: bool = True, progress: Progress | None = None, threads: int | None = None
+    found: Scan,
+    *,
+    sha256: bool = True,
+    progress: Progress | None = None,
+    threads: int | None = None,
+    cache: DigestCache | None = None,
 ) -> Artifact:
-    """Hash what `scan` found."""
-    results = hash_files(found.entries, sha256=sha256, progress=progress, threads=threads)
+    """Hash what `scan` found; with a `cache`, only what it does not know, and such an artifact cannot be stored."""
+    known = _known(found.entries, cache, sha256)
+    if progress is not None:
+        for entry, file in zip(found.entries, known, strict=True):
+            if file is not None:
+                progress(entry.size)
+    unread = [entry for entry, file in zip(found.entries, known, strict=True) if file is None]
+    results = iter(hash_files(unread, sha256=sha256, progress=progress, threads=threads))
     files = []
+    read: list[tuple[os.stat_result, Cid, bytes | None]] = []
     nodes: dict[Cid, bytes] = {}
-    for entry, hashed in zip(found.entries, results, strict=True):
+    for entry, file in zip(found.entries, known, strict=True):
+        if file is not None:
+            files.append(ArtifactFile(entry.path, entry.source, entry.size, file[1] if sha256 else None, file[0], b""))
+            continue
+        hashed = next(results)
         shape = file_root(hashed.leaves, entry.size)
         nodes.update(shape.nodes)
+        read.append((hashed.status, shape.cid, hashed.sha256))
         files.append(ArtifactFile(entry.path, entry.source, entry.size, hashed.sha256, shape.cid, hashed.leaves))
+    if cache is not None:
+        cache.keep(read)
     root = directory_shape(((file.path, file.size, file.cid) for file in files), found.empty_directories)
     return Artifact(
         root.cid, tuple(files), found.empty_directories, found.left_out, nodes | root.nodes, found.unfinished
     )
+
+
+def _known(
+    entries: Sequence[Entry], cache: DigestCache | None, sha256: bool
+) -> Sequence[tuple[Cid, bytes | None] | None]:
+    """What the cache knows of each file as it stands there now, and as it was scanned."""
+    if cache is None:
+        return [None] * len(entries)
+    try:
+        statuses = [os.lstat(entry.source) for entry in entries]
+    except OSError:
+        return [None] * len(entries)  # reading it says what is wrong
+    return [
+        file
+        if file is not None
+        and status.st_size == entry.size
+        and stat.S_ISREG(status.st_mode)
+        and (file[1] or not sha256)
+        else None
+        for entry, status, file in zip(entries, statuses, cache.find(statuses), strict=True)
+    ]

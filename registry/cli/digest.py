@@ -1,5 +1,6 @@
 """`provenance digest`: what an artifact is called, computed from its bytes and from nothing else."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,8 +8,9 @@ import typer
 
 from registry.artifacts.digest import Artifact, digest_scan
 from registry.artifacts.scan import scan
-from registry.cli.options import Json
+from registry.cli.options import Cache, Json, configured
 from registry.cli.output import Output, count, human_bytes
+from registry.content.file_digests import FileDigests
 
 
 def describe(artifact: Artifact) -> dict[str, Any]:
@@ -31,15 +33,22 @@ def describe(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def hashed(path: Path, output: Output, *, sha256: bool) -> Artifact:
+def hashed(path: Path, output: Output, *, sha256: bool, cache: FileDigests | None = None) -> Artifact:
     """The artifact at `path`, with a progress bar."""
     found = scan(path)
     with output.progress("hashing", sum(entry.size for entry in found.entries)) as progress:
-        return digest_scan(found, sha256=sha256, progress=progress)
+        return digest_scan(found, sha256=sha256, progress=progress, cache=cache)
+
+
+def digest_cache(home: Path, wanted: bool | None) -> FileDigests | None:
+    """The cache of digests, unless it is not wanted: by an option, or where CI runs and nothing is said."""
+    use = not os.environ.get("CI") if wanted is None else wanted
+    return FileDigests(home / "digests.sqlite") if use else None
 
 
 def digest(
     path: Annotated[Path, typer.Argument(help="A folder, or a single file.")],
+    cache: Cache = None,
     as_json: Json = False,
 ) -> None:
     """Compute an artifact's digest, which is its IPFS address, and each file's SHA-256.
@@ -49,7 +58,7 @@ def digest(
     listed, are .git, .DS_Store and Thumbs.db at any depth and .cache/huggingface at the top.
     """
     output = Output(as_json=as_json)
-    artifact = hashed(path, output, sha256=True)
+    artifact = hashed(path, output, sha256=True, cache=digest_cache(configured().home_folder, cache))
     output.result(describe(artifact))
     output.say(f"{artifact.root}")
     output.say(f"sha2-256 of the root  {artifact.digest.hex()}")

@@ -9,6 +9,14 @@ from registry.settings import Settings, load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Cache = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Whether files that did not change since they were last hashed are read again. Unset: a cache is used, "
+        "unless the environment has CI.",
+    ),
+]
 
 
 def configured(**flags: Any) -> Settings:

@@ -11,12 +11,13 @@ import typer
 from registry.artifacts.digest import Artifact
 from registry.artifacts.preflight import preflight
 from registry.chain.identifiers import TermsId, parse_identifier
-from registry.cli.digest import hashed
+from registry.cli.digest import digest_cache, hashed
 from registry.cli.naming import is_named_release
-from registry.cli.options import Json, configured
+from registry.cli.options import Cache, Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
 from registry.cli.remote import ask_verdict
+from registry.content.file_digests import FileDigests
 from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing
 from registry.index.documents import DocumentReader
 from registry.index.evidence import needed
@@ -69,13 +70,20 @@ def verify(
     ] = None,
     rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Compute each file's SHA-256 too, and refuse a manifest that declares another one for it."
+        ),
+    ] = False,
+    cache: Cache = None,
     as_json: Json = False,
 ) -> int:
     """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
-    question, left_out = _question(what, output)
+    question, left_out = _question(what, output, deep, digest_cache(parts.settings.home_folder, cache))
     subject = parse_subject(question.get("what"), question.get("files"))
     if parts.settings.api_url:
         verdict = ask_verdict(parts.settings, question, subject, chosen)
@@ -104,7 +112,7 @@ def _judge(reader: Reader, documents: DocumentReader, subject: Subject, policy: 
         documents.ask_again(lacking)
 
 
-def _question(what: str, output: Output) -> tuple[dict[str, Any], list[str]]:
+def _question(what: str, output: Output, deep: bool, cache: FileDigests | None) -> tuple[dict[str, Any], list[str]]:
     """What is asked, as a request has it, and what was left out of it.
 
     A path is hashed here; its list of files finds the nearest release.
@@ -118,11 +126,15 @@ def _question(what: str, output: Output) -> tuple[dict[str, Any], list[str]]:
             )
         _check_identifier(what)
         return {"what": what}, []
-    artifact = hashed(path, output, sha256=False)
+    artifact = hashed(path, output, sha256=deep, cache=cache)
     _warn_of_pointers(artifact, output)
     asked = {
         "what": str(artifact.root),
-        "files": [{"path": file.path, "size": file.size, "cid": str(file.cid)} for file in artifact.files],
+        "files": [
+            {"path": file.path, "size": file.size, "cid": str(file.cid)}
+            | ({} if file.sha256 is None else {"sha256": file.sha256.hex()})
+            for file in artifact.files
+        ],
     }
     return asked, list(artifact.left_out)
 

@@ -2,7 +2,8 @@
 
 from registry.chain.identifiers import TermsId
 from registry.chain.records import ZERO, Status
-from registry.policy.evidence import ClaimedRelease
+from registry.content.names import printable
+from registry.policy.evidence import ClaimedRelease, FilesSubject, Subject
 from registry.policy.names import release_name
 from registry.policy.policy import Policy
 from registry.policy.reasons import VerdictReason, because
@@ -21,6 +22,20 @@ def manifest_reasons(claim: ClaimedRelease) -> list[VerdictReason]:
     code = "manifest-invalid" if claim.manifest_state.state == "invalid" else "manifest-unavailable"
     detail = claim.manifest_state.detail or "the reason is not known."
     return [because(code, about=claim.release_id, release=release_name(claim), detail=detail)]
+
+
+def declared_reasons(claim: ClaimedRelease, subject: Subject) -> list[VerdictReason]:
+    """The files whose bytes are the release's by their CID, and not by the SHA-256 that its manifest declares."""
+    if claim.manifest is None or not isinstance(subject, FilesSubject):
+        return []
+    declared = {(file.path, file.cid): file.sha256 for file in claim.manifest.files}
+    return [
+        because("file-hash-mismatch", about=claim.release_id, at_file=printable(file.path), release=release_name(claim))
+        for file in subject.files
+        if file.cid is not None
+        and file.sha256 is not None
+        and declared.get((file.path, file.cid), file.sha256.hex()) != file.sha256.hex()
+    ]
 
 
 def superseded(claim: ClaimedRelease, successor: ClaimedRelease) -> VerdictReason:

@@ -99,6 +99,12 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
             "The manifest of {release} is invalid, so its claim counts for nothing: {detail}",
             "The manifest is not of its form, or disagrees with its record or its artifact.",
         ),
+        "file-hash-mismatch": ReasonKind(
+            _R,
+            "The manifest of {release} declares another SHA-256 for “{file}” than its bytes have.",
+            "By their CID the bytes are the release's, and the SHA-256 that its manifest declares is not theirs. "
+            "Checked where the question gives both hashes of a file, as `provenance verify --deep` does.",
+        ),
         # its terms
         "license-not-allowed": ReasonKind(
             _R,

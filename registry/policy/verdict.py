@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from registry.artifacts.canonical import canonical
 from registry.chain.records import Status
-from registry.policy.claims import claim_reasons, manifest_reasons, superseded
+from registry.policy.claims import claim_reasons, declared_reasons, manifest_reasons, superseded
 from registry.policy.evidence import (
     ArtifactSubject,
     AsOf,
@@ -91,7 +91,7 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
 
     known = _known(evidence)
     chosen = _chosen(counted, accepted)
-    reasons, judged, ancestors = _judge_claims(chosen, policy, evidence, known)
+    reasons, judged, ancestors = _judge_claims(subject, chosen, policy, evidence, known)
     limits = {*evidence.limits_reached, *(["the extra files and their patterns"] if accepted.cut else [])}
     reasons += [because("limit", limit=limit) for limit in sorted(limits)]
     unread = _unread(subject, chosen, counted)
@@ -158,6 +158,7 @@ def _chosen(counted: tuple[Claim, ...], accepted: Acceptance) -> tuple[Claim, ..
 
 
 def _judge_claims(
+    subject: Subject,
     chosen: tuple[Claim, ...],
     policy: Policy,
     evidence: Evidence,
@@ -181,7 +182,7 @@ def _judge_claims(
             judged[release.release_id] = release
     for release in judged.values():
         lineage = walk(release, policy, deployment, known)
-        reasons += [*claim_reasons(release, policy), *lineage.reasons]
+        reasons += [*claim_reasons(release, policy), *declared_reasons(release, subject), *lineage.reasons]
         ancestors.update((ancestor.release_id, ancestor) for ancestor in lineage.ancestors)
     return reasons, list(judged.values()), list(ancestors.values())
 

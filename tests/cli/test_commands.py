@@ -13,6 +13,7 @@ import pytest
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import dev_signer
 from registry.chain.identifiers import TermsId
+from registry.content import file_digests
 from registry.policy.catalogue import catalogue
 from tests.cli.conftest import Provenance
 
@@ -431,3 +432,25 @@ def test_a_terminal_without_utf_8_is_no_reason_to_fail(tmp_path: Path, arguments
     assert done.returncode == (2 if "nichts" in arguments[1] else 0) and b"internal" not in done.stderr, done
     if "--json" in arguments:
         assert json.loads(done.stdout)["files"][0]["path"] == "é😀.bin"
+
+
+def test_verify_reads_an_unchanged_file_once_and_deep_checks_what_the_manifest_declares(
+    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(file_digests, "RACY_NS", -1)
+    cache = tmp_path / "home/digests.sqlite"
+    assert provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes").code == 0
+    assert not cache.exists()  # publishing reads every byte
+    asked = ("verify", str(model), "--trust", PUBLISHER)
+    assert provenance(*asked, "--no-cache").code == 0
+    with monkeypatch.context() as patch:
+        patch.setenv("CI", "true")
+        assert provenance(*asked).code == 0
+    assert not cache.exists()
+    for _ in range(2):
+        assert provenance(*asked, "--deep").code == 0
+    assert cache.exists()
+    weights = model / "weights.bin"
+    weights.write_bytes(b"!" + weights.read_bytes()[1:])
+    assert provenance(*asked).code == 3

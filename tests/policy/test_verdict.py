@@ -527,3 +527,31 @@ def test_a_cid_and_a_sha256_of_different_bytes_are_no_question() -> None:
     (file,) = entries({"config.json": MODEL["config.json"]})
     with pytest.raises(MalformedRequest, match="different bytes"):
         world.judge(FilesSubject((replace(file, sha256=bytes(32)),)), policy(accept=["subset"]))
+
+
+def test_a_manifest_that_declares_another_sha256_than_the_bytes_have_is_refused_where_that_was_computed() -> None:
+    world = World()
+    files = MODEL | {"large.bin": bytes((1 << 20) + 1)}
+    world.publish(files=files)
+    subject = folder(files)
+    assert world.judge(subject, policy()).outcome == "allow"
+    computed = tuple(replace(file, sha256=b"\x01" * 32) if file.path == "large.bin" else file for file in subject.files)
+    verdict = world.judge(replace(subject, files=computed), policy())
+    assert verdict.outcome == "refuse"
+    (reason,) = (reason for reason in verdict.reasons if reason.code == "file-hash-mismatch")
+    assert reason.file == "large.bin"
+    assert "declares another SHA-256" in reason.sentence
+    by_cid = tuple(replace(file, sha256=None) for file in computed)
+    assert world.judge(replace(subject, files=by_cid), policy()).outcome == "allow"
+
+
+def test_what_a_strangers_manifest_declares_of_the_same_bytes_refuses_nothing() -> None:
+    world = World()
+    world.publish()
+    world.publish(MALLORY, name="other")
+    lying = next(claim for claim in world.releases.values() if claim.record.release.publisher == MALLORY)
+    assert lying.manifest is not None
+    wrong = tuple(file.model_copy(update={"sha256": "01" * 32}) for file in lying.manifest.files)
+    world.releases[lying.release_id] = replace(lying, manifest=lying.manifest._replace(files=wrong))
+    assert world.judge(folder(MODEL), policy()).outcome == "allow"
+    assert "file-hash-mismatch" in codes(world.judge(folder(MODEL), policy(MALLORY)))
