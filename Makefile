@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo geth demo test attack coverage check bench gas snapshots artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth demo test attack coverage check bench fuzz gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,11 @@ check: setup-contracts ## formatting, types, the direction of dependencies, what
 bench: setup-contracts ## every benchmark against its peer, one JSON object a line
 	@$(PYTHON) scripts/setup.py bench
 	@for file in benchmarks/[!_]*.py; do $(BIN)/python $$file --json || exit 1; done
+
+SECONDS ?= 60
+fuzz: setup ## fuzzes every reader of strangers' bytes, SECONDS=60 each
+	@$(PYTHON) scripts/setup.py fuzz
+	@$(BIN)/python fuzz/run.py $(SECONDS)
 
 gas: setup-contracts ## what the contracts' calls cost, beside the Ethereum Attestation Service
 	@$(PYTHON) scripts/setup.py bench

@@ -12,6 +12,7 @@ LOCKS: dict[str, list[str]] = {
     "contracts.txt": ["requirements/contracts.in"],
     "slither.txt": ["requirements/slither.in"],
     "bench.txt": ["requirements/bench.in", "-c", "requirements/dev.txt"],
+    "fuzz.txt": ["--no-deps", "requirements/fuzz.in"],
     "models.txt": ["--no-deps", "requirements/models.in"],
     "go.txt": ["--no-deps", "requirements/go.in"],
 }

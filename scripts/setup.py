@@ -64,6 +64,13 @@ def bench() -> None:
     _once(PEERS / "node_modules", "packages", made_from, what, lambda: _node_packages(PEERS))
 
 
+def fuzz() -> None:
+    """The fuzzer, added to `.venv`."""
+    product()
+    lock = REQUIREMENTS / "fuzz.txt"
+    _once(PRODUCT, "fuzz", [lock], "the fuzzer", lambda: _install(PRODUCT, lock))
+
+
 def kubo() -> None:
     """A real Kubo, built from its Go module into `.tools/kubo/ipfs`."""
     _go_program("kubo", "Kubo", "github.com/ipfs/kubo/cmd/ipfs")
@@ -179,7 +186,7 @@ def _run(
 
 def main() -> int:
     """Runs the step named; a failure is one sentence and exit code 1."""
-    steps = {step.__name__: step for step in (product, contracts, slither, bench, kubo, geth)}
+    steps = {step.__name__: step for step in (product, contracts, slither, bench, fuzz, kubo, geth)}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         print(f"usage: python3 scripts/setup.py {'|'.join(steps)}", file=sys.stderr)
         return 2

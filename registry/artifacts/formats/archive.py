@@ -54,7 +54,8 @@ class Archive:
         infos = self._zip.infolist()
         if len(infos) > MAX_MEMBERS:
             raise InvalidModelFile(f"it has {len(infos)} members, and {MAX_MEMBERS} is the most")
-        self.members = tuple(Member(info.filename, info.file_size, info) for info in infos if not info.is_dir())
+        files = (info for info in infos if not info.filename.endswith("/"))
+        self.members = tuple(Member(info.filename, info.file_size, info) for info in files)
 
     def start(self, member: Member, count: int) -> bytes:
         """At most the first `count` bytes of a member, which the caller has bounded. Raises InvalidModelFile."""

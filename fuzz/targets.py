@@ -1,0 +1,103 @@
+"""What is fuzzed: each reader of strangers' bytes, with the errors that it may raise. Anything else is a defect."""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from registry.artifacts.formats.archive import Archive
+from registry.artifacts.formats.gguf import read_gguf
+from registry.artifacts.formats.onnx import read_onnx
+from registry.artifacts.formats.pickle import read_pickles
+from registry.artifacts.formats.safetensors import read_safetensors
+from registry.artifacts.runs_code import code_in
+from registry.content import dagpb, unixfs
+from registry.content.car import read_car
+from registry.content.cid import Cid
+from registry.errors import BlockMismatch, InvalidDag, InvalidIdentifier, InvalidModelFile
+
+
+def safetensors(data: bytes) -> None:
+    """Tensors lie within the file, one after the other."""
+    end = 0
+    for tensor in read_safetensors(io.BytesIO(data), len(data)).tensors:
+        assert end <= tensor.start and tensor.start + tensor.size <= len(data)
+        end = tensor.start + tensor.size
+
+
+def gguf(data: bytes) -> None:
+    """Tensors lie within the file."""
+    for tensor in read_gguf(io.BytesIO(data), len(data)).tensors:
+        assert tensor.start > 0 and tensor.start + tensor.size <= len(data)
+
+
+def onnx(data: bytes) -> None:
+    """A walk ends."""
+    read_onnx(io.BytesIO(data), len(data))
+
+
+def pickles(data: bytes) -> None:
+    """Whatever it is, there is a report, and it can be shown."""
+    report = read_pickles(io.BytesIO(data))
+    assert all(name.isprintable() for name in report.imports)
+
+
+def archive(data: bytes) -> None:
+    """Members are read or refused."""
+    opened = Archive(io.BytesIO(data))
+    for member in opened.members[:10]:
+        opened.start(member, 100)
+
+
+def runs_code(data: bytes) -> None:
+    """Whatever a file is called, it is looked into."""
+    for path in ("a.pt", "a.json", "config.json", "a.npy", "a.keras", "a.h5", "modules.json", "a"):
+        list(code_in(path, io.BytesIO(data), len(data)))
+
+
+def dag_pb(data: bytes) -> None:
+    """A block has one form."""
+    node = dagpb.decode(data)
+    assert dagpb.encode(node) == data
+    unixfs.decode_data(node.data)
+
+
+def car(data: bytes) -> None:
+    """Blocks are those that they claim to be."""
+    _, blocks = read_car(io.BytesIO(data))
+    for cid, block in blocks:
+        assert Cid.of(cid.codec, block) == cid
+
+
+def cid_text(data: bytes) -> None:
+    """A CID is read back from what it is written as."""
+    cid = Cid.parse(data.decode("latin-1"))
+    assert Cid.parse(str(cid)) == cid
+
+
+def cid_bytes(data: bytes) -> None:
+    """A binary CID has one form."""
+    assert Cid.from_bytes(data).to_bytes() == data
+
+
+Target = Callable[[bytes], None]
+TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
+    "safetensors": (safetensors, (InvalidModelFile,)),
+    "gguf": (gguf, (InvalidModelFile,)),
+    "onnx": (onnx, (InvalidModelFile,)),
+    "pickles": (pickles, ()),
+    "archive": (archive, (InvalidModelFile,)),
+    "runs_code": (runs_code, (InvalidModelFile,)),
+    "dag_pb": (dag_pb, (InvalidDag,)),
+    "car": (car, (InvalidDag, BlockMismatch)),
+    "cid_text": (cid_text, (InvalidIdentifier,)),
+    "cid_bytes": (cid_bytes, (InvalidIdentifier,)),
+}
+
+
+def run(name: str, data: bytes) -> Any:
+    """One input through one target; raises only for a defect."""
+    target, expected = TARGETS[name]
+    try:
+        target(data)
+    except expected:
+        return
