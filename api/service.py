@@ -14,6 +14,7 @@ from registry.chain.identifiers import parse_address
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import Deployment
 from registry.content.cid import Cid
+from registry.content.denylist import DenylistFiles
 from registry.content.gateway import GatewaySource
 from registry.content.reader import Sources
 from registry.content.store import BlockSource, Store, open_store
@@ -47,6 +48,7 @@ class Service:
     def __init__(self, settings: Settings, database: Database, store: Store) -> None:
         self.settings = settings
         self.store = store
+        self.denylists = DenylistFiles(settings.denylists)
         self.licenses: Mapping[str, bytes] = catalogue_ids(catalogue())
         self._database = database
         self._reader: Reader | None = None

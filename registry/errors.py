@@ -2,15 +2,15 @@
 
     ProvenanceError
     ├── InputError            what was asked cannot be understood
-    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, RequestTooLarge, RequestTooSlow,
-    │   │   MalformedRequest, UnsupportedFormat, NobodyToAsk
+    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, InvalidQuery, RequestTooLarge,
+    │   │   RequestTooSlow, MalformedRequest, UnsupportedFormat, RangeNotSatisfiable, NobodyToAsk
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
     │   │   InvalidModelFile, UnknownModelFormat, InvalidModelSignature
     ├── ContentError          blocks, DAGs and the stores that hold them
-    │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, RootMismatch, StoreUnavailable,
-    │   │   StoreFull, DestinationNotEmpty
+    │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, NotHeld, ContentBlocked, RootMismatch,
+    │   │   StoreUnavailable, StoreFull, DestinationNotEmpty
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
@@ -76,6 +76,12 @@ class InvalidSettings(InputError):
     code = "input.settings"
 
 
+class InvalidQuery(InputError):
+    """A parameter or header of a request cannot be understood."""
+
+    code = "input.query"
+
+
 class MalformedRequest(InputError):
     """The body of a request is not JSON, or lacks a field."""
 
@@ -94,6 +100,13 @@ class NobodyToAsk(InputError):
     """A command would ask first, and there is no terminal to ask on."""
 
     code = "input.nobody-to-ask"
+
+
+class RangeNotSatisfiable(InputError):
+    """The bytes asked for lie behind the end of the block."""
+
+    code = "input.range"
+    status = 416
 
 
 class RequestTooLarge(InputError):
@@ -240,6 +253,20 @@ class BlockNotFound(ContentError):
 
     code = "content.not-found"
     status = 404
+
+
+class NotHeld(ContentError):
+    """Content was asked for only if it is held here (`Cache-Control: only-if-cached`), and it is not."""
+
+    code = "content.not-held"
+    status = 412
+
+
+class ContentBlocked(ContentError):
+    """The operator does not serve this content: a denylist names it. The records on chain are as they were."""
+
+    code = "content.blocked"
+    status = 410
 
 
 class RootMismatch(ContentError):

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     gateways: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Trustless gateways to read from, separated by commas. Every block is hashed."
     )
+    denylists: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Files in the denylist format of IPIP-383, separated by commas: what they deny is not served under "
+        "/ipfs/ (410). Read again when they change; rules of later files count over earlier ones.",
+    )
     database_url: str | None = Field(
         default=None, description="The index, as an SQLAlchemy URL. Unset: SQLite in HOME/index.sqlite."
     )
@@ -101,7 +106,7 @@ class Settings(BaseSettings):
     )
     max_files: int = Field(default=10_000, ge=1, description="Longest list of files in one verify request.")
 
-    @field_validator("gateways", mode="before")
+    @field_validator("gateways", "denylists", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -112,6 +117,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return None if value is None else _expanded(value)
+
+    @field_validator("denylists", mode="after")
+    @classmethod
+    def _expand_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(_expanded(path) for path in value)
 
     @classmethod
     def settings_customise_sources(

@@ -67,7 +67,9 @@ def test_the_settings_in_the_readme_exist() -> None:
         assert name.lower() in Settings.model_fields, name
 
 
-@pytest.mark.parametrize("path", ["/v1/verify", "/v1/releases/{id}", "/v1/artifacts/{cid}", "/ipfs/{cid}"])
+@pytest.mark.parametrize(
+    "path", ["/v1/verify", "/v1/releases/{id}", "/v1/artifacts/{cid}", "/ipfs/{cid}", "/ipfs/{cid}/{path}"]
+)
 def test_routes_declare_their_problems_and_show_examples(path: str) -> None:
     document = create_app(Settings()).openapi()
     for operation in document["paths"][path].values():
@@ -75,7 +77,7 @@ def test_routes_declare_their_problems_and_show_examples(path: str) -> None:
         assert {"200", "400", "503"} <= set(declared)
         assert "application/problem+json" in declared["400"]["content"]
         body = declared["200"]["content"]
-        assert path == "/ipfs/{cid}" or body["application/json"]["example"]
+        assert path.startswith("/ipfs/") or body["application/json"]["example"]
 
 
 def test_the_training_data_manifest_in_the_documentation_is_one() -> None:

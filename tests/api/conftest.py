@@ -86,11 +86,11 @@ def api(node: DevNode, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[httpx.Client]:
+def serving(settings: Settings, *, follow: bool = True) -> Iterator[httpx.Client]:
     """The service on a port of its own, as `provenance serve` runs it, and a client of it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(settings, follow=True), log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create_app(settings, follow=follow), log_level="warning"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
