@@ -11,6 +11,7 @@
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, NotHeld, ContentBlocked, RootMismatch,
     │   │   StoreUnavailable, StoreFull, DestinationNotEmpty
+    │   └── SourceChanged     (a BlockNotFound)
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
@@ -267,6 +268,13 @@ class ContentBlocked(ContentError):
 
     code = "content.blocked"
     status = 410
+
+
+class SourceChanged(BlockNotFound):
+    """A file that a store refers to where its publisher has it was changed, moved or removed since."""
+
+    code = "content.not-found.source-changed"
+    status = 404
 
 
 class RootMismatch(ContentError):

@@ -29,9 +29,10 @@ _OTHERS_SECONDS = 10.0
 class Parts:
     """Settings turned into things that work. Nothing is opened that is not used."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, in_place: bool = False) -> None:
         self.settings = settings
         self._approve: Approve | None = None
+        self._in_place = in_place
 
     @cached_property
     def chain(self) -> Chain:
@@ -83,8 +84,8 @@ class Parts:
 
     @cached_property
     def store(self) -> Store:
-        """The configured store."""
-        return open_store(self.settings.store_location)
+        """The configured store. Raises InvalidSettings."""
+        return open_store(self.settings.store_location, in_place=self._in_place)
 
     def check_store(self) -> None:
         """Ask the store something, so that one that is down is met before the work is done. Raises StoreUnavailable."""

@@ -107,6 +107,14 @@ def publish(
     submit: Submit = None,
     valid_for: ValidFor = "24h",
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place",
+            help="Copy nothing: the store refers to the files where they lie, and hashes each block as it is read. "
+            "Leave them there, unchanged.",
+        ),
+    ] = False,
     rpc_url: RpcUrl = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -116,7 +124,7 @@ def publish(
     A rerun finishes what was interrupted and never registers twice.
     """
     output = Output(as_json=as_json)
-    parts = Parts(configured(store=store, rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url), in_place=in_place)
     how = How(sign_only, submit, valid_for)
     how.check(
         path=path,
@@ -131,6 +139,7 @@ def publish(
         publisher=publisher,
         reserve=reserve,
         into=into,
+        in_place=in_place,
     )
     if [sign_only, reserve, into is not None].count(True) > 1:
         raise InputError("--reserve, --into and --sign-only are three ways of publishing: choose one.")

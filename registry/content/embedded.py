@@ -2,12 +2,13 @@
 
     blocks/xx/CID     a block on its own: a dag-pb node, a document, a file of one leaf
     files/xx/CID      a file of several leaves, whole; CID is its root
-    index.sqlite      where in `files` each leaf is, and which roots are kept
+    index.sqlite      where in files each leaf is, the files that stay where they are, and which roots are kept
     tmp/              what is being written; whoever writes a file holds a lock on it
 
-A file appears under its name complete and on disk (written, hashed, fsync, rename), the index is told afterwards, and
-the root is marked as kept last, once the names are on disk too. So a process may be killed at any step: the same call
-again finishes the work, and what a dead writer left in `tmp` goes with the next write.
+A file appears under its name complete and on disk (written, hashed, fsync, rename); what is where, and that the root
+is kept, is told to the index last and at once. So a process may be killed at any step: the same call again finishes
+the work, and what a dead writer left in `tmp` goes with the next write. Writers hold the folder together; who removes
+something holds it alone, so that nothing goes which a writer found there and counts on.
 """
 
 import contextlib
@@ -20,73 +21,105 @@ from pathlib import Path
 from typing import Final
 
 from registry.content import dagpb, scratch
-from registry.content.cid import DAG_PB, RAW, Cid
-from registry.content.dag import Dag, DagFile, read_leaves
+from registry.content.cid import RAW, Cid
+from registry.content.dag import Dag, DagFile
+from registry.content.places import KeptFile, Place, Places, open_places
+from registry.content.putting import Putting
 from registry.content.store import Progress, verified
-from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE, document_shape, leaf_digests
-from registry.errors import BlockNotFound, RootMismatch, StoreFull, StoreUnavailable
+from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE, document_shape
+from registry.errors import BlockMismatch, BlockNotFound, RootMismatch, SourceChanged, StoreFull, StoreUnavailable
 
 Step = Callable[[str], None]
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS leaves (
-    digest BLOB PRIMARY KEY, file BLOB NOT NULL, position INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS roots (cid BLOB PRIMARY KEY) WITHOUT ROWID;
-"""
 
 
 class EmbeddedStore:
-    """A Store in a folder, for any number of processes. `on_step` is told before each step that changes the disk."""
+    """A Store in a folder, for any number of processes. `on_step` is told before each step that changes the disk.
 
-    def __init__(self, folder: Path, *, on_step: Step | None = None) -> None:
+    With `in_place` the files of an artifact stay where the publisher has them, and the store refers to them by their
+    absolute paths; each block is hashed again when it is read.
+    """
+
+    def __init__(self, folder: Path, *, in_place: bool = False, on_step: Step | None = None) -> None:
         self._folder = folder
+        self._in_place = in_place
         self._on_step: Step = on_step or (lambda step: None)
 
     @property
     def name(self) -> str:
         return f"the store {self._folder}"
 
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._folder
+
     # Reading
 
     def get_block(self, cid: Cid) -> bytes:
-        """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
-        with self._translated():
-            block = self._read(self._block_path(cid), 0, LARGEST_BLOCK + 1)
-            if block is None and cid.codec == RAW:
-                place = self._find_leaf(cid)
-                block = self._read(place[0], place[1] * LEAF_SIZE, LEAF_SIZE) if place else None
-        if block is None:
-            raise BlockNotFound(f"{self.name} does not hold the block {cid}.", source=self.name, cid=str(cid))
-        return verified(cid, block, self.name)
+        """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, SourceChanged, StoreUnavailable."""
+        wrong: BlockMismatch | SourceChanged | None = None
+        with self.translated():
+            block = self._read(self.block_path(cid), 0, LARGEST_BLOCK + 1)
+            if block is not None:
+                try:
+                    return verified(cid, block, self.name)
+                except BlockMismatch as error:
+                    wrong = error
+            for place in self._leaf_places(cid):
+                block = self._read_file(place.file, place.position * LEAF_SIZE)
+                if block is not None and hashlib.sha256(block).digest() == cid.digest:
+                    return block
+                wrong = self._wrong(cid, place.file) if place.file.path or block is not None else wrong
+        if wrong is not None:
+            raise wrong
+        raise BlockNotFound(f"{self.name} does not hold the block {cid}.", source=self.name, cid=str(cid))
+
+    def _wrong(self, cid: Cid, file: KeptFile) -> BlockMismatch | SourceChanged:
+        if file.path is None:
+            return BlockMismatch(
+                f"{self.name} gave bytes for {cid} that are not that block: their hash is another.",
+                source=self.name,
+                cid=str(cid),
+            )
+        path = os.fsdecode(file.path)
+        return SourceChanged(
+            f"{self.name} refers to the file {path!r} in place, and it has changed or is gone. Bring it back as it "
+            "was, or publish the folder again without --in-place.",
+            source=self.name,
+            cid=str(cid),
+            path=path,
+        )
 
     def has_block(self, cid: Cid) -> bool:
         """Whether the store holds the block. Raises StoreUnavailable."""
-        with self._translated():
-            if self._block_path(cid).is_file():
-                return True
-            place = self._find_leaf(cid) if cid.codec == RAW else None
-            return place is not None and _holds(place[0], place[1])
+        with self.translated():
+            return self.block_path(cid).is_file() or any(
+                self._holds(place.file, place.position) for place in self._leaf_places(cid)
+            )
 
     def has_dag(self, root: Cid) -> bool:
         """Whether the root is marked as kept and every block below it is there. Raises StoreUnavailable."""
-        with self._translated(), self._index() as index:
-            if index is None:
-                return False
-            if index.execute("SELECT 1 FROM roots WHERE cid = ?", (root.to_bytes(),)).fetchone() is None:
-                return False
-            return self._complete(root, index)
+        with self.translated(), self.reading() as places:
+            return places is not None and places.is_root(root) and self._complete(root, places)
 
-    def _complete(self, root: Cid, index: sqlite3.Connection) -> bool:
+    def roots(self) -> list[Cid]:
+        """Every root that is kept. Raises StoreUnavailable."""
+        with self.translated(), self.reading() as places:
+            return [] if places is None else places.roots()
+
+    def _complete(self, root: Cid, places: Places) -> bool:
         pending, seen = [root], {root}
         while pending:
             cid = pending.pop()
             if cid.codec == RAW:
-                if not self._block_path(cid).is_file() and not self._has_leaf(cid, index):
+                if not self.block_path(cid).is_file() and not any(
+                    self._holds(place.file, place.position) for place in places.of_leaf(cid.digest)
+                ):
                     return False
                 continue
-            block = self._read(self._block_path(cid), 0, LARGEST_BLOCK)
+            block = self._read(self.block_path(cid), 0, LARGEST_BLOCK)
             if block is None or hashlib.sha256(block).digest() != cid.digest:
                 return False
             for link in dagpb.decode(block).links:
@@ -95,16 +128,20 @@ class EmbeddedStore:
                     pending.append(link.cid)
         return True
 
-    def _has_leaf(self, cid: Cid, index: sqlite3.Connection) -> bool:
-        row = index.execute("SELECT file, position FROM leaves WHERE digest = ?", (cid.digest,)).fetchone()
-        return row is not None and _holds(self._file_path(Cid(DAG_PB, row[0])), row[1])
+    def _leaf_places(self, cid: Cid) -> list[Place]:
+        if cid.codec != RAW:
+            return []
+        with self.reading() as places:
+            return [] if places is None else places.of_leaf(cid.digest)
 
-    def _find_leaf(self, cid: Cid) -> tuple[Path, int] | None:
-        with self._index() as index:
-            if index is None:
-                return None
-            row = index.execute("SELECT file, position FROM leaves WHERE digest = ?", (cid.digest,)).fetchone()
-        return (self._file_path(Cid(DAG_PB, row[0])), row[1]) if row else None
+    def _holds(self, file: KeptFile, position: int) -> bool:
+        try:
+            status = self.file_path(file).stat(follow_symlinks=file.path is None)
+        except OSError:
+            return False
+        if file.path is not None:
+            return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
+        return status.st_size > position * LEAF_SIZE
 
     # Writing
 
@@ -115,125 +152,142 @@ class EmbeddedStore:
         """
         if dag.root not in dag.nodes:
             raise RootMismatch(f"The artifact's root {dag.root} is not among its own nodes.")
-        with self._translated():
-            touched = self._prepare()
-            seen: set[Cid] = set()
-            for file in dag.files:
-                if file.cid in seen:
-                    if progress is not None:
-                        progress(file.size)
-                    continue
-                seen.add(file.cid)
-                self._put_file(file, progress, touched)
-            self._put_blocks(dag.nodes.items(), touched)
-            self._keep(dag.root, touched)
+        with self._putting(progress) as putting:
+            files = list(dag.distinct_files())
+            if progress is not None and (repeated := dag.size - sum(file.size for file in files)):
+                progress(repeated)
+            kept = [row for file in files if (row := self._put_file(putting, file)) is not None]
+            self._put_blocks(putting, dag.nodes.items())
+            putting.finish()
+            self._keep(dag.root, kept)
 
     def put_document(self, data: bytes) -> Cid:
         """Keep a document: one raw block up to 1 MiB, a UnixFS file above. Raises StoreFull, StoreUnavailable."""
         shape = document_shape(data)
-        with self._translated():
-            touched = self._prepare()
+        with self._putting(None) as putting:
+            kept: list[tuple[KeptFile, bytes]] = []
             if shape.cid.codec == RAW:
-                self._put_blocks([(shape.cid, data)], touched)
+                self._put_blocks(putting, [(shape.cid, data)])
             else:
+                file = KeptFile(shape.cid, len(data))
                 leaves = b"".join(
                     hashlib.sha256(data[start : start + LEAF_SIZE]).digest() for start in range(0, len(data), LEAF_SIZE)
                 )
-                if not self._kept_whole(shape.cid, len(data), leaves, None):
-                    self._write(self._file_path(shape.cid), [data], touched)
-                self._put_leaves(shape.cid, leaves)
-                self._put_blocks(shape.nodes.items(), touched)
-            self._keep(shape.cid, touched)
+                if self._read(self.file_path(file), 0, len(data) + 1) != data:
+                    putting.data(data, self.file_path(file))
+                kept.append((file, leaves))
+                self._put_blocks(putting, shape.nodes.items())
+            putting.finish()
+            self._keep(shape.cid, kept)
         return shape.cid
 
-    def _put_file(self, file: DagFile, progress: Progress | None, touched: set[Path]) -> None:
-        if file.cid.codec == RAW:
-            block = b"".join(_source_leaves(file, progress))
-            self._put_blocks([(file.cid, block)], touched)
-            return
-        if not self._kept_whole(file.cid, file.size, file.leaves, progress):
-            self._write(self._file_path(file.cid), _source_leaves(file, progress), touched)
-        self._put_leaves(file.cid, file.leaves)
+    def _put_file(self, putting: Putting, file: DagFile) -> tuple[KeptFile, bytes] | None:
+        """Put one file; what the index is to be told of it."""
+        there = KeptFile(file.cid, file.size)
+        target = self.block_path(file.cid) if file.cid.codec == RAW else self.file_path(there)
+        if self._in_place and not target.is_file():
+            status = putting.reference(file)
+            path = os.fsencode(os.path.abspath(file.source))
+            return KeptFile(file.cid, file.size, path, status.st_mtime_ns), file.leaves
+        putting.file(file, target)
+        return None if file.cid.codec == RAW else (there, file.leaves)
 
-    def _kept_whole(self, cid: Cid, size: int, leaves: bytes, progress: Progress | None) -> bool:
-        """Whether the file is there and every leaf of it is right: a file that rotted is written again."""
-        path = self._file_path(cid)
-        try:
-            if path.stat().st_size != size:
-                return False
-            with path.open("rb", buffering=0) as stream:
-                for digest in leaf_digests(leaves):
-                    if hashlib.sha256(stream.read(LEAF_SIZE)).digest() != digest:
-                        return False
-        except FileNotFoundError:
-            return False
-        if progress is not None:
-            progress(size)
-        return True
-
-    def _put_leaves(self, cid: Cid, leaves: bytes) -> None:
-        self._on_step("index the leaves of a file")
-        rows = ((digest, cid.digest, position) for position, digest in enumerate(leaf_digests(leaves)))
-        with self._index() as index:
-            assert index is not None  # noqa: S101 - `_prepare` has made it
-            with index:
-                index.executemany("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?)", rows)
-
-    def _put_blocks(self, blocks: Iterable[tuple[Cid, bytes]], touched: set[Path]) -> None:
+    def _put_blocks(self, putting: Putting, blocks: Iterable[tuple[Cid, bytes]]) -> None:
         for cid, block in blocks:
             verified(cid, block, "The artifact")
-            path = self._block_path(cid)
+            path = self.block_path(cid)
             if self._read(path, 0, LARGEST_BLOCK + 1) != block:
-                self._write(path, [block], touched)
+                putting.data(block, path)
 
-    def _keep(self, root: Cid, touched: set[Path]) -> None:
-        self._on_step("flush the folders")
-        for folder in touched:
-            scratch.flush_folder(folder)
+    def _keep(self, root: Cid, files: list[tuple[KeptFile, bytes]]) -> None:
         self._on_step("keep the root")
-        with self._index() as index:
-            assert index is not None  # noqa: S101 - `_prepare` has made it
-            with index:
-                index.execute("INSERT OR IGNORE INTO roots VALUES (?)", (root.to_bytes(),))
+        with self.writing() as places:
+            for file, leaves in files:
+                places.add_file(file, leaves)
+            places.add_root(root)
+            self._on_step("tell the index")
 
-    def _write(self, target: Path, chunks: Iterable[bytes], touched: set[Path]) -> None:
-        """Write a file that appears under its name whole and on disk, or not at all."""
-        self._on_step("write a file")
-        with scratch.file(self._folder / "tmp") as (descriptor, path):
-            for chunk in chunks:
-                scratch.write(descriptor, chunk)
-            self._on_step("flush a file")
-            os.fsync(descriptor)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._on_step("name a file")
-            path.rename(target)
-        touched.update((target.parent, target.parent.parent))
-
-    def _prepare(self) -> set[Path]:
-        """Make the folder and its index, clear what dead writers left, and start the list of folders to flush."""
-        for folder in ("blocks", "files", "tmp"):
-            (self._folder / folder).mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(sqlite3.connect(self._folder / "index.sqlite", timeout=60)) as index, index:
-            index.executescript(_SCHEMA)
-        scratch.clear(self._folder / "tmp")
-        return {self._folder}
+    @contextlib.contextmanager
+    def _putting(self, progress: Progress | None) -> Iterator[Putting]:
+        """Make the folder, clear what dead writers left, and put something while nobody removes anything."""
+        with self.translated():
+            for folder in ("blocks", "files", "tmp"):
+                (self._folder / folder).mkdir(parents=True, exist_ok=True)
+            with scratch.locked(self._folder, alone=False):
+                scratch.clear(self._folder / "tmp")
+                with self.writing():
+                    pass  # an index that cannot be used is met before the work is done
+                with Putting(self._folder / "tmp", self._on_step, progress) as putting:
+                    yield putting
 
     # The folder
 
     @contextlib.contextmanager
-    def _index(self) -> Iterator[sqlite3.Connection | None]:
+    def reading(self) -> Iterator[Places | None]:
+        """The index, or None before there is one."""
         path = self._folder / "index.sqlite"
         if not path.is_file():
             yield None
             return
-        with contextlib.closing(sqlite3.connect(path, timeout=60)) as index:
-            yield index
+        with open_places(path, self._leaves_of, create=False) as places:
+            yield places
 
-    def _block_path(self, cid: Cid) -> Path:
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Places]:
+        """The index, to change it in one transaction."""
+        with open_places(self._folder / "index.sqlite", self._leaves_of, create=True) as places:
+            yield places
+
+    def _leaves_of(self, cid: Cid) -> tuple[int, bytes] | None:
+        """The size of a file that is kept whole, and the digests of its leaves: by its nodes, or else by its bytes."""
+        try:
+            with self.file_path(KeptFile(cid, 0)).open("rb", buffering=0) as stream:
+                leaves = self._leaves_below(cid)
+                if leaves is None:
+                    leaves = b"".join(
+                        hashlib.sha256(leaf).digest() for leaf in iter(lambda: stream.read(LEAF_SIZE), b"")
+                    )
+                return os.fstat(stream.fileno()).st_size, leaves
+        except FileNotFoundError:
+            return None
+
+    def _leaves_below(self, cid: Cid) -> bytes | None:
+        block = self._read(self.block_path(cid), 0, LARGEST_BLOCK)
+        if block is None or hashlib.sha256(block).digest() != cid.digest:
+            return None
+        leaves = bytearray()
+        for link in dagpb.decode(block).links:
+            below = link.cid.digest if link.cid.codec == RAW else self._leaves_below(link.cid)
+            if below is None:
+                return None
+            leaves += below
+        return bytes(leaves)
+
+    def block_path(self, cid: Cid) -> Path:
+        """Where a block on its own is."""
         return self._folder / "blocks" / str(cid)[-2:] / str(cid)
 
-    def _file_path(self, cid: Cid) -> Path:
-        return self._folder / "files" / str(cid)[-2:] / str(cid)
+    def file_path(self, file: KeptFile) -> Path:
+        """Where a file is: in the store, or where its publisher has it."""
+        if file.path is not None:
+            return Path(os.fsdecode(file.path))
+        return self._folder / "files" / str(file.cid)[-2:] / str(file.cid)
+
+    def _read_file(self, file: KeptFile, start: int) -> bytes | None:
+        """A leaf of a file. What stands where a publisher's file was is never followed and never waited for."""
+        path = self.file_path(file)
+        if file.path is None:
+            return self._read(path, start, LEAF_SIZE)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return os.pread(descriptor, LEAF_SIZE, start)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def _read(path: Path, start: int, length: int) -> bytes | None:
@@ -241,11 +295,12 @@ class EmbeddedStore:
             with path.open("rb", buffering=0) as stream:
                 stream.seek(start)
                 return stream.read(length)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """What goes wrong with the disk and the index, as errors of ours."""
         try:
             yield
         except OSError as error:
@@ -264,18 +319,3 @@ class EmbeddedStore:
             f"{self.name} is full. Make room there and run the same command again: it continues where it stopped.",
             source=self.name,
         )
-
-
-def _source_leaves(file: DagFile, progress: Progress | None) -> Iterator[bytes]:
-    """The leaves of a publisher's file, each hashed again. Raises FileChanged, PathMissing."""
-    for leaf in read_leaves(file):
-        yield leaf
-        if progress is not None:
-            progress(len(leaf))
-
-
-def _holds(path: Path, position: int) -> bool:
-    try:
-        return path.stat().st_size > position * LEAF_SIZE
-    except FileNotFoundError:
-        return False

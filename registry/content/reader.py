@@ -25,6 +25,7 @@ from registry.errors import (
     DestinationNotEmpty,
     InvalidDag,
     PathMissing,
+    SourceChanged,
     StoreFull,
     StoreUnavailable,
 )
@@ -63,16 +64,21 @@ class Sources:
 
     def get_block(self, cid: Cid) -> bytes:
         """The block. Raises BlockMismatch when a source lied and no other has it, StoreUnavailable, BlockNotFound."""
+        gone: SourceChanged | None = None
         for index, source in enumerate(self._sources):
             if index in self._dropped:
                 continue
             try:
                 return source.get_block(cid)
+            except SourceChanged as error:
+                gone = error  # of this block alone: the store has others
             except BlockNotFound:
                 continue
             except (BlockMismatch, StoreUnavailable) as error:
                 with self._lock:
                     self._dropped.setdefault(index, error)
+        if gone is not None:
+            raise gone
         for kind in (BlockMismatch, StoreUnavailable):
             for earlier in self.dropped:
                 if isinstance(earlier, kind):

@@ -1,22 +1,84 @@
 """Files on their way: written beside their place under a lock, and cleared when their writer is dead."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, Self
+
+ALIGNMENT: Final = 4096
+"""Bytes: what is written past the page cache begins and ends at multiples of it, in the file and in memory."""
+_FICLONE: Final = 0x40049409
+"""`ioctl_ficlone(2)`: the file shares the other's blocks on disk until one of them is written to."""
+_NO_CLONES: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EPERM, errno.ENOSYS, errno.EBADF, errno.ETXTBSY}
+)
 
 
-@contextlib.contextmanager
-def file(folder: Path) -> Iterator[tuple[int, Path]]:
-    """A new locked file in `folder`, as descriptor and path; unlinked at the end if it was not renamed."""
-    descriptor, path = _create(folder)
-    try:
-        yield descriptor, path
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+class Draft:
+    """A new locked file in `folder`. It is unlinked when it is closed, unless it was named before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.descriptor, self.path = _create(folder)
+        self._direct: int | None = None
+        self._named = False
+
+    def bypass_cache(self) -> None:
+        """Write past the page cache where the file system can: bytes that nobody reads soon need no second copy."""
+        flag = getattr(os, "O_DIRECT", 0)
+        if flag:
+            with contextlib.suppress(OSError):
+                self._direct = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC | flag)
+
+    def clone(self, source: int) -> bool:
+        """Share the blocks of the open file `source`; False where the file system cannot."""
+        try:
+            fcntl.ioctl(self.descriptor, _FICLONE, source)
+        except OSError as error:
+            if error.errno in _NO_CLONES:
+                return False
+            raise
+        return True
+
+    def write_at(self, data: memoryview, start: int) -> None:
+        """Write all of `data`, from any thread. Past the cache only from memory that is aligned."""
+        if self._direct is not None and start % ALIGNMENT == 0 and len(data) % ALIGNMENT == 0:
+            try:
+                _pwrite(self._direct, data, start)
+                return
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+        _pwrite(self.descriptor, data, start)
+
+    def name(self, target: Path) -> None:
+        """Let the file appear under its name. It must have been flushed."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.path.rename(target)
+        self._named = True
+
+    def close(self) -> None:
+        """Let go of it, and unlink it if it has no name."""
+        if not self._named:
+            self.path.unlink(missing_ok=True)
+        for descriptor in (self._direct, self.descriptor):
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _pwrite(descriptor: int, data: memoryview, start: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], start + written)
 
 
 def _create(folder: Path) -> tuple[int, Path]:
@@ -44,11 +106,18 @@ def clear(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write(descriptor: int, data: bytes) -> None:
-    """Write all of `data`."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+@contextlib.contextmanager
+def locked(folder: Path, *, alone: bool, wait: bool = True) -> Iterator[None]:
+    """Hold a folder, with others or alone, until the block ends or the process dies.
+
+    Raises BlockingIOError when it must not wait and would have to.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def flush_folder(folder: Path) -> None:

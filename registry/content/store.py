@@ -48,17 +48,22 @@ class Store(BlockSource, Protocol):
         """Keep a document: one raw block up to 1 MiB, a UnixFS file above. Raises StoreFull, StoreUnavailable."""
 
 
-def open_store(location: str) -> Store:
-    """The store at a location: a folder, or the RPC address of a Kubo node (`http://…` or a multiaddress)."""
+def open_store(location: str, *, in_place: bool = False) -> Store:
+    """The store at a location: a folder, or the RPC address of a Kubo node (`http://…` or a multiaddress).
+
+    `in_place`: the files of an artifact stay where they are, and a folder refers to them. Raises InvalidSettings.
+    """
     if not location:
         raise InvalidSettings("No store is named. Give a folder, or the RPC address of a Kubo node.")
     if location.startswith(KUBO_ADDRESSES):
+        if in_place:
+            raise InvalidSettings("Only a store in a folder can refer to files in place; a Kubo node takes a copy.")
         from registry.content.kubo import KuboStore  # the client takes 0.3 s to import, and most need none of it
 
         return KuboStore(location)
     from registry.content.embedded import EmbeddedStore
 
-    return EmbeddedStore(Path(location).expanduser())
+    return EmbeddedStore(Path(location).expanduser(), in_place=in_place)
 
 
 def verified(cid: Cid, block: bytes, source: str) -> bytes:

@@ -102,7 +102,7 @@ class TestWhatIsWrongOnDisk:
                 store.get_block(Cid.parse(cid))
             except BlockMismatch:
                 wrong += 1
-        assert wrong == len(kept)
+        assert wrong == len(kept) - 1  # the two leaves of `zeros` are one block, and one of them is still right
         store.put_dag(artifact.dag())
         for cid, block in every_block(artifact).items():
             assert store.get_block(Cid.parse(cid)) == block

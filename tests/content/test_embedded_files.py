@@ -1,0 +1,257 @@
+"""How the embedded store comes by its files: cloned, copied or left in place; and an index of an earlier version."""
+
+import fcntl
+import mmap
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from artifact_files import every_block, write_artifact
+
+from registry.artifacts.digest import Artifact, digest_artifact
+from registry.content import scratch
+from registry.content.cid import Cid
+from registry.content.embedded import EmbeddedStore
+from registry.content.store import open_store
+from registry.content.unixfs import LEAF_SIZE
+from registry.errors import FileChanged, InvalidSettings, SourceChanged, StoreUnavailable
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    return write_artifact(tmp_path / "artifact")
+
+
+def assert_gives_every_block(store: EmbeddedStore, artifact: Artifact, blocks: dict[str, bytes]) -> None:
+    assert store.has_dag(artifact.root)
+    for cid, block in blocks.items():
+        assert store.get_block(Cid.parse(cid)) == block
+
+
+@pytest.fixture
+def sharing_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system whose files can share blocks."""
+    makers = [("xfs", ["mkfs.xfs", "-q", "-m", "reflink=1"]), ("btrfs", ["mkfs.btrfs", "-q"])]
+    maker = next((command for _, command in makers if shutil.which(command[0])), None)
+    if maker is None or os.geteuid() != 0:
+        pytest.skip("a file system that shares blocks needs root, and mkfs.xfs or mkfs.btrfs")
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    with image.open("wb") as stream:
+        stream.truncate(400 << 20)
+    folder.mkdir()
+    subprocess.run([*maker, str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def shared_extents(path: Path) -> bool:
+    """Whether the file system says that a file shares blocks (`FIEMAP_EXTENT_SHARED`)."""
+    request = bytearray(32 + 56)
+    request[8:16] = (2**64 - 1).to_bytes(8, "little")
+    request[16:20] = (1).to_bytes(4, "little")  # FIEMAP_FLAG_SYNC
+    request[24:28] = (1).to_bytes(4, "little")
+    with path.open("rb") as stream:
+        fcntl.ioctl(stream, 0xC020660B, request)
+    return bool(int.from_bytes(request[32 + 40 : 32 + 44], "little") & 0x2000)
+
+
+class TestClones:
+    def test_files_share_blocks_and_keep_what_was_hashed(self, sharing_disk: Path) -> None:
+        artifact = write_artifact(sharing_disk / "artifact")
+        blocks = every_block(artifact)
+        store = EmbeddedStore(sharing_disk / "store")
+        with (sharing_disk / "artifact/model.bin").open("r+b") as stream:
+            mapped = mmap.mmap(stream.fileno(), 0)  # a writer that has the file open already
+            store.put_dag(artifact.dag())
+            large = [path for path in (sharing_disk / "store/files").rglob("*") if path.is_file()]
+            assert len(large) == 2
+            assert all(shared_extents(path) for path in large)
+            mapped[:7] = b"changed"
+            mapped.flush()
+        (sharing_disk / "artifact/zeros").write_bytes(b"changed")
+        assert_gives_every_block(store, artifact, blocks)
+
+    def test_a_file_that_changed_is_refused_and_no_clone_stays(self, sharing_disk: Path) -> None:
+        artifact = write_artifact(sharing_disk / "artifact")
+        with (sharing_disk / "artifact/zeros").open("r+b") as stream:
+            stream.seek(LEAF_SIZE)
+            stream.write(b"changed")
+        with pytest.raises(FileChanged, match="zeros"):
+            EmbeddedStore(sharing_disk / "store").put_dag(artifact.dag())
+        assert not list((sharing_disk / "store/tmp").iterdir())
+
+    def test_between_two_file_systems_it_is_copied(self, sharing_disk: Path, artifact: Artifact) -> None:
+        blocks = every_block(artifact)
+        store = EmbeddedStore(sharing_disk / "store")
+        store.put_dag(artifact.dag())
+        assert_gives_every_block(store, artifact, blocks)
+
+    def test_where_it_cannot_be_done_it_is_said(self, tmp_path: Path) -> None:
+        with scratch.Draft(tmp_path) as draft, (tmp_path / "other").open("w+b") as other:
+            other.write(b"x")
+            other.flush()
+            if draft.clone(other.fileno()):
+                assert os.pread(draft.descriptor, 9, 0) == b"x"
+            assert not draft.clone(os.open("/dev/null", os.O_RDONLY))
+
+
+class TestInPlace:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> EmbeddedStore:
+        return EmbeddedStore(tmp_path / "store", in_place=True)
+
+    def test_the_store_refers_to_the_publishers_files(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        blocks = every_block(artifact)
+        monkeypatch.chdir(tmp_path)
+        done: list[int] = []
+        store.put_dag(digest_artifact(Path("artifact")).dag(), done.append)  # relative here, absolute in the store
+        assert sum(done) == artifact.size
+        monkeypatch.chdir("/")
+        assert_gives_every_block(EmbeddedStore(tmp_path / "store"), artifact, blocks)
+        kept = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
+        assert sum(path.stat().st_size for path in kept) < 200_000
+        assert all(path.stat().st_nlink == 1 for path in (tmp_path / "artifact").rglob("*") if path.is_file())
+
+    @pytest.mark.parametrize("how", ["changed", "shorter", "gone", "folder gone", "a folder", "a pipe", "a link"])
+    def test_a_file_that_changed_or_is_gone_is_named(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path, how: str
+    ) -> None:
+        store.put_dag(artifact.dag())
+        path = tmp_path / "artifact/leaf"
+        cid = next(file.cid for file in artifact.files if file.path == "leaf")
+        if how == "changed":
+            path.write_bytes(b"x" * LEAF_SIZE)
+        elif how == "shorter":
+            path.write_bytes(b"x")
+        elif how == "gone":
+            path.unlink()
+        elif how == "a folder":
+            path.unlink()
+            path.mkdir()
+        elif how == "a pipe":
+            path.unlink()
+            os.mkfifo(path)
+        elif how == "a link":
+            path.rename(tmp_path / "elsewhere")
+            path.symlink_to(tmp_path / "elsewhere")
+        else:
+            shutil.rmtree(tmp_path / "artifact")
+        with pytest.raises(SourceChanged, match="leaf") as raised:
+            store.get_block(cid)
+        assert raised.value.code == "content.not-found.source-changed"
+        assert raised.value.details["path"] == str(path)
+        assert not store.has_dag(artifact.root)
+
+    def test_the_same_bytes_written_anew_are_taken_again(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        blocks = every_block(artifact)
+        store.put_dag(artifact.dag())
+        os.utime(tmp_path / "artifact/leaf", ns=(1, 1))
+        assert not store.has_dag(artifact.root)  # not looked at again, and not believed
+        store.put_dag(artifact.dag())
+        assert_gives_every_block(store, artifact, blocks)
+
+    def test_a_file_that_changed_since_its_digest_is_refused(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        (tmp_path / "artifact/config.json").write_bytes(b"[]")
+        with pytest.raises(FileChanged, match=r"config\.json"):
+            store.put_dag(artifact.dag())
+        assert not store.has_dag(artifact.root)
+
+    def test_publishing_again_without_it_keeps_a_copy(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        blocks = every_block(artifact)
+        store.put_dag(artifact.dag())
+        copying = EmbeddedStore(tmp_path / "store")
+        copying.put_dag(artifact.dag())
+        shutil.rmtree(tmp_path / "artifact")
+        assert_gives_every_block(copying, artifact, blocks)
+
+    def test_what_the_store_has_stays_there(self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path) -> None:
+        blocks = every_block(artifact)
+        EmbeddedStore(tmp_path / "store").put_dag(artifact.dag())
+        store.put_dag(artifact.dag())
+        shutil.rmtree(tmp_path / "artifact")
+        assert_gives_every_block(store, artifact, blocks)
+
+    def test_only_a_folder_can_refer(self) -> None:
+        with pytest.raises(InvalidSettings, match="in place"):
+            open_store("http://127.0.0.1:5001", in_place=True)
+
+
+OLD_SCHEMA = """
+CREATE TABLE leaves (digest BLOB PRIMARY KEY, file BLOB NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (cid BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class TestAnIndexOfVersion1:
+    """It knew one place for each leaf, by the digest of a file's root."""
+
+    @pytest.fixture
+    def old(self, tmp_path: Path) -> tuple[Artifact, dict[str, bytes], Path]:
+        (tmp_path / "artifact").mkdir()
+        shared = os.urandom(LEAF_SIZE)
+        for number in range(2):
+            (tmp_path / f"artifact/{number}").write_bytes(shared + bytes([number]) * LEAF_SIZE + b"end")
+        artifact = digest_artifact(tmp_path / "artifact")
+        store = tmp_path / "store"
+        EmbeddedStore(store).put_dag(artifact.dag())
+        (store / "index.sqlite").unlink()
+        with sqlite3.connect(store / "index.sqlite") as index:
+            index.executescript(OLD_SCHEMA)
+            for file in artifact.files:
+                for position in range(3):
+                    digest = file.leaves[32 * position : 32 * position + 32]
+                    index.execute("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?)", (digest, file.cid.digest, position))
+            index.execute("INSERT INTO roots VALUES (?)", (artifact.root.to_bytes(),))
+        index.close()
+        return artifact, every_block(artifact), store
+
+    @pytest.mark.parametrize("missing", ["nothing", "a node"])
+    def test_nothing_is_lost(self, old: tuple[Artifact, dict[str, bytes], Path], missing: str) -> None:
+        artifact, blocks, folder = old
+        store = EmbeddedStore(folder)
+        if missing == "a node":  # then the leaves are hashed
+            cid = next(file.cid for file in artifact.files)
+            store.block_path(cid).unlink()
+            store.put_document(blocks[str(cid)])
+            store.put_dag(artifact.dag())
+        assert_gives_every_block(store, artifact, blocks)
+        for file in artifact.files:  # the shared leaf is known in both, so that either can go
+            with store.reading() as places:
+                assert places is not None
+                assert len(places.of_leaf(file.leaves[:32])) == 2
+
+    def test_a_kill_before_its_end_changes_nothing(
+        self, old: tuple[Artifact, dict[str, bytes], Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        artifact, blocks, folder = old
+        before = (folder / "index.sqlite").read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr(EmbeddedStore, "_leaves_of", lambda self, cid: os._exit(9))
+            child = os.fork()
+            if not child:
+                EmbeddedStore(folder).has_dag(artifact.root)
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        assert (folder / "index.sqlite").read_bytes() == before
+        assert_gives_every_block(EmbeddedStore(folder), artifact, blocks)
+
+    def test_a_later_version_is_left_alone(self, old: tuple[Artifact, dict[str, bytes], Path]) -> None:
+        artifact, _, folder = old
+        with sqlite3.connect(folder / "index.sqlite") as index:
+            index.execute("PRAGMA user_version = 3")
+        index.close()
+        with pytest.raises(StoreUnavailable, match="newer"):
+            EmbeddedStore(folder).has_dag(artifact.root)
