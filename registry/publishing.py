@@ -62,7 +62,7 @@ from registry.errors import (
     VersionTaken,
 )
 from registry.policy.catalogue import catalogue, known_licenses, names_of
-from registry.policy.terms import Terms, import_terms, parse_terms, terms_id
+from registry.policy.terms import FORM, Terms, import_terms, parse_terms, terms_id
 from registry.standards.oms import Verified, oms_root
 
 _FIELDS = {
@@ -334,7 +334,7 @@ def terms_document(given: str) -> bytes:
     if not path.is_file():
         raise InvalidDocument(
             f"There is no licence “{given}” in the catalogue ({', '.join(entries)}) and no such file. "
-            "Name one of them, or a terms document."
+            f"Name one of them, or a terms document of your own: {FORM}"
         )
     return import_terms(_read(path, 1 << 20))
 

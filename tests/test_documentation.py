@@ -1,15 +1,18 @@
 """The documentation says what the code does: reference pages, the README's commands, the examples of the API."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from api.app import create_app
 from registry import errors
 from registry.cli.commands import COMMANDS
+from registry.policy.terms import Use, import_terms, parse_terms
 from registry.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +55,18 @@ def test_every_package_that_is_depended_on_is_explained_in_the_readme() -> None:
 def test_the_readme_names_commands_and_options_that_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     assert set(re.findall(r"^provenance ([a-z]+)", readme, flags=re.MULTILINE)) <= set(COMMANDS)
+
+
+def test_the_example_of_terms_of_ones_own_is_taken_and_is_of_the_published_form() -> None:
+    page = (ROOT / "docs" / "terms.md").read_text()
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    schema = json.loads((ROOT / "registry" / "policy" / "schemas" / "terms.v1.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(example))
+    terms = parse_terms(import_terms(example.encode()))
+    assert {terms.state(use).name for use in Use} == {"ALLOWED", "CONDITIONAL", "DENIED"}
+    with pytest.raises(errors.InvalidDocument, match=r"docs/terms\.md") as raised:
+        import_terms(json.dumps(json.loads(example) | {"notice": "Advice."}).encode())
+    assert raised.value.details["at"] == "notice"
 
 
 def test_help_does_not_wait_for_what_it_does_not_need() -> None:

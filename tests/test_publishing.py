@@ -144,6 +144,18 @@ def test_a_folder_that_names_another_licence_is_not_published_until_that_is_answ
     assert parse_manifest(made.documents[-1]).predicate.license_differs == made.license_differs
 
 
+def test_a_licence_text_that_was_altered_is_answered_before_it_is_published(
+    folder: Path, publisher: ModelRegistryClient
+) -> None:
+    (folder / "LICENSE").write_bytes(license_text("mit") + b"\nCommercial use needs our written consent.\n")
+    with pytest.raises(LicenseContradiction, match="like the text of mit, but altered") as raised:
+        plan(folder, publisher, Asked("m", "1", "mit"))
+    file = {"path": "LICENSE", "says": "like the text of mit, but altered"}
+    assert raised.value.details["declared"] == [file]
+    made = plan(folder, publisher, Asked("m", "1", "mit", license_differs="We do consent."))
+    assert predicate(made)["license_differs"] == {"reason": "We do consent.", "declared": [file]}
+
+
 def test_a_folder_that_agrees_or_says_nothing_is_published_as_it_is(
     folder: Path, publisher: ModelRegistryClient
 ) -> None:

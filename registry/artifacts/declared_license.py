@@ -1,8 +1,9 @@
 """What a folder says of its own licence: its LICENSE files, and the front matter of its model card.
 
 A file is taken for a licence only where that is sure: by the digest of its words in a row, by nearly all of them, or,
-for a text that is not at hand, by its heading. Everything else is “not recognised”. Nothing here judges; the known
-licences are handed in.
+for a text that is not at hand, by its heading. A file that holds most of a known text and is not sure to be it is said
+to be like it and altered: what was altered may be what matters. All else is “not recognised”. Nothing here judges; the
+known licences are handed in.
 """
 
 import hashlib
@@ -29,6 +30,8 @@ _SURE: Final = 0.98
 text in other layouts 0.984 or more."""
 _MOST_ADDED: Final = 60
 """Sequences that a copy may have beyond the text: a long text does not hide a clause that was added."""
+_MOST_OF_IT: Final = 0.8
+"""Share of a known text's three-word sequences that a file holds to be like it. Texts of other families have few."""
 _TELLING: Final = ("commercial", "noncommercial", "research", "only", "except", "must", "revocable")
 """Words that turn a permission round: a copy has each as often as the text."""
 
@@ -38,6 +41,10 @@ _CODE: Final = re.compile(r"py|pyi|js|ts|json|jsonl|ya?ml|toml|sh|c|h|cc|cpp|rs|
 _COPYRIGHT: Final = re.compile(
     r"^\W*(?:copyright\s+(?:\(c\)|©|[<\[{0-9])|(?:\(c\)|©)\s*[<\[{0-9]).{0,200}$", re.IGNORECASE | re.MULTILINE
 )
+_HOLDER: Final = re.compile(r"\bneither the names? of (?:\S+ ){1,12}?nor the names? of ")
+"""Where BSD-3-Clause names the holder, which each copy fills in (SPDX matching guidelines, replaceable text)."""
+_MARKER: Final = re.compile(r"^[ \t>*]*\(?[0-9]{1,2}[.)](?=[ \t])", re.MULTILINE)
+"""Numbers of a list, for which copies put bullets (SPDX matching guidelines, bullets)."""
 _WORD: Final = re.compile(r"[a-z0-9+]+")
 _OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n")
 _CLOSING: Final = re.compile(rb"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
@@ -58,11 +65,15 @@ class KnownLicense:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What one file says: in words, and the names of the licences that it may mean (none: not recognised)."""
+    """What one file says: in words, and the names of the licences that it may mean (none: not recognised).
+
+    `altered`: it holds most of a known text and is not that text, so that it agrees with no licence.
+    """
 
     path: str
     says: str
     names: frozenset[str]
+    altered: bool = False
 
 
 def slug(name: str) -> str:
@@ -93,8 +104,8 @@ def declared_licenses(artifact: Artifact, known: Sequence[KnownLicense]) -> tupl
 
 
 def contradicting(declarations: Sequence[Declaration], accepted: Collection[str]) -> tuple[Declaration, ...]:
-    """Those that name a licence, and none of the accepted ones."""
-    return tuple(one for one in declarations if one.names and one.names.isdisjoint(accepted))
+    """Those that name a licence and none of the accepted ones, or hold one that was altered."""
+    return tuple(one for one in declarations if one.altered or (one.names and one.names.isdisjoint(accepted)))
 
 
 def is_license_file(name: str) -> bool:
@@ -119,8 +130,10 @@ class _Profile:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text, without its copyright lines."""
-    return _WORD.findall(_COPYRIGHT.sub("", text).lower())
+    """The words of a text, without its copyright lines and list numbers, and with those for the holder made one."""
+    words = " ".join(_WORD.findall(_MARKER.sub("", _COPYRIGHT.sub("", text)).lower()))
+    words = words.replace("all rights reserved", " ").replace("copyright owner", "copyright holder")
+    return _HOLDER.sub("neither the name of the copyright holder nor the names of ", words).split()
 
 
 def _profiles(known: Sequence[KnownLicense]) -> dict[str, list[_Profile]]:
@@ -173,6 +186,20 @@ def _recognise(text: str, known: Sequence[KnownLicense], profiles: Mapping[str, 
     return frozenset({max(headings)[1]}) if headings else frozenset()
 
 
+def _most_like(text: str, profiles: Mapping[str, list[_Profile]]) -> str | None:
+    """The licence most of whose text this file holds, whatever else it says; None where it holds most of none."""
+    ours = _profile(_words(text)).sequences
+    total = sum(ours.values())
+    best: tuple[float, str | None] = (0.0, None)
+    for name, variants in profiles.items():
+        for theirs in variants:
+            shared = sum(min(count, ours.get(key, 0)) for key, count in theirs.sequences.items())
+            length = sum(theirs.sequences.values())
+            if shared >= _MOST_OF_IT * length:
+                best = max(best, (2 * shared / (length + total), name), key=lambda pair: pair[0])
+    return best[1]
+
+
 def _begins(words: list[str], heading: list[str]) -> bool:
     """Whether a text begins with the heading, but for up to three words."""
     return any(words[skipped : skipped + len(heading)] == heading for skipped in range(4))
@@ -189,7 +216,12 @@ def _license_file(
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     names = _recognise(text, known, profiles)
-    return Declaration(file.path, f"the text of {' or '.join(sorted(names))}" if names else "not recognised", names)
+    if names:
+        return Declaration(file.path, f"the text of {' or '.join(sorted(names))}", names)
+    like = _most_like(text, profiles)
+    if like is not None:
+        return Declaration(file.path, f"like the text of {like}, but altered", frozenset(), altered=True)
+    return Declaration(file.path, "not recognised", frozenset())
 
 
 def _model_card(file: ArtifactFile, known: Sequence[KnownLicense]) -> Iterator[Declaration]:

@@ -22,6 +22,7 @@ TERMS_TYPE = "https://model-provenance-registry.org/terms/v1"
 _PROBLEMS_SHOWN = 20
 NOTICE = "A reading, not legal advice."
 MAX_TERMS_BYTES = 1 << 18
+FORM = "docs/terms.md shows its form with an example; its JSON Schema is registry/policy/schemas/terms.v1.json."
 # keccak256("Terms(bytes32 document,uint256 uses)")
 TERMS_TYPEHASH = bytes.fromhex("db90472bcffbe572a10bad2756e14abbf506422c08ad2984cf978169a787224d")
 # SPDX 2.3, annex D: idstring
@@ -216,7 +217,10 @@ def import_terms(data: bytes) -> bytes:
     Raises:
         InvalidDocument: the file is not JSON, is too long, has a key twice, or is not of the published form.
     """
-    return write_terms(_validated(parse_json(data, MAX_TERMS_BYTES)))
+    try:
+        return write_terms(_validated(parse_json(data, MAX_TERMS_BYTES)))
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{error.message} {FORM}", **error.details) from error
 
 
 def terms_id(data: bytes, terms: Terms) -> bytes:

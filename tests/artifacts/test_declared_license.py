@@ -146,6 +146,47 @@ def test_every_licence_file_at_the_top_counts_and_none_below(tmp_path: Path) -> 
     assert contradicting(found, {"apache-2.0", "mit"}) == ()
 
 
+BSD = TEXTS["bsd-3-clause"]
+ALTERED = {
+    "mit, with a condition": ("mit", MIT.replace("without restriction,", "without restriction but military use,")),
+    "mit, without commerce": ("mit", MIT + "\n\nCommercial use needs the written consent of the authors.\n"),
+    "apache, without a clause": (
+        "apache-2.0",
+        re.sub(r"3\. Grant of Patent.*?4\. ", "", TEXTS["apache-2.0"], flags=re.S),
+    ),
+    "bsd, with two more": ("bsd-3-clause", BSD + "\nThird parties:\n" + TEXTS["cc0-1.0"]),
+}
+
+
+@pytest.mark.parametrize("case", ALTERED)
+def test_a_known_text_that_was_altered_agrees_with_no_licence(tmp_path: Path, case: str) -> None:
+    name, text = ALTERED[case]
+    (found,) = declared(tmp_path / "model", LICENSE=text)
+    assert (
+        found.altered
+        and not found.names
+        and found.says
+        in (
+            f"like the text of {name}, but altered",
+            "like the text of cc0-1.0, but altered",
+        )
+    )
+    assert contradicting([found], {name}) == contradicting([found], {"gemma"}) == (found,)
+
+
+def test_what_a_copy_fills_in_or_marks_otherwise_is_no_alteration() -> None:
+    holder = BSD.replace("the copyright holder nor", "Example Research Ltd. nor")
+    assert holder != BSD and recognise(holder, KNOWN) == {"bsd-3-clause"}
+    bullets = re.sub(r"^(\s*)\d\.", r"\1*", BSD, flags=re.MULTILINE)
+    assert bullets != BSD and recognise(bullets, KNOWN) == {"bsd-3-clause"}
+
+
+def test_a_text_of_its_own_is_like_none(tmp_path: Path) -> None:
+    for number, text in enumerate(("Ask us.", MIT[: len(MIT) // 2], "See the licence MIT at our site. " * 40)):
+        (found,) = declared(tmp_path / str(number), LICENSE=text)
+        assert found.says == "not recognised" and not found.altered
+
+
 def test_a_folder_that_says_nothing_declares_nothing(tmp_path: Path) -> None:
     assert declared(tmp_path, README_md="# A model\n") == ()
     assert declared(tmp_path, README_md="---\nlanguage: en\n---\n# A model\n") == ()
