@@ -1,11 +1,13 @@
 """`provenance show`: what the registry holds about a release or an artifact."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from registry.chain.identifiers import Account, ReleaseId, parse_identifier
+from registry.cli.beside import NOT_ASKED, beside, beside_lines
 from registry.cli.model import model_lines
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
@@ -26,10 +28,15 @@ def show(
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a release with its documents, status and lineage, or every claim on an artifact."""
+    """Show a release with its documents, status and lineage, or every claim on an artifact.
+
+    Of a release also what the chain holds beside it: its publisher's freeze, grants in force, statements about it. No
+    verdict reads these yet, and a service (--api-url) is not asked for them.
+    """
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     identifier = _identifier(what, parts)
+    lines: Iterator[tuple[str, str]] | None = None
     if parts.settings.api_url:
         ask = ask_release if isinstance(identifier, ReleaseId) else ask_artifact
         view = ask(parts.settings, str(identifier))
@@ -37,13 +44,25 @@ def show(
         with parts.reader(lambda snapshot: _first(snapshot, identifier)) as reader, reader.snapshot() as snapshot:
             if isinstance(identifier, ReleaseId):
                 view = release_view(snapshot, identifier.digest)
+                record = snapshot.release(identifier.digest, "described").record
+                found = beside(parts, identifier.digest, record)
+                view["on_chain"] = found
+                lines = beside_lines(found, record.release.terms)
             else:
                 view = artifact_view(snapshot, identifier)
     output.result(view)
     for claim in view.get("claims", [view]):
         _show_claim(claim, output)
+    for label, text in _not_asked(view) if lines is None else lines:
+        output.say(f"  {label:<15}{text}")
     if view.get("claims") == []:
         output.say(f"no claim in this registry as of block {view['as_of']['block']['number']}")
+
+
+def _not_asked(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if view.get("claims") != []:
+        how = "show one release" if "claims" in view else "without --api-url they are read from the chain"
+        yield NOT_ASKED, f"whether the publisher is frozen, grants, statements: {how}"
 
 
 def _first(snapshot: Snapshot, identifier: ReleaseId | Cid) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,55 @@ REFUSED_GRANTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
 def commercial(provenance: Provenance, release: str, account: str) -> str:
     uses: dict[str, str] = provenance("license", "permission", release, "--account", account, "--json").json["uses"]
     return uses["commercial"]
+
+
+class TestBeside:
+    """What `show` says of a release beyond its record."""
+
+    def test_freeze_grants_and_statements_are_read_from_the_chain(
+        self, provenance: Provenance, node: DevNode, release: str, tmp_path: Path
+    ) -> None:
+        def beside() -> Any:
+            return provenance("show", release, "--json").json["on_chain"]
+
+        nothing = {"freeze": None, "grants_in_force": [], "statements": [], "terms_registered": False}
+        assert beside() == nothing
+        plain = provenance("show", release).out
+        for text in ("not frozen", "none in force", "none about this release", "`provenance license register mit`"):
+            assert text in plain
+        provenance("license", "register", "mit", "--yes")
+        provenance("grant", release, "--to", "everyone", "--use", "train_on_outputs", "--until", "30d", "--yes")
+        provenance("grant", release, "--to", FRIEND, "--use", "run,modify", "--until", "1d", "--yes")
+        provenance("grant", release, "--to", STRANGER, "--use", "run", "--yes")
+        provenance("grant", release, "--to", STRANGER, "--revoke", "--yes")
+        (tmp_path / "note.json").write_text("{}")
+        words = ("statement", "make", "--kind", "dispute", "--about", release, "--document", "note.json", "--yes")
+        made = provenance(*words, "--json", account=1).json["statement"]
+        found = beside()
+        assert found["terms_registered"] is True and found["freeze"] is None
+        assert [(one["grantee"], one["uses"]) for one in found["grants_in_force"]] == [
+            (FRIEND, ["run", "modify"]),
+            (None, ["train_on_outputs"]),
+        ]
+        (stated,) = found["statements"]
+        assert (stated["statement"], stated["kind"], stated["issuer"]) == (made, "dispute", STRANGER)
+        assert stated["in_force"]
+        plain = provenance("show", release).out
+        assert "2 grants in force" in plain and f"dispute by {STRANGER}" in plain and "everyone: train" in plain
+        later(node, 2 * 24 * 3600)
+        provenance("statement", "retract", made, "--yes", account=1)
+        assert [one["grantee"] for one in beside()["grants_in_force"]] == [None]
+        assert not beside()["statements"][0]["in_force"] and "(not in force)" in provenance("show", release).out
+        provenance("freeze", "--compromised-since", "2020-01-01", "--successor", FRIEND, "--yes")
+        frozen = beside()
+        assert frozen["grants_in_force"] == [] and frozen["freeze"]["recorded_after"]
+        assert frozen["freeze"]["successor"] == FRIEND
+        assert "trusted until 2020-01-01" in provenance("show", release).out
+
+    def test_of_claims_on_an_artifact_it_says_that_it_did_not_ask(self, provenance: Provenance, release: str) -> None:
+        artifact = provenance("show", release, "--json").json["artifact"]
+        shown = provenance("show", artifact)
+        assert shown.code == 0 and "not asked" in shown.out and "show one release" in shown.out
 
 
 class TestGrant:

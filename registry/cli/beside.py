@@ -1,0 +1,131 @@
+"""What the chain holds beside a release: its publisher's end, grants in force, statements about it, its terms.
+
+Asked of the node when it is shown, and no part of a verdict. That no grant or statement is left out is the node's word;
+what it says of each is what the contracts answer.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from registry.chain.events import topic_of
+from registry.chain.license_registry import EVERYONE
+from registry.chain.licenses import GrantRecord
+from registry.chain.publishers import NEVER
+from registry.chain.records import ZERO, Record, Status
+from registry.chain.statements import StatementRecord
+from registry.cli.output import count
+from registry.cli.parts import Parts
+from registry.cli.permission import register_hint
+from registry.cli.times import shown
+from registry.cli.wording import uses
+from registry.errors import NoContract
+
+NOT_ASKED: Final = "not asked"
+_MOST: Final = 50
+"""Grantees and statements that are asked about, the newest first: anyone can make any number of statements."""
+_LINES: Final = 5
+
+
+def beside(parts: Parts, identifier: bytes, record: Record) -> dict[str, Any] | None:
+    """As JSON; None where the deployment lacks a contract."""
+    try:
+        registries = parts.registries
+        freeze = registries.publishers.freeze_of(record.release.publisher)
+        trusted = NEVER if freeze is None else freeze.compromised_since
+        revoked = parts.registry.status(identifier).status is Status.REVOKED
+        terms = record.release.terms
+        grants = [] if revoked or record.timestamp > trusted else _grants(parts, identifier, trusted)
+        return {
+            "freeze": None
+            if freeze is None
+            else {
+                "successor": freeze.successor,
+                "frozen_at": freeze.frozen_at,
+                "compromised_since": freeze.compromised_since,
+                "recorded_after": record.timestamp > trusted,
+            },
+            "grants_in_force": grants,
+            "statements": _statements(parts, identifier),
+            "terms_registered": None if terms == ZERO else registries.licenses.terms_registered(terms),
+        }
+    except NoContract:
+        return None
+
+
+def beside_lines(found: dict[str, Any] | None, terms: bytes) -> Iterator[tuple[str, str]]:
+    """Labels and texts of what `beside` found."""
+    if found is None:
+        yield "beside", f"{NOT_ASKED}: this deployment has not all contracts"
+        return
+    freeze = found["freeze"]
+    if freeze is None:
+        yield "publisher", "not frozen"
+    else:
+        after = ": this release is later" if freeze["recorded_after"] else ""
+        successor = freeze["successor"] or "none"
+        until = shown(freeze["compromised_since"])
+        yield "publisher", f"frozen {shown(freeze['frozen_at'])}, trusted until {until}{after}; successor {successor}"
+    if found["terms_registered"] is False:
+        yield "on chain", register_hint(terms)
+    grants = found["grants_in_force"]
+    yield "grants", "none in force" if not grants else f"{_at_least(len(grants))}{count(len(grants), 'grant')} in force"
+    for one in grants[:_LINES]:
+        yield "", f"{one['grantee'] or 'everyone'}: {', '.join(one['uses'])}, until {shown(one['until'])}"
+    statements = found["statements"]
+    yield (
+        "statements",
+        "none about this release"
+        if not statements
+        else _at_least(len(statements)) + count(len(statements), "statement"),
+    )
+    for one in statements[:_LINES]:
+        yield "", f"{one['kind']} by {one['issuer']}{'' if one['in_force'] else ' (not in force)'} {one['statement']}"
+    if max(len(grants), len(statements)) > _LINES:
+        yield "", "and more: `provenance grant RELEASE`, `provenance statement list --about RELEASE`"
+
+
+def _at_least(number: int) -> str:
+    return "at least " * (number >= _MOST)
+
+
+def _grants(parts: Parts, identifier: bytes, trusted: int) -> list[dict[str, Any]]:
+    licenses, now = parts.registries.licenses, parts.chain.latest().timestamp
+    events = licenses.events_with(topic_of(GrantRecord), identifier)
+    records = (event.record for event in events if isinstance(event.record, GrantRecord))
+    grantees = dict.fromkeys(record.grantee for record in records if record.release_id == identifier)
+    found = []
+    for grantee in islice(grantees, _MOST):
+        entry = licenses.grant(identifier, grantee)
+        if entry is not None and entry.uses and entry.from_ <= now < entry.until and entry.since <= trusted:
+            found.append(
+                {
+                    "grantee": None if grantee == EVERYONE else grantee,
+                    "uses": uses(entry.uses),
+                    "from": entry.from_,
+                    "until": entry.until,
+                    "irrevocable": entry.irrevocable,
+                }
+            )
+    return found
+
+
+def _statements(parts: Parts, identifier: bytes) -> list[dict[str, Any]]:
+    registry = parts.registries.statements
+    events = registry.events_with(topic_of(StatementRecord), None, None, identifier)
+    records = (event.record for event in events if isinstance(event.record, StatementRecord))
+    found = []
+    for record in islice(records, _MOST):
+        if record.subject != identifier:
+            continue
+        statement = registry.statement_id(record.statement)
+        found.append(
+            {
+                "statement": f"statement:0x{statement.hex()}",
+                "kind": record.kind.label,
+                "issuer": record.issuer,
+                "timestamp": record.timestamp,
+                "in_force": registry.is_in_force(statement),
+            }
+        )
+    return found
