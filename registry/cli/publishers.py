@@ -153,8 +153,12 @@ def freeze(
         wanted = (None if heir == NOBODY else heir, since)
         unchanged = there is not None and (there.successor, there.compromised_since) == wanted
         if not unchanged:
-            _check_moves_earlier(whom, there, since)
-            only_record(registry, registry.perform(done), FreezeRecord)
+            try:
+                only_record(registry, registry.perform(done), FreezeRecord)
+            except PublisherFrozen as refused:  # the contract says whom: it may be the guardian that is frozen
+                if there is None or refused.details.get("arguments") != [whom]:
+                    raise
+                raise _stays_frozen(whom, there) from refused
         return {"publisher": whom, "successor": wanted[0], "compromised_since": since, "unchanged": unchanged}
 
     question = "Freeze it? Nothing is taken from it again, and nobody can undo that."
@@ -198,14 +202,14 @@ def cancel(
     output.say("unchanged: it was used or cancelled already" if used else "cancelled")
 
 
-def _check_moves_earlier(publisher: str, there: Freeze | None, since: int) -> None:
-    """Raises `PublisherFrozen` for a time after the one that stands: the contract refuses it, whoever asks."""
-    if there is not None and since > there.compromised_since:
-        raise PublisherFrozen(
-            f"{publisher} is frozen already, and trusted until {shown(there.compromised_since)}. Its guardian can move "
-            f"that time earlier, and nobody can move it later (to {shown(since)}).",
-            compromised_since=there.compromised_since,
-        )
+def _stays_frozen(publisher: str, there: Freeze) -> PublisherFrozen:
+    """The error for freezing again what is frozen, where the contract does not take that."""
+    return PublisherFrozen(
+        f"{publisher} is frozen already, and trusted until {shown(there.compromised_since)}. Only a guardian that "
+        "it had for seven days before it was frozen can freeze it again, and can only move that time earlier: nobody can move "
+        "it later.",
+        compromised_since=there.compromised_since,
+    )
 
 
 def _traps(parts: Parts, publisher: str, guardian: str | None) -> list[str]:
