@@ -83,7 +83,10 @@ class Archive:
 
 def is_archive(stream: BinaryIO) -> bool:
     """Whether loaders may take it for a ZIP archive: they look for the end of one, wherever it begins."""
-    return zipfile.is_zipfile(cast(IO[bytes], stream))
+    try:
+        return zipfile.is_zipfile(cast(IO[bytes], stream))
+    except _BAD:  # an end that Python's reader finds and refuses, as that of one on several disks
+        return True
 
 
 class _Inflated:
