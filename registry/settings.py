@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     api_url: str | None = Field(
         default=None, description="A verification service to ask. Unset: follow the chain here and judge locally."
     )
+    digest_cache: bool | None = Field(
+        default=None,
+        description="Whether `digest` and `verify` take a file that did not change since it was last hashed as read. "
+        "Unset: yes, unless the environment says CI.",
+    )
     ready_blocks: int = Field(
         default=5, ge=0, description="/readyz answers 200 while the index is at most this many blocks behind."
     )

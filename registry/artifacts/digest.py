@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,18 @@ from registry.content.cid import Cid
 from registry.content.dag import Dag, DagFile
 from registry.content.unixfs import directory_shape, file_root
 
+Known = tuple[Cid, bytes | None]
+"""A file's root, and its SHA-256 where it is known."""
+
 
 class DigestCache(Protocol):
     """What files hashed to when they were read before: the root of each, and its SHA-256 where it is known."""
 
-    def find(self, statuses: Iterable[os.stat_result]) -> Sequence[tuple[Cid, bytes | None] | None]:
+    def find(self, files: Iterable[tuple[Path, os.stat_result]]) -> Sequence[Known | None]:
         """For each file what it hashed to; None where it is another since, or was never kept."""
 
-    def keep(self, files: Iterable[tuple[os.stat_result, Cid, bytes | None]]) -> None:
-        """Keep what files hashed to, each with what it was when it was opened."""
+    def keep(self, files: Iterable[tuple[tuple[Path, os.stat_result], Known]], since: int) -> None:
+        """Keep what files hashed to, each with what it was when it was opened; `since` is when reading began (ns)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def digest_scan(
     cache: DigestCache | None = None,
 ) -> Artifact:
     """Hash what `scan` found; with a `cache`, only what it does not know, and such an artifact cannot be stored."""
+    since = time.time_ns()
     known = _known(found.entries, cache, sha256)
     if progress is not None:
         for entry, file in zip(found.entries, known, strict=True):
@@ -96,7 +101,7 @@ def digest_scan(
     unread = [entry for entry, file in zip(found.entries, known, strict=True) if file is None]
     results = iter(hash_files(unread, sha256=sha256, progress=progress, threads=threads))
     files = []
-    read: list[tuple[os.stat_result, Cid, bytes | None]] = []
+    read: list[tuple[tuple[Path, os.stat_result], Known]] = []
     nodes: dict[Cid, bytes] = {}
     for entry, file in zip(found.entries, known, strict=True):
         if file is not None:
@@ -105,24 +110,22 @@ def digest_scan(
         hashed = next(results)
         shape = file_root(hashed.leaves, entry.size)
         nodes.update(shape.nodes)
-        read.append((hashed.status, shape.cid, hashed.sha256))
+        read.append(((entry.source, hashed.status), (shape.cid, hashed.sha256)))
         files.append(ArtifactFile(entry.path, entry.source, entry.size, hashed.sha256, shape.cid, hashed.leaves))
     if cache is not None:
-        cache.keep(read)
+        cache.keep(read, since)
     root = directory_shape(((file.path, file.size, file.cid) for file in files), found.empty_directories)
     return Artifact(
         root.cid, tuple(files), found.empty_directories, found.left_out, nodes | root.nodes, found.unfinished
     )
 
 
-def _known(
-    entries: Sequence[Entry], cache: DigestCache | None, sha256: bool
-) -> Sequence[tuple[Cid, bytes | None] | None]:
+def _known(entries: Sequence[Entry], cache: DigestCache | None, sha256: bool) -> Sequence[Known | None]:
     """What the cache knows of each file as it stands there now, and as it was scanned."""
     if cache is None:
         return [None] * len(entries)
     try:
-        statuses = [os.lstat(entry.source) for entry in entries]
+        places = [(entry.source, os.lstat(entry.source)) for entry in entries]
     except OSError:
         return [None] * len(entries)  # reading it says what is wrong
     return [
@@ -132,5 +135,5 @@ def _known(
         and stat.S_ISREG(status.st_mode)
         and (file[1] or not sha256)
         else None
-        for entry, status, file in zip(entries, statuses, cache.find(statuses), strict=True)
+        for entry, (_, status), file in zip(entries, places, cache.find(places), strict=True)
     ]

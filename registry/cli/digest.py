@@ -11,6 +11,7 @@ from registry.artifacts.scan import scan
 from registry.cli.options import Cache, Json, configured
 from registry.cli.output import Output, count, human_bytes
 from registry.content.file_digests import FileDigests
+from registry.settings import Settings
 
 
 def describe(artifact: Artifact) -> dict[str, Any]:
@@ -40,10 +41,11 @@ def hashed(path: Path, output: Output, *, sha256: bool, cache: FileDigests | Non
         return digest_scan(found, sha256=sha256, progress=progress, cache=cache)
 
 
-def digest_cache(home: Path, wanted: bool | None) -> FileDigests | None:
-    """The cache of digests, unless it is not wanted: by an option, or where CI runs and nothing is said."""
-    use = not os.environ.get("CI") if wanted is None else wanted
-    return FileDigests(home / "digests.sqlite") if use else None
+def digest_cache(settings: Settings) -> FileDigests | None:
+    """The cache of digests, unless it is not wanted: as is said, or where CI runs and nothing is said."""
+    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    wanted = not in_ci if settings.digest_cache is None else settings.digest_cache
+    return FileDigests(settings.home_folder / "digests.sqlite") if wanted else None
 
 
 def digest(
@@ -58,7 +60,7 @@ def digest(
     listed, are .git, .DS_Store and Thumbs.db at any depth and .cache/huggingface at the top.
     """
     output = Output(as_json=as_json)
-    artifact = hashed(path, output, sha256=True, cache=digest_cache(configured().home_folder, cache))
+    artifact = hashed(path, output, sha256=True, cache=digest_cache(configured(digest_cache=cache)))
     output.result(describe(artifact))
     output.say(f"{artifact.root}")
     output.say(f"sha2-256 of the root  {artifact.digest.hex()}")

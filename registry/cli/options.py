@@ -13,8 +13,8 @@ Cache = Annotated[
     bool | None,
     typer.Option(
         "--cache/--no-cache",
-        help="Whether files that did not change since they were last hashed are read again. Unset: a cache is used, "
-        "unless the environment has CI.",
+        help="Take files that did not change since they were last hashed as read, or read them all. Unset: the "
+        "setting DIGEST_CACHE, which is on unless the environment says CI.",
     ),
 ]
 

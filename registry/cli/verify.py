@@ -81,9 +81,9 @@ def verify(
 ) -> int:
     """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
     output = Output(as_json=as_json)
-    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
+    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store, digest_cache=cache))
     chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
-    question, left_out = _question(what, output, deep, digest_cache(parts.settings.home_folder, cache))
+    question, left_out = _question(what, output, deep, digest_cache(parts.settings))
     subject = parse_subject(question.get("what"), question.get("files"))
     if parts.settings.api_url:
         verdict = ask_verdict(parts.settings, question, subject, chosen)

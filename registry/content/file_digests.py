@@ -1,41 +1,45 @@
 """What files hashed to, beside what the file system said of them: a second look at an unchanged file reads nothing.
 
-A file is the same while its device, inode, size and both times are: whoever writes to it moves its ctime, which no
-program can set. A file that changed in the last two seconds is not kept, since another write may leave it the same
-times. Whoever can write here can name other hashes, as whoever can write to the program can: it is kept beside the
-index, for its owner alone. Where it cannot be used, files are read.
+A file is the same while its path, device, inode, size and both times are: whoever writes to it moves its ctime, which
+no call sets. A file that changed within two seconds before it was read is not kept (git calls it racy), since another
+write may have left it the same times. Each row carries a checksum, so that a damaged one is a file to read, and where
+the cache cannot be used at all, files are read.
+
+What it does not stand up to: whoever can write to it, set the clock, or write below the file system (to the device, or
+as the server of a network folder) can make other bytes look unchanged; so can a program that holds the file mapped
+into its memory and writes on after it was read, for as long as the system has not written those pages back. Where that
+matters, hash without it.
 """
 
 import contextlib
+import hashlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from registry.content.cid import RAW, Cid
-from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE
-from registry.errors import InvalidIdentifier
+from registry.content.cid import Cid
 
 RACY_NS: Final = 2_000_000_000
 """A file has to be unchanged for so long: the coarsest clock of a file system in use ticks every two seconds."""
+MOST_ROWS: Final = 1_000_000
+"""Files that are kept; those that were read longest ago go first."""
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS files (
-    device INTEGER, inode INTEGER, size INTEGER, modified INTEGER, changed INTEGER,
-    cid BLOB NOT NULL, sha256 BLOB,
-    PRIMARY KEY (device, inode)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS digests (
+    number INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, status TEXT NOT NULL, cid BLOB NOT NULL, sha256 BLOB,
+    checksum BLOB NOT NULL
+);
 """
-_FIND: Final = "SELECT size, modified, changed, cid, sha256 FROM files WHERE device = ? AND inode = ?"
-_KEEP: Final = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"  # what is replaced was found of no use
-_SIGNED: Final = 1 << 63
+_FIND: Final = "SELECT status, cid, sha256, checksum FROM digests WHERE path = ?"
+_KEEP: Final = "INSERT OR REPLACE INTO digests (path, status, cid, sha256, checksum) VALUES (?, ?, ?, ?, ?)"
+_FORGET: Final = "DELETE FROM digests WHERE number <= (SELECT max(number) FROM digests) - ?"
 
 Known = tuple[Cid, bytes | None]
 """A file's root, and its SHA-256 where it is known."""
-Kept = tuple[os.stat_result, Cid, bytes | None]
-"""A file as it was when it was opened, its root, and its SHA-256 where it was computed."""
+Place = tuple[Path, os.stat_result]
+"""A file's path, and what the file system says of it."""
 
 
 class FileDigests:
@@ -44,23 +48,25 @@ class FileDigests:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def find(self, statuses: Iterable[os.stat_result]) -> list[Known | None]:
+    def find(self, files: Iterable[Place]) -> list[Known | None]:
         """For each file its root, and its SHA-256 where it is known; None where the file is another or was not kept."""
-        asked = list(statuses)
+        asked = list(files)
         found: list[Known | None] = []
-        if not self._path.is_file():
-            return [None] * len(asked)
-        with contextlib.suppress(sqlite3.Error, OSError), self._open() as database:
-            found += (_row(status, database.execute(_FIND, _place(status)).fetchone()) for status in asked)
+        if self._path.is_file():
+            with contextlib.suppress(sqlite3.Error, OSError), self._open() as database:
+                for path, status in asked:
+                    found.append(_known(path, status, database.execute(_FIND, (_key(path),)).fetchone()))
         return found + [None] * (len(asked) - len(found))
 
-    def keep(self, files: Iterable[Kept]) -> None:
-        """Keep what files hashed to, but for those that changed a moment ago."""
-        latest = time.time_ns() - RACY_NS
+    def keep(self, files: Iterable[tuple[Place, Known]], since: int) -> None:
+        """Keep what files hashed to, each with what it was when it was opened.
+
+        `since` is when reading began (ns): what changed a moment before it, or after it, is not kept.
+        """
         rows = [
-            (*_place(status), status.st_size, status.st_mtime_ns, status.st_ctime_ns, cid.to_bytes(), sha256)
-            for status, cid, sha256 in files
-            if max(status.st_mtime_ns, status.st_ctime_ns) < latest
+            _row(path, status, known)
+            for (path, status), known in files
+            if max(status.st_mtime_ns, status.st_ctime_ns) < since - RACY_NS
         ]
         if not rows:
             return
@@ -69,6 +75,7 @@ class FileDigests:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             with self._open() as database, database:
                 database.executemany(_KEEP, rows)
+                database.execute(_FORGET, (MOST_ROWS,))
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -77,19 +84,32 @@ class FileDigests:
             yield database
 
 
-def _place(status: os.stat_result) -> tuple[int, int]:
-    """Device and inode, which have 64 bits without a sign, as SQLite's numbers with one."""
-    return (status.st_dev + _SIGNED) % (2 * _SIGNED) - _SIGNED, (status.st_ino + _SIGNED) % (2 * _SIGNED) - _SIGNED
+def _key(path: Path) -> bytes:
+    return os.fsencode(os.path.abspath(path))
 
 
-def _row(status: os.stat_result, row: tuple[object, ...] | None) -> Known | None:
-    if row is None or row[:3] != (status.st_size, status.st_mtime_ns, status.st_ctime_ns):
+def _state(status: os.stat_result) -> str:
+    """What has to be as it was: device, inode, size, mtime and ctime."""
+    return " ".join(map(str, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
+
+
+def _checksum(path: bytes, state: str, cid: bytes, sha256: bytes | None) -> bytes:
+    """Over a whole row: against damage, and not against a hand that knows it."""
+    parts = (path, state.encode(), cid, sha256 or b"")
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
+
+
+def _row(path: Path, status: os.stat_result, known: Known) -> tuple[bytes, str, bytes, bytes | None, bytes]:
+    key, state, cid, sha256 = _key(path), _state(status), known[0].to_bytes(), known[1]
+    return key, state, cid, sha256, _checksum(key, state, cid, sha256)
+
+
+def _known(path: Path, status: os.stat_result, row: tuple[object, ...] | None) -> Known | None:
+    if row is None or row[0] != _state(status):
         return None
-    cid, sha256 = row[3:]
-    if not isinstance(cid, bytes) or not (sha256 is None or (isinstance(sha256, bytes) and len(sha256) == DIGEST_SIZE)):
+    _, cid, sha256, checksum = row
+    if not isinstance(cid, bytes) or not isinstance(sha256, bytes | None):
         return None
-    try:
-        root = Cid.from_bytes(cid)
-    except InvalidIdentifier:
+    if checksum != _checksum(_key(path), _state(status), cid, sha256):
         return None
-    return (root, sha256) if (root.codec == RAW) == (status.st_size <= LEAF_SIZE) else None
+    return Cid.from_bytes(cid), sha256

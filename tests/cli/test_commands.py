@@ -447,6 +447,9 @@ def test_verify_reads_an_unchanged_file_once_and_deep_checks_what_the_manifest_d
     with monkeypatch.context() as patch:
         patch.setenv("CI", "true")
         assert provenance(*asked).code == 0
+        patch.setenv("PROVENANCE_DIGEST_CACHE", "false")
+        patch.delenv("CI")
+        assert provenance(*asked).code == 0
     assert not cache.exists()
     for _ in range(2):
         assert provenance(*asked, "--deep").code == 0
@@ -454,3 +457,9 @@ def test_verify_reads_an_unchanged_file_once_and_deep_checks_what_the_manifest_d
     weights = model / "weights.bin"
     weights.write_bytes(b"!" + weights.read_bytes()[1:])
     assert provenance(*asked).code == 3
+    cache.unlink()
+    with monkeypatch.context() as patch:
+        patch.setenv("CI", "true")
+        patch.setenv("PROVENANCE_DIGEST_CACHE", "true")
+        assert provenance("digest", str(model)).code == 0
+    assert cache.exists()

@@ -11,7 +11,7 @@ from registry.artifacts import digest as digests
 from registry.artifacts.digest import digest_artifact, digest_scan
 from registry.artifacts.scan import scan
 from registry.content import file_digests
-from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.cid import RAW, Cid
 from registry.content.file_digests import FileDigests
 from registry.content.unixfs import LEAF_SIZE
 
@@ -82,11 +82,32 @@ def test_a_file_that_changed_is_read(folder: Path, cache: FileDigests, monkeypat
     assert hashed(folder, cache, monkeypatch) == ["moved"]  # a rename moves the ctime
 
 
-def test_a_file_that_changed_a_moment_ago_is_not_kept(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_changed_a_moment_before_it_was_read_is_not_kept(folder: Path, tmp_path: Path) -> None:
     cache = FileDigests(tmp_path / "digests.sqlite")
     digest_scan(scan(folder), cache=cache)
-    assert cache.find([os.stat(folder / "small")]) == [None]
+    small = folder / "small"
+    assert cache.find([(small, os.stat(small))]) == [None]
     assert not (tmp_path / "digests.sqlite").exists()
+    # However long it took to read them: what counts is when that began.
+    changed, known = os.stat(small).st_ctime_ns, (Cid.of(RAW, b"y"), None)
+    cache.keep([((small, os.stat(small)), known)], since=changed + file_digests.RACY_NS)
+    assert cache.find([(small, os.stat(small))]) == [None]
+    cache.keep([((small, os.stat(small)), known)], since=changed + file_digests.RACY_NS + 1)
+    assert cache.find([(small, os.stat(small))]) == [known]
+
+
+def test_a_file_with_the_marks_of_another_is_read(
+    folder: Path, cache: FileDigests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed(folder, cache, monkeypatch)
+    status = os.stat(folder / "small")  # some file systems give inodes out anew, and one time to every file
+    assert cache.find([(folder / "none", status), (folder / "small", status)])[0] is None
+
+
+def test_the_rows_are_bounded(folder: Path, cache: FileDigests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_digests, "MOST_ROWS", 2)
+    assert hashed(folder, cache, monkeypatch) == EVERY
+    assert len(hashed(folder, cache, monkeypatch)) == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\0" + bytes(5000)])
@@ -100,24 +121,30 @@ def test_a_damaged_cache_is_ignored(
 
 
 @pytest.mark.parametrize(
-    ("cid", "sha256"),
+    "damage",
     [
-        (b"", None),
-        ("text", None),
-        (Cid(DAG_PB, bytes(32)).to_bytes(), None),
-        (Cid(RAW, bytes(32)).to_bytes(), b"x"),
-        (Cid(RAW, bytes(32)).to_bytes(), 7),
-        (None, None),
+        ("cid", b""),
+        ("cid", "text"),
+        ("cid", Cid(RAW, bytes(32)).to_bytes()),
+        ("sha256", b"x"),
+        ("sha256", 7),
+        ("sha256", bytes(32)),
+        ("status", "1 2 3"),
+        ("path", b"/"),
+        ("checksum", bytes(32)),
     ],
 )
-def test_a_row_that_cannot_be_of_its_file_is_ignored(
-    folder: Path, cache: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cid: object, sha256: object
+def test_a_damaged_row_is_ignored(
+    folder: Path, cache: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: tuple[str, object]
 ) -> None:
     hashed(folder, cache, monkeypatch)
+    column, value = damage
     with sqlite3.connect(tmp_path / "home/digests.sqlite") as database:
-        database.execute("UPDATE files SET cid = coalesce(?, x'00'), sha256 = ? WHERE size = 1", (cid, sha256))
+        database.execute(f"UPDATE digests SET {column} = ? WHERE CAST(path AS TEXT) LIKE '%small'", (value,))
+        assert database.total_changes == 1
     database.close()
     assert hashed(folder, cache, monkeypatch) == ["small"]
+    assert hashed(folder, cache, monkeypatch) == []
 
 
 def test_a_home_that_cannot_be_written_is_no_error(
