@@ -206,8 +206,8 @@ def _stays_frozen(publisher: str, there: Freeze) -> PublisherFrozen:
     """The error for freezing again what is frozen, where the contract does not take that."""
     return PublisherFrozen(
         f"{publisher} is frozen already, and trusted until {shown(there.compromised_since)}. Only a guardian that "
-        "it had for seven days before it was frozen can freeze it again, and can only move that time earlier: nobody can move "
-        "it later.",
+        "it had for seven days before it was frozen can freeze it again, and can only move that time earlier: nobody "
+        "can move it later.",
         compromised_since=there.compromised_since,
     )
 
