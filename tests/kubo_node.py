@@ -39,15 +39,17 @@ def multiaddress_to_url(address: str) -> str:
 
 
 @contextmanager
-def running_kubo(program: Path, repository: Path, profile: str) -> Iterator[Kubo]:
-    """A node of its own in `repository`, offline, until the block ends."""
+def running_kubo(program: Path, repository: Path, profile: str, *, online: bool = False) -> Iterator[Kubo]:
+    """A node of its own in `repository` until the block ends: offline, or `online`, which knows nobody by itself."""
     environment = os.environ | {"IPFS_PATH": str(repository)}
     subprocess.run([program, "init", f"--profile={profile}"], env=environment, check=True, capture_output=True)
     config = json.loads((repository / "config").read_text())
     config["Addresses"] |= {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0"}
     (repository / "config").write_text(json.dumps(config))
     with (repository / "daemon.log").open("wb") as log:
-        daemon = subprocess.Popen([program, "daemon", "--offline"], env=environment, stdout=log, stderr=log)
+        daemon = subprocess.Popen(
+            [program, "daemon", *([] if online else ["--offline"])], env=environment, stdout=log, stderr=log
+        )
     try:
         addresses = [repository / "api", repository / "gateway"]
         deadline = time.monotonic() + 60
