@@ -78,7 +78,7 @@ class InvalidSettings(InputError):
 
 
 class InvalidQuery(InputError):
-    """A parameter or header of a request cannot be understood."""
+    """A parameter or header of a request, or a pattern of paths, cannot be understood."""
 
     code = "input.query"
 

@@ -8,39 +8,80 @@ import typer
 from registry.chain.identifiers import ReleaseId, parse_identifier
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
-from registry.cli.output import Output
+from registry.cli.output import Output, count, human_bytes
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import fetch_artifact
-from registry.errors import InvalidIdentifier, ReleaseNotFound
+from registry.errors import InvalidIdentifier, InvalidQuery, ReleaseNotFound
+from registry.policy.globs import Globs, check_pattern, check_patterns
 
 
 def fetch(
     what: Annotated[str, typer.Argument(help="The CID of an artifact, release:0x…, or ADDRESS/NAME@VERSION.")],
     destination: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these files: paths, with * and ? within a name and ** for folders. Can be repeated."),
+    ] = None,
     gateways: Annotated[str | None, typer.Option(help="Trustless gateways, separated by commas.")] = None,
     rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node, for release:0x….")] = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch an artifact into an empty folder, from the store and the gateways configured; none of them is trusted."""
+    """Fetch an artifact into an empty folder, from the store and all gateways configured at once; none is trusted.
+
+    What was fetched before a break is kept beside the folder: the same command goes on from there.
+    """
     output = Output(as_json=as_json)
+    selection = Selected(files) if files else None
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     root = _root(what, parts)
     with parts.sources() as sources, output.progress("fetching", None) as progress:
-        fetched = fetch_artifact(sources, root, destination, progress)
+        fetched = fetch_artifact(sources, root, destination, progress, selection=selection)
     output.result(
         {
             "cid": str(root),
             "destination": str(destination),
             "files": fetched.files,
             "size": fetched.size,
+            "kept": fetched.kept,
+            "subset": fetched.subset,
             "dropped": [error.as_dict() for error in fetched.dropped],
         }
     )
     for error in fetched.dropped:
         output.say(f"dropped: {error.message}", style="yellow")
-    output.say(f"{root} is in {destination}; every block was hashed")
+    if fetched.kept:
+        output.say(f"{human_bytes(fetched.kept)} were there from before, and were hashed again")
+    if fetched.subset:
+        output.say(f"a subset of {root} is in {destination}: {count(fetched.files, 'file')}; every block was hashed")
+        output.say("the folder has another CID; a policy that accepts a subset can allow it")
+    else:
+        output.say(f"{root} is in {destination}; every block was hashed")
+
+
+class Selected:
+    """The Selection that patterns of paths make, by the rules of policies. Raises InvalidQuery."""
+
+    def __init__(self, patterns: list[str]) -> None:
+        try:
+            for pattern in patterns:
+                check_pattern(pattern)
+            check_patterns(patterns)
+        except ValueError as error:
+            raise InvalidQuery(f"--files cannot be used: {error}.") from error
+        segmented = [pattern.split("/") for pattern in patterns]
+        above = {"/".join(names[:depth]) for names in segmented for depth in range(1, len(names))}
+        above |= {pattern for pattern, names in zip(patterns, segmented, strict=True) if names[-1] == "**"}
+        self._files, self._folders = Globs(patterns), Globs(sorted(above))
+
+    def takes(self, path: str) -> bool:
+        """See `Selection`."""
+        return self._files.match(path)
+
+    def enters(self, path: str) -> bool:
+        """See `Selection`."""
+        return self._folders.match(path)
 
 
 def _root(what: str, parts: Parts) -> Cid:

@@ -13,12 +13,13 @@ from registry.errors import InvalidDag, InvalidIdentifier
 
 _BINARY_CID: Final = 36
 _LARGEST_HEADER: Final = 32 * 1024
+_VERSION_1: Final = b"\x67version\x01"
 
 
 def header(root: Cid) -> bytes:
     """The header with one root: DAG-CBOR of {"roots": [root], "version": 1}, after its length."""
     link = b"\xd8\x2a\x58\x25\x00" + root.to_bytes()  # tag 42 over 37 bytes, the CID after a zero (multibase identity)
-    body = b"\xa2\x65roots\x81" + link + b"\x67version\x01"
+    body = b"\xa2\x65roots\x81" + link + _VERSION_1
     return varint(len(body)) + body
 
 
@@ -72,15 +73,31 @@ def read_car(stream: BinaryIO) -> tuple[Cid, Iterator[tuple[Cid, bytes]]]:
 
 
 def _sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
+    for cid, block in _unverified(stream):
+        yield cid, verified(cid, block, "The CAR file")
+
+
+def read_sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
+    """The blocks of a CARv1 as they come, *not hashed*, whatever roots its header names: who asked knows the root.
+
+    Raises InvalidDag.
+    """
+    length = _length(stream)
+    if length is None or length > _LARGEST_HEADER or _VERSION_1 not in _exactly(stream, length):
+        raise InvalidDag("This is not a CARv1.")
+    yield from _unverified(stream)
+
+
+def _unverified(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
     while (length := _length(stream)) is not None:
         if not _BINARY_CID <= length <= _BINARY_CID + LARGEST_BLOCK:
             raise InvalidDag("A CAR file holds a block of a size that is not used here.")
-        data = _exactly(stream, length)
+        binary = _exactly(stream, _BINARY_CID)
         try:
-            cid = Cid.from_bytes(data[:_BINARY_CID])
+            cid = Cid.from_bytes(binary)
         except InvalidIdentifier as error:
             raise InvalidDag("A CAR file holds a block with a CID of a kind that is not used here.") from error
-        yield cid, verified(cid, data[_BINARY_CID:], "The CAR file")
+        yield cid, _exactly(stream, length - _BINARY_CID)
 
 
 def _length(stream: BinaryIO) -> int | None:

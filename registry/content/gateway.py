@@ -1,81 +1,160 @@
 """A trustless gateway as a source of blocks (specs.ipfs.tech/http-gateways/trustless-gateway)."""
 
+import contextlib
+import io
+import time
+import urllib.request
+from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+from urllib.parse import urljoin, urlsplit
 
-import httpx
+import urllib3
 
+from registry.content import car
 from registry.content.cid import Cid
 from registry.content.store import verified
-from registry.content.unixfs import LARGEST_BLOCK
-from registry.errors import BlockMismatch, BlockNotFound, InvalidSettings, StoreUnavailable
+from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE
+from registry.errors import BlockMismatch, BlockNotFound, InvalidDag, InvalidSettings, StoreUnavailable
 
-_TIMEOUT: Final = httpx.Timeout(30, connect=10)
+_CONNECT_SECONDS: Final = 10.0
+_READ_SECONDS: Final = 30.0
+_BLOCK_SECONDS: Final = 120.0
+"""How long a block may trickle in: 2 MiB at some 17 kB/s."""
 _MOST_REDIRECTS: Final = 5
+_MOST_CONNECTIONS: Final = 8
+_PIECE: Final = 1 << 20
 _RAW: Final = "application/vnd.ipld.raw"
+_CAR: Final = "application/vnd.ipld.car"
+_ABSENT: Final = (404, 410, 412)
 
 
 class GatewaySource:
-    """A BlockSource at a gateway that the operator named, such as `https://trustless-gateway.link`. Read-only.
+    """A RangeSource at a gateway that the operator named, such as `https://trustless-gateway.link`. Read-only.
 
-    It is asked for raw blocks only, every block is hashed, and a redirect to another host is not followed.
+    Every block is hashed. A redirect to another host is not followed, a body that is encoded (gzip) is not decoded, and
+    nothing longer than a block is read as one.
     """
 
-    def __init__(self, address: str, *, client: httpx.Client | None = None) -> None:
+    def __init__(
+        self, address: str, *, read_seconds: float = _READ_SECONDS, block_seconds: float = _BLOCK_SECONDS
+    ) -> None:
         try:
-            self._base = httpx.URL(address.rstrip("/") + "/")
-        except httpx.InvalidURL as error:
+            parts = urlsplit(address.rstrip("/") + "/")
+            self._place = (parts.scheme, parts.hostname, parts.port)
+        except ValueError as error:
             raise InvalidSettings(f"{address!r} is not the address of a gateway.", value=address) from error
-        if self._base.scheme not in ("http", "https") or not self._base.host or self._base.query:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             raise InvalidSettings(
                 f"{address!r} is not the address of a gateway: it is like https://gateway.example.", value=address
             )
-        self._client = client or httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        self._base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "provenance"}
+        if parts.username is not None:
+            self._headers |= urllib3.make_headers(basic_auth=f"{parts.username}:{parts.password or ''}")
+        self._block_seconds = block_seconds
+        self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
+        self._made: urllib3.PoolManager | None = None
 
     @property
     def name(self) -> str:
-        return f"the gateway {self._base.copy_with(username=None, password=None)}"
+        return f"the gateway {self._base}"
 
     def get_block(self, cid: Cid) -> bytes:
         """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
-        url = self._base.join(f"ipfs/{cid}?format=raw")
-        for _ in range(_MOST_REDIRECTS):
-            block = self._get(url, cid)
-            if isinstance(block, bytes):
-                return verified(cid, block, self.name)
-            url = block
-        raise StoreUnavailable(f"{self.name} redirects without end.", source=self.name)
+        with self._opened(f"ipfs/{cid}?format=raw", _RAW, str(cid)) as body:
+            block = body.up_to(LARGEST_BLOCK)
+        if len(block) > LARGEST_BLOCK:
+            raise BlockMismatch(f"{self.name} gave more than a block for {cid}.", source=self.name, cid=str(cid))
+        return verified(cid, block, self.name)
 
-    def _get(self, url: httpx.URL, cid: Cid) -> bytes | httpx.URL:
-        """The body, or where the same host says it is."""
+    def get_leaves(self, file: Cid, first: int, last: int) -> Generator[tuple[Cid, bytes]]:
+        """The blocks of a CAR of the leaves `first` up to, and without, `last` of a file, each hashed; as they come.
+
+        Whether they are the file's, and all that were asked for, is the caller's to see. Raises BlockNotFound also when
+        the gateway gives no CARs, BlockMismatch for one that is malformed, and StoreUnavailable.
+        """
+        span = f"{first * LEAF_SIZE}:{last * LEAF_SIZE - 1}"
+        accept = f"{_CAR}; version=1; order=dfs; dups=n"
+        path = f"ipfs/{file}?format=car&dag-scope=entity&entity-bytes={span}"
+        with self._opened(path, accept, str(file), refusals=(400, 406, 415, 501)) as body:
+            if not body.media_type.startswith(_CAR):
+                raise BlockNotFound(f"{self.name} gives no CAR of {file}.", source=self.name, cid=str(file))
+            stream = io.BufferedReader(body, 1 << 16)
+            try:
+                for cid, block in car.read_sections(stream):
+                    yield cid, verified(cid, block, self.name)
+                    body.next_block()
+            except InvalidDag as error:
+                if body.ended and "ends in the middle" in error.message:
+                    raise StoreUnavailable(f"{self.name} broke off in the middle.", source=self.name) from error
+                raise BlockMismatch(f"{self.name} gave what is no CAR: {error.message}", source=self.name) from error
+
+    @contextlib.contextmanager
+    def _opened(self, path: str, accept: str, what: str, refusals: tuple[int, ...] = ()) -> Iterator["_Body"]:
+        """The body of an answer, after redirects on the same host; its connection is not used again if it is left."""
+        url = self._base + path
+        response: Any = None
         try:
-            with self._client.stream("GET", url, headers={"Accept": _RAW}) as answer:
-                if answer.has_redirect_location:
-                    return self._same_host(url, answer.headers["Location"])
-                if answer.status_code in (404, 410):
-                    raise BlockNotFound(f"{self.name} does not have the block {cid}.", source=self.name, cid=str(cid))
-                if answer.status_code != 200:
-                    raise StoreUnavailable(f"{self.name} answered {answer.status_code}.", source=self.name)
-                return self._body(answer, cid)
-        except httpx.HTTPError as error:
-            raise StoreUnavailable(f"{self.name} cannot be reached.", source=self.name) from error
-
-    def _body(self, answer: httpx.Response, cid: Cid) -> bytes:
-        body = bytearray()
-        for chunk in answer.iter_bytes():
-            body += chunk
-            if len(body) > LARGEST_BLOCK:
-                raise BlockMismatch(f"{self.name} gave more than a block for {cid}.", source=self.name, cid=str(cid))
-        return bytes(body)
-
-    def _same_host(self, url: httpx.URL, location: str) -> httpx.URL:
-        try:
-            target = url.join(location)
-        except httpx.InvalidURL as error:
-            raise StoreUnavailable(f"{self.name} redirects to no address.", source=self.name) from error
-        if (target.scheme, target.host, target.port) != (self._base.scheme, self._base.host, self._base.port):
+            for _ in range(_MOST_REDIRECTS):
+                response = self._pool.request(
+                    "GET",
+                    url,
+                    headers=self._headers | {"Accept": accept},
+                    preload_content=False,
+                    decode_content=False,
+                    redirect=False,
+                )
+                if response.status not in (301, 302, 303, 307, 308):
+                    break
+                url = self._same_host(url, response.headers.get("Location", ""))
+                response.close()
+            else:
+                raise StoreUnavailable(f"{self.name} redirects without end.", source=self.name)
+            if response.status in _ABSENT or response.status in refusals:
+                raise BlockNotFound(f"{self.name} does not have {what}.", source=self.name, cid=what)
+            if response.status != 200:
+                raise StoreUnavailable(f"{self.name} answered {response.status}.", source=self.name)
+            encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+            if encoding not in ("", "identity"):
+                raise BlockMismatch(
+                    f"{self.name} sent {what} encoded as {encoding[:40]!r}, which was not asked for.",
+                    source=self.name,
+                    cid=what,
+                )
+            yield _Body(response, self.name, self._block_seconds)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise StoreUnavailable(
-                f"{self.name} redirects to another host, {target.host}, which is not followed. "
+                f"{self.name} cannot be reached, or broke off: {_reason(error)}.", source=self.name
+            ) from error
+        finally:
+            if response is not None:
+                response.close()  # a body that is not read to its end cannot be followed by another answer
+
+    @property
+    def _pool(self) -> urllib3.PoolManager:
+        if self._made is None:
+            proxy = urllib.request.getproxies().get(self._place[0])
+            if proxy and not urllib.request.proxy_bypass(self._place[1] or ""):
+                self._made = urllib3.ProxyManager(
+                    proxy, timeout=self._timeout, retries=False, maxsize=_MOST_CONNECTIONS, num_pools=2
+                )
+            else:
+                self._made = urllib3.PoolManager(
+                    timeout=self._timeout, retries=False, maxsize=_MOST_CONNECTIONS, num_pools=2
+                )
+        return self._made
+
+    def _same_host(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            parts = urlsplit(target)
+            place = (parts.scheme, parts.hostname, parts.port)
+        except ValueError as error:
+            raise StoreUnavailable(f"{self.name} redirects to no address.", source=self.name) from error
+        if place != self._place or not location:
+            raise StoreUnavailable(
+                f"{self.name} redirects to another host, {str(parts.hostname)[:200]}, which is not followed. "
                 "Name that gateway itself if you want it asked.",
                 source=self.name,
             )
@@ -83,7 +162,8 @@ class GatewaySource:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if self._made is not None:
+            self._made.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -92,3 +172,54 @@ class GatewaySource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Body(io.RawIOBase):
+    """A body as a stream that ends in time: a block that trickles in for too long is an error."""
+
+    def __init__(self, response: Any, name: str, seconds: float) -> None:
+        super().__init__()
+        self._response = response
+        self._name = name
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self.ended = False
+        self.media_type: str = response.headers.get("Content-Type", "").strip().lower()
+
+    def next_block(self) -> None:
+        """Give the next block its own time."""
+        self._deadline = time.monotonic() + self._seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        piece = self._piece(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def up_to(self, size: int) -> bytes:
+        """All of a body that has at most `size` bytes, and more than `size` of a longer one."""
+        pieces, count = [], 0
+        while count <= size and (piece := self._piece(_PIECE)):
+            pieces.append(piece)
+            count += len(piece)
+        return b"".join(pieces)
+
+    def _piece(self, size: int) -> bytes:
+        piece: bytes = self._response.read1(min(size, _PIECE), decode_content=False)
+        if time.monotonic() > self._deadline:
+            raise StoreUnavailable(
+                f"{self._name} is too slow: a block had not come after {self._seconds:g} seconds.", source=self._name
+            )
+        self.ended = self.ended or not piece
+        return piece
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in a few words, without addresses of objects."""
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "it does not answer in time"
+    if isinstance(error, urllib3.exceptions.NewConnectionError | ConnectionError):
+        return "the connection was refused or closed"
+    return "its answer has no end" if isinstance(error, urllib3.exceptions.ProtocolError) else type(error).__name__

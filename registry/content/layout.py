@@ -7,7 +7,7 @@ when it comes out the same, the DAG has the shape of the profile `unixfs-v1-2025
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from registry.content import dagpb, hamt
 from registry.content.cid import DAG_PB, RAW, Cid
@@ -43,6 +43,16 @@ class FileLayout:
     leaves: bytes
 
 
+class Selection(Protocol):
+    """Which files of an artifact are wanted."""
+
+    def takes(self, path: str) -> bool:
+        """Whether the file is wanted."""
+
+    def enters(self, path: str) -> bool:
+        """Whether there may be wanted files below the folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """All files of a DAG, and its empty folders."""
@@ -56,16 +66,19 @@ class Layout:
         return sum(file.size for file in self.files)
 
 
-def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int) -> Layout:
+def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int, selection: Selection | None = None) -> Layout:
     """Walk the folders and the inner nodes of files below `root`. `get_block` gives verified blocks.
 
+    With a selection only what leads to its files is read: those are proven, and what is beside them is not looked at.
     Raises InvalidDag, UnsafeName, NameCollision, and StoreFull when the files would take more than `room` bytes.
     """
     if root.codec != DAG_PB:
         raise InvalidDag(f"{root} is a single block; the root of an artifact is a folder.")
-    walk = _Walk(get_block, room)
+    walk = _Walk(get_block, room, selection)
     walk.folders(root)
-    found = Layout(tuple(walk.files), tuple(walk.empty))
+    found = Layout(tuple(walk.files), () if selection else tuple(walk.empty))
+    if selection is not None:
+        return found
     again = directory_root(((file.path, file.size, file.cid) for file in found.files), found.empty_directories)
     if again != root:
         raise InvalidDag(f"{root} does not have the shape of the profile unixfs-v1-2025, or gives a wrong size.")
@@ -73,8 +86,9 @@ def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int) -> Layo
 
 
 class _Walk:
-    def __init__(self, get_block: Callable[[Cid], bytes], room: int) -> None:
+    def __init__(self, get_block: Callable[[Cid], bytes], room: int, selection: Selection | None) -> None:
         self._get_block = get_block
+        self._selection = selection
         self._room = room
         self._bytes = 0
         self._entries = 0
@@ -97,14 +111,23 @@ class _Walk:
                 self.empty.append(path)
             for link in node.links:
                 child = f"{path}/{link.name}" if path else link.name
+                if self._selection is not None and not self._is_selected(child, link):
+                    continue
                 if link.cid.codec == RAW:
                     self._leaf_file(link, child)
                     continue
                 below = self._node(link.cid, child)
                 if below[1].type == FILE:
+                    if self._selection is not None and not self._selection.takes(child):
+                        continue
                     self._file(link.cid, below, child)
                 else:
                     pending.append((child, below))
+
+    def _is_selected(self, path: str, link: dagpb.Link) -> bool:
+        selection = self._selection
+        assert selection is not None  # noqa: S101 - asked only where there is one
+        return selection.takes(path) or (link.cid.codec == DAG_PB and selection.enters(path))
 
     def _node(self, cid: Cid, path: str) -> tuple[dagpb.Node, UnixFs]:
         """A dag-pb node that is a folder or a file, a folder in shards with the entries of all of them.
@@ -116,6 +139,7 @@ class _Walk:
             self._repeated += len(known[0].links) + 1
             if self._repeated > MAX_REPEATED:
                 raise InvalidDag(f"This DAG repeats its folders to more than {MAX_REPEATED} files and folders.")
+            self._count(known[0])
             return known
         node = dagpb.decode(self._get_block(cid))
         unixfs = decode_data(node.data)
@@ -124,8 +148,14 @@ class _Walk:
         if unixfs.type == SHARDED_DIRECTORY:
             node = dagpb.Node(self._entries_of_shards(node), node.data)
         if unixfs.type != FILE:
+            self._count(node)  # as it is read: what is beside it is read before what is below it
             self._nodes[cid] = node, unixfs
         return node, unixfs
+
+    def _count(self, folder: dagpb.Node) -> None:
+        self._entries += len(folder.links)
+        if self._entries > MAX_ENTRIES:
+            raise _too_many()
 
     def _entries_of_shards(self, root: dagpb.Node) -> tuple[dagpb.Link, ...]:
         """The entries of a folder in shards. Depth first, so that a shard that is linked twice is soon found out."""
@@ -145,9 +175,6 @@ class _Walk:
             node = dagpb.decode(self._get_block(below))
 
     def _check_names(self, path: str, links: tuple[dagpb.Link, ...]) -> None:
-        self._entries += len(links)
-        if self._entries > MAX_ENTRIES:
-            raise _too_many()
         self._path_characters += sum(len(path) + 1 + len(link.name) for link in links)
         if self._path_characters > MAX_PATH_CHARACTERS:
             raise InvalidDag(f"This DAG has paths of more than {MAX_PATH_CHARACTERS} characters together.")

@@ -3,20 +3,20 @@
 import errno
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from registry.content import dagpb
 from registry.content.cid import RAW, Cid
-from registry.content.layout import FileLayout, Layout, read_layout
+from registry.content.layout import FileLayout, Layout, Selection, read_layout
+from registry.content.partial import PartialFolder, partial_folder
 from registry.content.store import BlockSource, Progress
+from registry.content.transfer import STALL_SECONDS, Run, Transfer
 from registry.content.unixfs import DIGEST_SIZE, FILE, LEAF_SIZE, WIDTH, decode_data, document_shape
 from registry.errors import (
     BlockMismatch,
@@ -31,16 +31,19 @@ from registry.errors import (
 )
 
 _THREADS: Final = 4
-"""Leaves fetched at once: more only wait for each other where the source is a disk."""
+"""Files hashed at once that are there after a break."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched: files, bytes, and what each source that was dropped on the way had done."""
+    """What there is now: files, bytes, how many of these were there after a break, whether it is a part of the
+    artifact only, and what each source that was dropped on the way had done."""
 
     files: int
     size: int
+    kept: int
+    subset: bool
     dropped: tuple[ContentError, ...]
 
 
@@ -61,6 +64,12 @@ class Sources:
         """The errors of the sources that are not asked any more; each message names its source."""
         with self._lock:
             return tuple(self._dropped.values())
+
+    @property
+    def live(self) -> list[BlockSource]:
+        """The sources that are still asked."""
+        with self._lock:
+            return [source for index, source in enumerate(self._sources) if index not in self._dropped]
 
     def get_block(self, cid: Cid) -> bytes:
         """The block. Raises BlockMismatch when a source lied and no other has it, StoreUnavailable, BlockNotFound."""
@@ -120,71 +129,75 @@ def read_document(source: BlockSource, cid: Cid, limit: int) -> bytes:
 
 
 def fetch_artifact(
-    sources: Sequence[BlockSource], root: Cid, destination: Path, progress: Progress | None = None
+    sources: Sequence[BlockSource],
+    root: Cid,
+    destination: Path,
+    progress: Progress | None = None,
+    *,
+    selection: Selection | None = None,
+    stall_seconds: float = STALL_SECONDS,
 ) -> Fetched:
-    """Fetch an artifact into a folder that does not exist yet or is empty, every block hashed.
+    """Fetch an artifact, or the files of it that are selected, into a folder that does not exist yet or is empty.
 
-    The folder appears whole under its name, or not at all. Raises DestinationNotEmpty, UnsafeName, NameCollision,
-    InvalidDag, DirectoryTooLarge, BlockNotFound, BlockMismatch, StoreUnavailable, StoreFull, PathMissing.
+    Every block is hashed. The folder appears whole under its name, or not at all; what was fetched before a break is
+    kept beside it, and the same call goes on from there.
+    Raises DestinationNotEmpty, FolderInUse, UnsafeName, NameCollision, InvalidDag, DirectoryTooLarge, BlockNotFound,
+    BlockMismatch, StoreUnavailable, StoreFull, PathMissing.
     """
     destination = Path(os.path.abspath(destination))
     _check_destination(destination)
     together = Sources(sources)
     with _translated(destination):
-        layout = read_layout(together.get_block, root, _room(destination))
+        layout = read_layout(together.get_block, root, _room(destination), selection)
+        if selection is not None and not layout.files:
+            raise PathMissing(f"No file of {root} is among those that are asked for.", cid=str(root))
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{destination.name[:100]}.partial-", dir=destination.parent
-        ) as beside:
-            folder = Path(beside, "artifact")
-            folder.mkdir()
-            for path in layout.empty_directories:
-                (folder / path).mkdir(parents=True, exist_ok=True)
-            _fetch_files(together, layout, folder, progress)
-            folder.rename(destination)
-    return Fetched(len(layout.files), layout.size, together.dropped)
+        with partial_folder(destination, root) as partial:
+            _check_destination(destination)
+            partial.prepare(layout.files, layout.empty_directories)
+            runs, kept = _missing(partial, layout)
+            if progress is not None and kept:
+                progress(kept)
+            paths: dict[Cid, list[str]] = {}
+            for file in layout.files:
+                paths.setdefault(file.cid, []).append(file.path)
 
+            def write(cid: Cid, index: int, leaf: bytes) -> int:
+                partial.write(paths[cid], index * LEAF_SIZE, leaf)
+                return len(leaf) * len(paths[cid])
 
-def _fetch_files(source: Sources, layout: Layout, folder: Path, progress: Progress | None) -> None:
-    """Write every file, a few leaves at a time."""
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch") as pool:
-        for file in layout.files:
-            target = folder / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            transfer = Transfer(runs, together.live, write)
             try:
-                _fetch_file(source, file, descriptor, pool, progress)
-            finally:
-                os.close(descriptor)
+                transfer.run(progress, stall_seconds)
+            except InvalidDag:
+                partial.discard()  # nothing can be made of it
+                raise
+            partial.finish(layout.files)
+    dropped = (*together.dropped, *transfer.dropped.values())
+    return Fetched(len(layout.files), layout.size, kept, selection is not None, dropped)
 
 
-def _fetch_file(
-    source: Sources, file: FileLayout, descriptor: int, pool: ThreadPoolExecutor, progress: Progress | None
-) -> None:
-    def fetch(index: int) -> int:
-        cid = Cid(RAW, file.leaves[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE])
-        leaf = source.get_block(cid)
-        if len(leaf) != min(LEAF_SIZE, file.size - index * LEAF_SIZE):
-            raise InvalidDag(f"The file {file.path!r} does not have the size that its folder gives.")
-        written = 0
-        while written < len(leaf):
-            written += os.pwrite(descriptor, memoryview(leaf)[written:], index * LEAF_SIZE + written)
-        return written
+def _missing(partial: PartialFolder, layout: Layout) -> tuple[list[Run], int]:
+    """The runs of leaves that the partial folder does not have, each content once, and the bytes that it has."""
+    wanted: dict[Cid, list[FileLayout]] = {}
+    for file in layout.files:
+        wanted.setdefault(file.cid, []).append(file)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="kept") as pool:
+        found = list(pool.map(lambda files: _missing_of(partial, files), wanted.values()))
+    return [run for runs, _ in found for run in runs], sum(kept for _, kept in found)
 
-    indices = iter(range(len(file.leaves) // DIGEST_SIZE))
-    running: set[Future[int]] = {pool.submit(fetch, index) for index in islice(indices, 2 * _THREADS)}
-    try:
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                count = future.result()
-                if progress is not None:
-                    progress(count)
-            running |= {pool.submit(fetch, index) for index in islice(indices, len(finished))}
-    finally:
-        for future in running:
-            future.cancel()
-        wait(running)  # none may write once the descriptor is closed
+
+def _missing_of(partial: PartialFolder, files: Sequence[FileLayout]) -> tuple[list[Run], int]:
+    """The same for one content, which stands at the path of each of `files`: a leaf that one lacks is missing."""
+    file, count = files[0], len(files[0].leaves) // DIGEST_SIZE
+    kept = set(partial.leaves_kept(file)).intersection(*(partial.leaves_kept(other) for other in files[1:]))
+    size = sum(min(LEAF_SIZE, file.size - index * LEAF_SIZE) for index in kept)
+    runs, start = [], 0
+    for index in (*sorted(kept), count):
+        if index > start:
+            runs.append(Run(file, start, index))
+        start = index + 1
+    return runs, size * len(files)
 
 
 def _check_destination(destination: Path) -> None:
@@ -224,7 +237,9 @@ def _translated(destination: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StoreFull(
-                f"There is no room left at {str(destination)!r}. Nothing was kept there.", path=str(destination)
+                f"There is no room left at {str(destination)!r}. Make room there and run the same command again: it "
+                "continues where it stopped.",
+                path=str(destination),
             ) from error
         raise PathMissing(
             f"{str(destination)!r} cannot be written: {error.strerror or error}.", path=str(destination)

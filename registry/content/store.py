@@ -68,10 +68,12 @@ def open_store(location: str, *, in_place: bool = False) -> Store:
 
 def verified(cid: Cid, block: bytes, source: str) -> bytes:
     """The block, when it hashes to its CID. Raises BlockMismatch that names the source."""
-    if hashlib.sha256(block).digest() != cid.digest:
+    digest = hashlib.sha256(block).digest()
+    if digest != cid.digest:
         raise BlockMismatch(
-            f"{source} gave bytes for {cid} that are not that block: their hash is another.",
+            f"{source} gave {len(block)} bytes for {cid} that are not that block: their hash is another.",
             source=source,
             cid=str(cid),
+            sent={"size": len(block), "sha256": digest.hex()},
         )
     return block

@@ -1,0 +1,165 @@
+"""A folder on its way: beside its destination, kept after a break, used by one process at a time.
+
+Which leaves it has is told by their hashes alone, so that it may have been left in any state: by kill -9, by a full
+disk, by somebody who wrote into it.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from registry.content.cid import Cid
+from registry.content.layout import FileLayout
+from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE
+from registry.errors import DestinationNotEmpty, FolderInUse
+
+_ZEROS: Final = bytes(LEAF_SIZE)
+
+
+class PartialFolder:
+    """The folder `.NAME.CID.partial` beside a destination, locked; its `tree` becomes the destination at the end."""
+
+    def __init__(self, folder: Path, destination: Path) -> None:
+        self.folder = folder
+        self.tree = folder / "tree"
+        self._destination = destination
+
+    def leaves_kept(self, file: FileLayout) -> Iterator[int]:
+        """The numbers of the leaves that are there and right. Raises OSError, not for a file that is not there."""
+        try:
+            descriptor = os.open(self.tree / file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            end = os.fstat(descriptor).st_size
+            for index in range(len(file.leaves) // DIGEST_SIZE):
+                start, length = index * LEAF_SIZE, min(LEAF_SIZE, file.size - index * LEAF_SIZE)
+                if start + length > end:
+                    return
+                digest = file.leaves[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE]
+                data = _ZEROS[:length] if _is_hole(descriptor, start, length) else os.pread(descriptor, length, start)
+                if hashlib.sha256(data).digest() == digest:
+                    yield index
+        finally:
+            os.close(descriptor)
+
+    def prepare(self, files: Sequence[FileLayout], empty: Sequence[str]) -> None:
+        """Make the folders, and take away what is no part of the artifact. Raises OSError."""
+        self.tree.mkdir(exist_ok=True)
+        folders = {os.path.dirname(file.path) for file in files} | set(empty)
+        known = {parent for path in folders for parent in _with_parents(path)}
+        paths = {file.path for file in files}
+        pending = [""]
+        while pending:
+            place = pending.pop()
+            with os.scandir(self.tree / place) as entries:
+                for entry in list(entries):
+                    path = os.path.join(place, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        if path in known:
+                            pending.append(path)
+                        else:
+                            shutil.rmtree(entry.path)
+                    elif path not in paths or not entry.is_file(follow_symlinks=False):
+                        os.unlink(entry.path)
+        for path in sorted(known):
+            (self.tree / path).mkdir(exist_ok=True)
+
+    def write(self, paths: Sequence[str], offset: int, data: bytes) -> None:
+        """Write bytes of one content into each of the files that have it. Raises OSError."""
+        for path in paths:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self.tree / path, flags, 0o666)
+            try:
+                view, at = memoryview(data), offset
+                while view:
+                    written = os.pwrite(descriptor, view, at)
+                    view, at = view[written:], at + written
+            finally:
+                os.close(descriptor)
+
+    def finish(self, files: Sequence[FileLayout]) -> None:
+        """Give the whole folder its name. Raises DestinationNotEmpty, OSError."""
+        for file in files:
+            descriptor = os.open(self.tree / file.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.ftruncate(descriptor, file.size)  # what somebody else left behind the end
+            finally:
+                os.close(descriptor)
+        try:
+            self.tree.rename(self._destination)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise DestinationNotEmpty(
+                    f"{str(self._destination)!r} is not empty any more: something else was put there meanwhile.",
+                    path=str(self._destination),
+                ) from error
+            raise
+
+    def discard(self) -> None:
+        """Take away all that was fetched. Raises OSError."""
+        shutil.rmtree(self.tree)
+
+    def is_worth_keeping(self) -> bool:
+        """Whether there is anything in it but folders."""
+        return any(files for _, _, files in os.walk(self.tree))
+
+
+@contextlib.contextmanager
+def partial_folder(destination: Path, root: Cid) -> Iterator[PartialFolder]:
+    """The locked partial folder for an artifact and a destination; gone afterwards unless it is worth keeping.
+
+    Raises FolderInUse when another process fetches there, and OSError.
+    """
+    folder = destination.parent / f".{destination.name[:100]}.{str(root)[-16:]}.partial"
+    descriptor = _locked(folder)
+    partial = PartialFolder(folder, destination)
+    try:
+        yield partial
+    finally:
+        with contextlib.suppress(OSError):
+            if not partial.is_worth_keeping():
+                shutil.rmtree(folder)
+        os.close(descriptor)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that holds the lock of the folder, which is made where it is not there."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise FolderInUse(
+                f"Another fetch of the same artifact is writing to {str(folder)!r}. Wait for it to end.",
+                path=str(folder),
+            ) from error
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder, follow_symlinks=False)):
+                return descriptor
+        os.close(descriptor)  # whoever had it finished between our opening and our lock
+
+
+def _is_hole(descriptor: int, start: int, length: int) -> bool:
+    """Whether nothing was ever written there, as far as the file system knows."""
+    try:
+        return os.lseek(descriptor, start, os.SEEK_DATA) >= start + length
+    except OSError as error:
+        return error.errno == errno.ENXIO
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = os.path.dirname(path)

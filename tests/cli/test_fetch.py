@@ -1,0 +1,66 @@
+"""`provenance fetch`: several sources at once, parts of an artifact, and who was dropped on the way."""
+
+from pathlib import Path
+
+import pytest
+from artifact_files import every_block, write_artifact
+from gateways import Gateway, running
+
+from registry.artifacts.digest import digest_artifact
+from registry.content.cid import RAW
+from registry.content.embedded import EmbeddedStore
+from tests.cli.conftest import Provenance
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PROVENANCE_STORE", str(tmp_path / "store"))
+
+
+def test_a_part_of_an_artifact_says_so(provenance: Provenance, tmp_path: Path) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    EmbeddedStore(tmp_path / "store").put_dag(artifact.dag())
+    done = provenance("fetch", str(artifact.root), str(tmp_path / "part"), "--files", "*.json", "--files", "a/**")
+    assert done.code == 0 and "a subset of" in done.out and "2 files" in done.out
+    found = {str(path.relative_to(tmp_path / "part")) for path in (tmp_path / "part").rglob("*") if path.is_file()}
+    assert found == {"config.json", "a/b/copy.bin"}
+    again = provenance("fetch", str(artifact.root), str(tmp_path / "one"), "--files", "config.json", "--json").json
+    assert (again["subset"], again["files"], again["size"]) == (True, 1, 2)
+
+
+def test_a_pattern_that_is_none_and_one_that_finds_nothing(provenance: Provenance, tmp_path: Path) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    EmbeddedStore(tmp_path / "store").put_dag(artifact.dag())
+    for pattern, code in (("../x", "input.query"), ("[a]", "input.query"), ("nowhere", "artifact.path-missing")):
+        done = provenance("fetch", str(artifact.root), str(tmp_path / "part"), "--files", pattern)
+        assert done.code == 2 and code in done.err, done
+        assert not (tmp_path / "part").exists()
+
+
+def test_who_lied_is_named(provenance: Provenance, tmp_path: Path) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    blocks = every_block(artifact)
+    honest = Gateway(blocks)
+    liar = Gateway(blocks, lambda request: not request.is_car and request.answer(b"another block"))
+    with running(honest), running(liar):
+        gateways = f"{liar.address},{honest.address}"
+        done = provenance("fetch", str(artifact.root), str(tmp_path / "back"), "--gateways", gateways, "--json")
+    assert done.code == 0, done
+    assert digest_artifact(tmp_path / "back").root == artifact.root
+    (dropped,) = done.json["dropped"]
+    assert dropped["code"] == "content.block-mismatch" and liar.address in dropped["message"]
+    assert dropped["details"]["sent"]["size"] == len(b"another block")
+
+
+def test_what_was_there_from_before_is_said(provenance: Provenance, tmp_path: Path) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    blocks = every_block(artifact)
+    last = next(file for file in artifact.dag().files if file.path == "model.bin").leaf(3)[0]
+    with running(Gateway({cid: block for cid, block in blocks.items() if cid != str(last)})) as lacking:
+        done = provenance("fetch", str(artifact.root), str(tmp_path / "back"), "--gateways", lacking.address)
+        assert done.code == 2 and "content.not-found" in done.err and str(last) in done.err
+    with running(Gateway(blocks)) as whole:
+        done = provenance("fetch", str(artifact.root), str(tmp_path / "back"), "--gateways", whole.address)
+        assert done.code == 0 and "were there from before" in done.out
+        assert {cid for kind, cid in whole.asked if kind == "raw" and blocks[cid] and last.codec == RAW} >= {str(last)}
