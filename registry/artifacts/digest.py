@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from registry.artifacts.hashing import Progress, hash_files
+from registry.artifacts.hashing import Copies, Progress, hash_files
 from registry.artifacts.scan import Entry, Scan, scan
 from registry.content.cid import Cid
 from registry.content.dag import Dag, DagFile
@@ -73,14 +73,20 @@ class Artifact:
 
 
 def digest_artifact(
-    path: Path, *, sha256: bool = True, progress: Progress | None = None, threads: int | None = None
+    path: Path,
+    *,
+    sha256: bool = True,
+    progress: Progress | None = None,
+    threads: int | None = None,
+    copies: Copies | None = None,
 ) -> Artifact:
     """Scan and hash a folder or a single file. `progress` is told the bytes read since it was last called.
 
-    Without `sha256` only CIDs are computed, at twice the rate. Raises what `scan` raises, PathMissing, FileChanged
-    when a file changes while it is read, and DirectoryTooLarge.
+    With `copies`, such as a store's intake, what is read is written there too. Without `sha256` only CIDs are
+    computed, at twice the rate. Raises what `scan` raises, PathMissing, FileChanged when a file changes while it is
+    read, and DirectoryTooLarge.
     """
-    return digest_scan(scan(path), sha256=sha256, progress=progress, threads=threads)
+    return digest_scan(scan(path), sha256=sha256, progress=progress, threads=threads, copies=copies)
 
 
 def digest_scan(
@@ -90,6 +96,7 @@ def digest_scan(
     progress: Progress | None = None,
     threads: int | None = None,
     cache: DigestCache | None = None,
+    copies: Copies | None = None,
 ) -> Artifact:
     """Hash what `scan` found; with a `cache`, only what it does not know, and such an artifact cannot be stored."""
     since = time.time_ns()
@@ -99,7 +106,7 @@ def digest_scan(
             if file is not None:
                 progress(entry.size)
     unread = [entry for entry, file in zip(found.entries, known, strict=True) if file is None]
-    results = iter(hash_files(unread, sha256=sha256, progress=progress, threads=threads))
+    results = iter(hash_files(unread, sha256=sha256, progress=progress, threads=threads, copies=copies))
     files = []
     read: list[tuple[tuple[Path, os.stat_result], Known]] = []
     nodes: dict[Cid, bytes] = {}

@@ -8,12 +8,14 @@ most a fixed number of batches is in memory, whatever the size of a file. Hashin
 """
 
 import hashlib
+import mmap
 import os
 import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from registry.artifacts.scan import Entry
@@ -21,6 +23,10 @@ from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE, leaf_count
 from registry.errors import FileChanged, PathMissing
 
 Progress = Callable[[int], None]
+Write = Callable[[memoryview, int], None]
+"""Writes bytes of a file at a place in it. The memory begins at a page's start."""
+Copies = Callable[[Path, int, int], Write | None]
+"""Given a file's path, descriptor and size: where what is read of it is to be written too."""
 
 _CHUNK: Final = LEAF_SIZE // 2
 """Read at once by a thread that hashes alone: the bytes are hashed twice before they leave the core's cache."""
@@ -41,13 +47,22 @@ class Hashed:
 
 
 def hash_files(
-    entries: Sequence[Entry], *, sha256: bool, progress: Progress | None = None, threads: int | None = None
+    entries: Sequence[Entry],
+    *,
+    sha256: bool,
+    progress: Progress | None = None,
+    threads: int | None = None,
+    copies: Copies | None = None,
 ) -> list[Hashed]:
     """Hash every file, in the order of `entries`. `progress` is told the bytes read since it was last called.
 
+    With `copies`, the very bytes that are hashed are written there too.
+
     Raises PathMissing, and FileChanged when a file changes while it is read.
     """
-    return _Hashing(entries, sha256, progress, threads or min(_MOST_THREADS, os.cpu_count() or 1)).run()
+    cores = os.cpu_count() or 1
+    threads = threads or min(_MOST_THREADS, cores if copies is None else 2 * cores)  # who writes waits for the disk
+    return _Hashing(entries, sha256, progress, threads, copies).run()
 
 
 @dataclass(slots=True, eq=False)
@@ -60,8 +75,9 @@ class _Job:
     opened: os.stat_result
     leaves: bytearray
     whole: "hashlib._Hash | None"
+    copy: Write | None = None
     position: int = 0
-    waiting: dict[int, tuple[memoryview, bytearray]] = field(default_factory=dict)
+    waiting: dict[int, tuple[memoryview, mmap.mmap]] = field(default_factory=dict)
     summed: int = 0
     summing: bool = False
     done: int = 0
@@ -74,15 +90,23 @@ Task = Callable[[memoryview], None]
 class _Hashing:
     """The threads' common state; every field is touched under the lock only."""
 
-    def __init__(self, entries: Sequence[Entry], sha256: bool, progress: Progress | None, threads: int) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        sha256: bool,
+        progress: Progress | None,
+        threads: int,
+        copies: Copies | None,
+    ) -> None:
         self._entries = entries
+        self._copies = copies
         self._sha256 = sha256
         self._progress = progress
         self._threads = threads
         self._order = deque(sorted(range(len(entries)), key=lambda index: -entries[index].size))
         self._unstarted = sum(entry.size for entry in entries)
         self._shared: list[_Job] = []
-        self._buffers: list[bytearray | None] = [None] * (2 * threads)
+        self._buffers: list[mmap.mmap | None] = [None] * (2 * threads)
         self._results: list[Hashed | None] = [None] * len(entries)
         self._left = len(entries)
         self._failure: BaseException | None = None
@@ -115,7 +139,7 @@ class _Hashing:
 
     def _work(self) -> None:
         try:
-            own = memoryview(bytearray(_CHUNK))
+            own = memoryview(mmap.mmap(-1, _CHUNK))
             while (task := self._take()) is not None:
                 task(own)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller's thread raises it
@@ -136,16 +160,26 @@ class _Hashing:
                     self._order.popleft()
                     if alone:
                         return lambda own: self._hash_alone(index, own)
-                    self._shared.append(_open(index, self._entries[index], self._sha256))
+                    self._shared.append(self._open(index))
                     self._changed.notify_all()
                     continue
                 self._changed.wait()
             return None
 
+    def _open(self, index: int) -> _Job:
+        job = _open(index, self._entries[index], self._sha256)
+        if self._copies is not None:
+            try:
+                job.copy = self._copies(job.entry.source, job.descriptor, job.entry.size)
+            except BaseException:
+                os.close(job.descriptor)
+                raise
+        return job
+
     # A file that one thread hashes
 
     def _hash_alone(self, index: int, own: memoryview) -> None:
-        job = _open(index, self._entries[index], self._sha256)
+        job = self._open(index)
         try:
             told = 0
             for start in range(0, max(1, job.entry.size), LEAF_SIZE):
@@ -198,7 +232,7 @@ class _Hashing:
         job.position += length
         if not self._sha256:
             return lambda own: self._hash_run(job, start, length, own)
-        buffer = self._buffers.pop() or bytearray(_BATCH)  # the one used last: its memory is in the cache
+        buffer = self._buffers.pop() or mmap.mmap(-1, _BATCH)  # the one used last: its memory is in the cache
         return lambda own: self._read(job, start, length, buffer)
 
     def _hash_run(self, job: _Job, start: int, length: int, own: memoryview) -> None:
@@ -212,7 +246,7 @@ class _Hashing:
                 self._progress(length)
             self._account(job, length)
 
-    def _read(self, job: _Job, start: int, length: int, buffer: bytearray) -> None:
+    def _read(self, job: _Job, start: int, length: int, buffer: mmap.mmap) -> None:
         """Read a batch and hash its leaves; it waits for its turn in the SHA-256 of the whole."""
         view = memoryview(buffer)[:length]
         for offset in range(0, length, LEAF_SIZE):
@@ -284,6 +318,8 @@ def _fill(job: _Job, view: memoryview, start: int) -> None:
         if count == 0:
             raise changed(job.entry.path)
         filled += count
+    if job.copy is not None:
+        job.copy(view, start)
 
 
 def _check_unchanged(job: _Job) -> None:

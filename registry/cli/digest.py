@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from registry.artifacts.digest import Artifact, digest_scan
+from registry.artifacts.hashing import Copies
 from registry.artifacts.scan import scan
 from registry.cli.options import Cache, Json, configured
 from registry.cli.output import Output, count, human_bytes
@@ -34,11 +35,13 @@ def describe(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def hashed(path: Path, output: Output, *, sha256: bool, cache: FileDigests | None = None) -> Artifact:
-    """The artifact at `path`, with a progress bar."""
+def hashed(
+    path: Path, output: Output, *, sha256: bool, cache: FileDigests | None = None, copies: Copies | None = None
+) -> Artifact:
+    """The artifact at `path`, with a progress bar; what is read is written to `copies` too."""
     found = scan(path)
     with output.progress("hashing", sum(entry.size for entry in found.entries)) as progress:
-        return digest_scan(found, sha256=sha256, progress=progress, cache=cache)
+        return digest_scan(found, sha256=sha256, progress=progress, cache=cache, copies=copies)
 
 
 def digest_cache(settings: Settings) -> FileDigests | None:

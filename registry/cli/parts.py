@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
+from registry.artifacts.hashing import Copies
 from registry.chain.client import Chain, connect
 from registry.chain.contract import Approve
 from registry.chain.deploy import contract_address
@@ -14,6 +15,7 @@ from registry.chain.records import Deployment
 from registry.chain.rpc import HttpRpc
 from registry.chain.signer import Signer, load_signer, remote_signer
 from registry.content.cid import RAW, Cid
+from registry.content.embedded import EmbeddedStore
 from registry.content.gateway import GatewaySource
 from registry.content.reader import Sources
 from registry.content.store import BlockSource, Store, open_store
@@ -86,6 +88,15 @@ class Parts:
     def store(self) -> Store:
         """The configured store. Raises InvalidSettings."""
         return open_store(self.settings.store_location, in_place=self._in_place)
+
+    @contextlib.contextmanager
+    def copies(self) -> Iterator[Copies | None]:
+        """Where what is hashed in this block is copied as it is read, for a store that can take it so."""
+        if not isinstance(self.store, EmbeddedStore):
+            yield None
+            return
+        with self.store.intake() as intake:
+            yield None if intake is None else intake.begin
 
     def check_store(self) -> None:
         """Ask the store something, so that one that is down is met before the work is done. Raises StoreUnavailable."""

@@ -164,32 +164,33 @@ def publish(
     check_asked(asked)
     check_can_ask(yes or sign_only)
     parts.check_store()
-    artifact = hashed(path, output, sha256=True)
-    if with_signature is not None:
-        signer = Signer(signature_key, tuple(signature_certificate or ()), signature_identity, signature_issuer)
-        asked = replace(asked, signature=verify_signature(path, artifact, with_signature, signer))
-    reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
-    reserved = reservations.find(registry, who, artifact.digest)
-    with parts.sources() as sources:
-        plan = prepare(artifact, asked, registry, who, Sources(sources))
-    if plan.existing is None:
-        if not as_json and not sign_only:
-            _show(plan, parts, output)
-        ask("A release is for ever. Publish it?", yes or sign_only)
-    if plan.existing is None and (sign_only or into is not None):
+    with parts.copies() as copies:
+        artifact = hashed(path, output, sha256=True, copies=copies)
+        if with_signature is not None:
+            signer = Signer(signature_key, tuple(signature_certificate or ()), signature_identity, signature_issuer)
+            asked = replace(asked, signature=verify_signature(path, artifact, with_signature, signer))
+        reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
+        reserved = reservations.find(registry, who, artifact.digest)
+        with parts.sources() as sources:
+            plan = prepare(artifact, asked, registry, who, Sources(sources))
+        if plan.existing is None:
+            if not as_json and not sign_only:
+                _show(plan, parts, output)
+            ask("A release is for ever. Publish it?", yes or sign_only)
+        if plan.existing is None and (sign_only or into is not None):
+            with output.progress("storing", artifact.size) as progress:
+                keep(plan, parts.store, progress=progress)
+            if into is not None:
+                _put_into(into, plan, registry, output)
+            else:
+                print_signed(parts, output, publish_action(plan.release, reserved[0].salt if reserved else ZERO), how)
+            return
+        if plan.existing is None and reserve:  # before anything is stored: a store may announce what it gets
+            reserved = reservations.reserve(registry, who, artifact.digest)
+            _wait_until_it_counts(registry, plan, reserved[0].salt)
+        salt = reserved[0].salt if reserved else ZERO
         with output.progress("storing", artifact.size) as progress:
-            keep(plan, parts.store, progress=progress)
-        if into is not None:
-            _put_into(into, plan, registry, output)
-        else:
-            print_signed(parts, output, publish_action(plan.release, reserved[0].salt if reserved else ZERO), how)
-        return
-    if plan.existing is None and reserve:  # before anything is stored: a store may announce what it gets
-        reserved = reservations.reserve(registry, who, artifact.digest)
-        _wait_until_it_counts(registry, plan, reserved[0].salt)
-    salt = reserved[0].salt if reserved else ZERO
-    with output.progress("storing", artifact.size) as progress:
-        done = execute(plan, parts.store, registry, salt=salt, progress=progress)
+            done = execute(plan, parts.store, registry, salt=salt, progress=progress)
     output.result(_result(plan, done, registry.deployment.chain_id))
     if not done.created:
         output.say("unchanged: it is published already, with the same content")

@@ -23,6 +23,7 @@ from typing import Final
 from registry.content import dagpb, scratch
 from registry.content.cid import RAW, Cid
 from registry.content.dag import Dag, DagFile
+from registry.content.intake import Intake
 from registry.content.places import KeptFile, Place, Places, open_places
 from registry.content.putting import Putting
 from registry.content.store import Progress, verified
@@ -45,6 +46,7 @@ class EmbeddedStore:
         self._folder = folder
         self._in_place = in_place
         self._on_step: Step = on_step or (lambda step: None)
+        self._intake: Intake | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +69,7 @@ class EmbeddedStore:
                     return verified(cid, block, self.name)
                 except BlockMismatch as error:
                     wrong = error
-            for place in self._leaf_places(cid):
+            for place in self.leaf_places(cid):
                 block = self._read_file(place.file, place.position * LEAF_SIZE)
                 if block is not None and hashlib.sha256(block).digest() == cid.digest:
                     return block
@@ -96,7 +98,7 @@ class EmbeddedStore:
         """Whether the store holds the block. Raises StoreUnavailable."""
         with self.translated():
             return self.block_path(cid).is_file() or any(
-                self._holds(place.file, place.position) for place in self._leaf_places(cid)
+                self._holds(place.file, place.position) for place in self.leaf_places(cid)
             )
 
     def has_dag(self, root: Cid) -> bool:
@@ -128,7 +130,8 @@ class EmbeddedStore:
                     pending.append(link.cid)
         return True
 
-    def _leaf_places(self, cid: Cid) -> list[Place]:
+    def leaf_places(self, cid: Cid) -> list[Place]:
+        """Where in files the index says that a leaf is."""
         if cid.codec != RAW:
             return []
         with self.reading() as places:
@@ -144,6 +147,20 @@ class EmbeddedStore:
         return status.st_size > position * LEAF_SIZE
 
     # Writing
+
+    @contextlib.contextmanager
+    def intake(self) -> Iterator[Intake | None]:
+        """Copies made while an artifact is hashed, which `put_dag` takes in this block; None for files in place."""
+        if self._in_place:
+            yield None
+            return
+        with self.translated():
+            self._make()
+        with Intake(self, self._folder / "tmp") as self._intake:
+            try:
+                yield self._intake
+            finally:
+                self._intake = None
 
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
         """Keep a DAG: complete, durable and kept when this returns.
@@ -189,7 +206,13 @@ class EmbeddedStore:
             status = putting.reference(file)
             path = os.fsencode(os.path.abspath(file.source))
             return KeptFile(file.cid, file.size, path, status.st_mtime_ns), file.leaves
-        putting.file(file, target)
+        draft = self._intake.take(file.source) if self._intake else None
+        if draft is None or target.is_file():
+            putting.file(file, target)
+            if draft is not None:
+                draft.close()
+        else:
+            putting.draft(draft, target)
         return None if file.cid.codec == RAW else (there, file.leaves)
 
     def _put_blocks(self, putting: Putting, blocks: Iterable[tuple[Cid, bytes]]) -> None:
@@ -211,14 +234,17 @@ class EmbeddedStore:
     def _putting(self, progress: Progress | None) -> Iterator[Putting]:
         """Make the folder, clear what dead writers left, and put something while nobody removes anything."""
         with self.translated():
-            for folder in ("blocks", "files", "tmp"):
-                (self._folder / folder).mkdir(parents=True, exist_ok=True)
+            self._make()
             with scratch.locked(self._folder, alone=False):
                 scratch.clear(self._folder / "tmp")
                 with self.writing():
                     pass  # an index that cannot be used is met before the work is done
                 with Putting(self._folder / "tmp", self._on_step, progress) as putting:
                     yield putting
+
+    def _make(self) -> None:
+        for folder in ("blocks", "files", "tmp"):
+            (self._folder / folder).mkdir(parents=True, exist_ok=True)
 
     # The folder
 

@@ -120,9 +120,11 @@ class Putting:
             self._name()
 
     def draft(self, draft: Draft, target: Path) -> None:
-        """Keep a file that was written already; it is this put's from now on."""
+        """Keep a file that was written and hashed already; it is this put's from now on."""
         self._unnamed.append((draft, target))
-        if os.fstat(draft.descriptor).st_size >= _LARGE or len(self._unnamed) >= _MOST_UNNAMED:
+        size = os.fstat(draft.descriptor).st_size
+        self._tell(size)
+        if size >= _LARGE or len(self._unnamed) >= _MOST_UNNAMED:
             self._name()
 
     def finish(self) -> None:

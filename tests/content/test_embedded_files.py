@@ -1,5 +1,6 @@
 """How the embedded store comes by its files: cloned, copied or left in place; and an index of an earlier version."""
 
+import errno
 import fcntl
 import mmap
 import os
@@ -13,12 +14,12 @@ import pytest
 from artifact_files import every_block, write_artifact
 
 from registry.artifacts.digest import Artifact, digest_artifact
-from registry.content import scratch
+from registry.content import putting, scratch
 from registry.content.cid import Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import open_store
 from registry.content.unixfs import LEAF_SIZE
-from registry.errors import FileChanged, InvalidSettings, SourceChanged, StoreUnavailable
+from registry.errors import FileChanged, InvalidSettings, SourceChanged, StoreFull, StoreUnavailable
 
 
 @pytest.fixture
@@ -255,3 +256,97 @@ class TestAnIndexOfVersion1:
         index.close()
         with pytest.raises(StoreUnavailable, match="newer"):
             EmbeddedStore(folder).has_dag(artifact.root)
+
+
+class TestIntake:
+    """Copies made while the files are hashed."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> EmbeddedStore:
+        return EmbeddedStore(tmp_path / "store")
+
+    def opened(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The publisher's files that `put_dag` opens, in order."""
+        opened: list[str] = []
+        kept = putting.open_source
+        monkeypatch.setattr(putting, "open_source", lambda file: opened.append(file.path) or kept(file))
+        return opened
+
+    @pytest.mark.parametrize("sha256", [True, False])
+    def test_large_files_are_read_once(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path, sha256: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        blocks = every_block(artifact)
+        opened = self.opened(monkeypatch)
+        done: list[int] = []
+        with store.intake() as intake:
+            assert intake is not None
+            again = digest_artifact(tmp_path / "artifact", sha256=sha256, copies=intake.begin)
+            store.put_dag(again.dag(), done.append)
+        assert again.root == artifact.root
+        assert sum(done) == artifact.size
+        assert set(opened) == {"config.json", "nothing", "leaf"}
+        assert_gives_every_block(store, artifact, blocks)
+        assert not list((tmp_path / "store/tmp").iterdir())
+
+    def test_what_the_store_has_is_not_copied_again(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        store.put_dag(artifact.dag())
+        with store.intake() as intake:
+            assert intake is not None
+            digest_artifact(tmp_path / "artifact", copies=intake.begin)
+            assert not list((tmp_path / "store/tmp").iterdir())
+
+    def test_a_plan_that_is_given_up_leaves_nothing(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        with store.intake() as intake:
+            assert intake is not None
+            digest_artifact(tmp_path / "artifact", copies=intake.begin)
+            assert len(list((tmp_path / "store/tmp").iterdir())) == 3  # model.bin, its copy, and zeros
+            store.put_document(b"a writer clears what is dead, and these are not")
+            assert len(list((tmp_path / "store/tmp").iterdir())) == 3
+        assert not list((tmp_path / "store/tmp").iterdir())
+        assert not store.has_dag(artifact.root)
+
+    def test_what_changes_after_it_was_read_is_not_kept(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        blocks = every_block(artifact)
+        with store.intake() as intake:
+            assert intake is not None
+            again = digest_artifact(tmp_path / "artifact", copies=intake.begin)
+            (tmp_path / "artifact/model.bin").write_bytes(b"changed")
+            (tmp_path / "artifact/zeros").unlink()
+            store.put_dag(again.dag())
+        assert_gives_every_block(store, artifact, blocks)
+
+    def test_a_store_that_clones_copies_nothing(self, sharing_disk: Path) -> None:
+        artifact = write_artifact(sharing_disk / "artifact")
+        store = EmbeddedStore(sharing_disk / "store")
+        with store.intake() as intake:
+            assert intake is not None
+            digest_artifact(sharing_disk / "artifact", copies=intake.begin)
+            assert not list((sharing_disk / "store/tmp").iterdir())
+            store.put_dag(artifact.dag())
+        assert store.has_dag(artifact.root)
+
+    def test_a_full_disk_is_said_while_hashing(self, artifact: Artifact, tmp_path: Path) -> None:
+        def too_much(data: memoryview, start: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        store = EmbeddedStore(tmp_path / "store")
+        with store.intake() as intake:
+            assert intake is not None
+            write = intake.begin(
+                tmp_path / "artifact/zeros", os.open(tmp_path / "artifact/zeros", os.O_RDONLY), 1 << 40
+            )
+            assert write is not None
+            draft = intake.take(tmp_path / "artifact/zeros")
+            assert draft is not None
+            draft.write_at = too_much  # type: ignore[method-assign]
+            with pytest.raises(StoreFull):
+                write(memoryview(b"x"), 0)
+            draft.close()
+        assert not list((tmp_path / "store/tmp").iterdir())
