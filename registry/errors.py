@@ -10,7 +10,7 @@
     │   │   InvalidModelFile, UnknownModelFormat, InvalidModelSignature
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, NotHeld, ContentBlocked, RootMismatch,
-    │   │   StoreUnavailable, StoreFull, DestinationNotEmpty
+    │   │   StoreUnavailable, StoreFull, StoreBusy, StoreDamaged, DestinationNotEmpty
     │   └── SourceChanged     (a BlockNotFound)
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
@@ -296,6 +296,19 @@ class StoreFull(ContentError):
 
     code = "content.store-full"
     status = 507
+
+
+class StoreBusy(ContentError):
+    """Something is being put into the store, so that nothing can be removed from it now."""
+
+    code = "content.store-busy"
+    status = 409
+
+
+class StoreDamaged(ContentError):
+    """A store lacks what a root that it keeps reaches, or holds it changed."""
+
+    code = "content.store-damaged"
 
 
 class DestinationNotEmpty(ContentError):

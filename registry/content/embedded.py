@@ -52,6 +52,10 @@ class EmbeddedStore:
     def name(self) -> str:
         return f"the store {self._folder}"
 
+    def step(self, step: str) -> None:
+        """Tell `on_step`."""
+        self._on_step(step)
+
     @property
     def folder(self) -> Path:
         """Where it is."""
@@ -111,6 +115,14 @@ class EmbeddedStore:
         with self.translated(), self.reading() as places:
             return [] if places is None else places.roots()
 
+    def remove(self, root: Cid) -> bool:
+        """Keep a root no longer; what only it reached goes with the next `collect`. False: it was not kept."""
+        with self.translated(), self.reading() as places:
+            if places is None or not places.is_root(root):
+                return False
+        with self.translated(), self.writing() as changed:
+            return changed.remove_root(root)
+
     def _complete(self, root: Cid, places: Places) -> bool:
         pending, seen = [root], {root}
         while pending:
@@ -169,22 +181,22 @@ class EmbeddedStore:
         """
         if dag.root not in dag.nodes:
             raise RootMismatch(f"The artifact's root {dag.root} is not among its own nodes.")
-        with self._putting(progress) as putting:
+        with self.putting(progress) as putting:
             files = list(dag.distinct_files())
             if progress is not None and (repeated := dag.size - sum(file.size for file in files)):
                 progress(repeated)
             kept = [row for file in files if (row := self._put_file(putting, file)) is not None]
-            self._put_blocks(putting, dag.nodes.items())
+            self.put_blocks(putting, dag.nodes.items())
             putting.finish()
-            self._keep(dag.root, kept)
+            self.keep(dag.root, kept)
 
     def put_document(self, data: bytes) -> Cid:
         """Keep a document: one raw block up to 1 MiB, a UnixFS file above. Raises StoreFull, StoreUnavailable."""
         shape = document_shape(data)
-        with self._putting(None) as putting:
+        with self.putting(None) as putting:
             kept: list[tuple[KeptFile, bytes]] = []
             if shape.cid.codec == RAW:
-                self._put_blocks(putting, [(shape.cid, data)])
+                self.put_blocks(putting, [(shape.cid, data)])
             else:
                 file = KeptFile(shape.cid, len(data))
                 leaves = b"".join(
@@ -193,9 +205,9 @@ class EmbeddedStore:
                 if self._read(self.file_path(file), 0, len(data) + 1) != data:
                     putting.data(data, self.file_path(file))
                 kept.append((file, leaves))
-                self._put_blocks(putting, shape.nodes.items())
+                self.put_blocks(putting, shape.nodes.items())
             putting.finish()
-            self._keep(shape.cid, kept)
+            self.keep(shape.cid, kept)
         return shape.cid
 
     def _put_file(self, putting: Putting, file: DagFile) -> tuple[KeptFile, bytes] | None:
@@ -215,14 +227,16 @@ class EmbeddedStore:
             putting.draft(draft, target)
         return None if file.cid.codec == RAW else (there, file.leaves)
 
-    def _put_blocks(self, putting: Putting, blocks: Iterable[tuple[Cid, bytes]]) -> None:
+    def put_blocks(self, putting: Putting, blocks: Iterable[tuple[Cid, bytes]]) -> None:
+        """Put blocks on their own, each hashed."""
         for cid, block in blocks:
             verified(cid, block, "The artifact")
             path = self.block_path(cid)
             if self._read(path, 0, LARGEST_BLOCK + 1) != block:
                 putting.data(block, path)
 
-    def _keep(self, root: Cid, files: list[tuple[KeptFile, bytes]]) -> None:
+    def keep(self, root: Cid, files: Iterable[tuple[KeptFile, bytes]]) -> None:
+        """Tell the index, at once, what is on disk now and that the root is kept."""
         self._on_step("keep the root")
         with self.writing() as places:
             for file, leaves in files:
@@ -231,7 +245,7 @@ class EmbeddedStore:
             self._on_step("tell the index")
 
     @contextlib.contextmanager
-    def _putting(self, progress: Progress | None) -> Iterator[Putting]:
+    def putting(self, progress: Progress | None) -> Iterator[Putting]:
         """Make the folder, clear what dead writers left, and put something while nobody removes anything."""
         with self.translated():
             self._make()

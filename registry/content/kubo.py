@@ -19,6 +19,7 @@ from registry.content.unixfs import LARGEST_BLOCK, document_shape
 from registry.errors import (
     BlockMismatch,
     BlockNotFound,
+    InvalidIdentifier,
     InvalidSettings,
     ProvenanceError,
     RootMismatch,
@@ -31,7 +32,7 @@ _OFFLINE: Final = {"offline": "true"}
 
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 600
-_NOT_HELD: Final = ("not found locally", "could not find", "is not pinned")
+_NOT_HELD: Final = ("not found locally", "could not find", "is not pinned", "not pinned or pinned indirectly")
 _FULL: Final = ("no space left", "disk quota exceeded", "storagemax")
 
 
@@ -87,6 +88,25 @@ class KuboStore:
             return False
         return True
 
+    def roots(self) -> list[Cid]:
+        """Every root that the node has pinned and that could be ours. Raises StoreUnavailable."""
+        with self._translated(None):
+            answer = self._client.pin.ls(type="recursive")
+        roots = []
+        for text in answer.get("Keys", {}):
+            with contextlib.suppress(InvalidIdentifier):  # of other profiles: CIDv0, or another hash
+                roots.append(Cid.parse(text))
+        return sorted(roots, key=Cid.to_bytes)
+
+    def remove(self, root: Cid) -> bool:
+        """Unpin a root; False: it was not pinned. Raises StoreUnavailable."""
+        try:
+            with self._translated(root):
+                self._client.pin.rm(str(root))
+        except BlockNotFound:
+            return False
+        return True
+
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
         """Send and pin a DAG. Raises FileChanged, PathMissing, StoreFull, StoreUnavailable, RootMismatch."""
         self._import(dag.root, car.dag_chunks(dag, progress))
@@ -117,7 +137,7 @@ class KuboStore:
             raise StoreUnavailable(f"{self.name} took {root} and does not list it as pinned.", source=self.name)
 
     @contextlib.contextmanager
-    def _translated(self, cid: Cid) -> Iterator[None]:
+    def _translated(self, cid: Cid | None) -> Iterator[None]:
         try:
             yield
         except ProvenanceError:

@@ -65,9 +65,9 @@ class Places:
         found = row.fetchone()
         return None if found is None else _file(*found)
 
-    def files(self) -> Iterator[KeptFile]:
-        """Every file."""
-        return (_file(*row) for row in self._sql.execute("SELECT cid, size, path, mtime_ns FROM files ORDER BY cid"))
+    def files(self) -> list[KeptFile]:
+        """Every file; a list, since an open cursor would make writers wait."""
+        return [_file(*row) for row in self._sql.execute("SELECT cid, size, path, mtime_ns FROM files ORDER BY cid")]
 
     def add_file(self, file: KeptFile, leaves: bytes) -> None:
         """Add a file, or say where it is now, with the digests of its leaves in a row."""

@@ -44,6 +44,12 @@ class Store(BlockSource, Protocol):
         Raises FileChanged, StoreFull, StoreUnavailable, RootMismatch.
         """
 
+    def roots(self) -> list[Cid]:
+        """Every root that is kept. Raises StoreUnavailable."""
+
+    def remove(self, root: Cid) -> bool:
+        """Keep a root no longer, so that its blocks may go; False: it was not kept. Raises StoreUnavailable."""
+
     def put_document(self, data: bytes) -> Cid:
         """Keep a document: one raw block up to 1 MiB, a UnixFS file above. Raises StoreFull, StoreUnavailable."""
 
