@@ -14,11 +14,11 @@ from trees import write_tree
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import car, dagpb
+from registry.content.car_files import export_chunks, export_file, import_car
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.kubo import KuboStore
 from registry.content.reader import fetch_artifact
-from registry.content.car_files import export_chunks, export_file, import_car
 from registry.content.unixfs import LEAF_SIZE, directory_root
 from registry.errors import (
     BlockMismatch,
