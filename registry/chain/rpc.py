@@ -1,4 +1,7 @@
-"""JSON-RPC to an EVM node over web3.py's provider; every foreign exception becomes one of ours here."""
+"""JSON-RPC to an EVM node over web3.py's provider; every foreign exception becomes one of ours here.
+
+web3.py takes most of a second to import, and is when the first node is opened: who asks a service opens none.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +10,6 @@ from urllib.parse import urlsplit
 
 import requests
 
-from registry.chain.foreign import HTTPProvider, RPCEndpoint, Web3Exception
 from registry.errors import InvalidSettings, RpcRefused, RpcUnavailable
 
 _log = logging.getLogger(__name__)
@@ -38,7 +40,10 @@ class HttpRpc:
                 "The RPC address must start with http:// or https://, name a host, and a port if any."
             )
         self._name = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        self._provider = HTTPProvider(
+        from registry.chain import foreign
+
+        self._foreign = foreign
+        self._provider = foreign.HTTPProvider(
             url, request_kwargs={"timeout": timeout, "allow_redirects": False}, exception_retry_configuration=None
         )
 
@@ -50,7 +55,7 @@ class HttpRpc:
     def request(self, method: str, params: Sequence[Any]) -> Any:
         """See `Rpc`."""
         try:
-            answer: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+            answer: Any = self._provider.make_request(self._foreign.RPCEndpoint(method), list(params))
         except requests.Timeout as error:
             raise RpcUnavailable(f"The node at {self._name} did not answer {method} in time.") from _without_url(error)
         except requests.HTTPError as error:
@@ -62,7 +67,7 @@ class HttpRpc:
             raise RpcUnavailable(
                 f"The node at {self._name} cannot be reached. Is it running, and is PROVENANCE_RPC_URL its address?"
             ) from _without_url(error)
-        except (Web3Exception, ValueError, TypeError, RecursionError) as error:
+        except (self._foreign.Web3Exception, ValueError, TypeError, RecursionError) as error:
             raise RpcUnavailable(f"What answers at {self._name} does not speak JSON-RPC.") from _without_url(error)
         return self._result(method, answer)
 

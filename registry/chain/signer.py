@@ -6,14 +6,16 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from eth_utils.crypto import keccak
 
-from registry.chain.foreign import Account, HexBytes, LocalAccount, TypedTransaction, encode_typed_data
 from registry.chain.identifiers import parse_address
 from registry.chain.rpc import Rpc
 from registry.errors import InvalidIdentifier, InvalidKey, NoKey, RpcUnavailable, WrongPassword
+
+if TYPE_CHECKING:  # eth-account takes most of a second to import, and is when a key is used: most commands use none
+    from registry.chain.foreign import LocalAccount
 
 NO_KEY: Final = (
     "This needs a key, and none is configured. Set PROVENANCE_KEYSTORE and PROVENANCE_PASSWORD_FILE; or "
@@ -41,7 +43,7 @@ class LocalSigner:
 
     __slots__ = ("_account", "address")
 
-    def __init__(self, account: LocalAccount) -> None:
+    def __init__(self, account: "LocalAccount") -> None:
         self._account = account
         self.address: str = account.address
 
@@ -52,6 +54,8 @@ class LocalSigner:
 
     def sign_typed_data(self, data: dict[str, Any]) -> bytes:
         """See `Signer`."""
+        from registry.chain.foreign import encode_typed_data
+
         return bytes(self._account.sign_message(encode_typed_data(full_message=data)).signature)
 
     def __repr__(self) -> str:
@@ -73,6 +77,8 @@ class RemoteSigner:
 
     def sign_transaction(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
         """See `Signer`."""
+        from registry.chain.foreign import Account, HexBytes, TypedTransaction
+
         asked = {name: _rpc_form(value) for name, value in transaction.items()} | {"from": self.address}
         answer = self._rpc.request("eth_signTransaction", [asked])
         raw = self._bytes(
@@ -92,6 +98,8 @@ class RemoteSigner:
 
     def sign_typed_data(self, data: dict[str, Any]) -> bytes:
         """See `Signer`."""
+        from registry.chain.foreign import Account, encode_typed_data
+
         answer = self._rpc.request("eth_signTypedData_v4", [self.address, json.dumps(data)])
         signature = self._bytes("eth_signTypedData_v4", answer)
         try:
@@ -155,6 +163,8 @@ def load_signer(
 
 def signer_from_key(private_key: str) -> LocalSigner:
     """A signer of a private key in hex, with or without 0x. Raises `InvalidKey`."""
+    from registry.chain.foreign import Account
+
     try:
         raw = bytes.fromhex(private_key.strip().removeprefix("0x"))
         if len(raw) != 32:
@@ -168,6 +178,8 @@ def signer_from_key(private_key: str) -> LocalSigner:
 
 
 def _from_keystore(keystore: Path, password_file: Path | None) -> LocalSigner:
+    from registry.chain.foreign import Account
+
     if password_file is None:
         raise NoKey(
             f"The keystore {keystore} needs its password. Set PROVENANCE_PASSWORD_FILE to a file that holds it."
