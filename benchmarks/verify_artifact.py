@@ -2,10 +2,15 @@
 
 Verifying computes the address alone, as `provenance verify` does without its cache. The files are read from the page
 cache, into which making them put them.
+
+What is aimed at is 2.2 times Model Signing's rate over four files and 1.9 times over one. Model Signing hashes several
+files on all cores too, so that on few cores the machine itself can forbid that: the rows that begin with SHA-256 of
+memory show the most that there is beside each peer, and where 80 % of it is less than the aim, that is the limit.
 """
 
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from _files import (
@@ -19,19 +24,21 @@ from _files import (
     timed,
     verify_signature,
 )
-from _harness import arguments, compare, in_turn, report
+from _harness import Result, arguments, compare, in_turn, report
 
 from registry.artifacts.digest import digest_artifact
 
-# Ours, the peer, and the least ratio. Reading takes about a sixth of the time that hashing does, so that hashing what
-# lies in memory already is out of reach; it stands here to show how far.
+RAW = "sha256 of memory in two threads"
+# Ours, the peer, and the ratio that is aimed at. Reading takes about a sixth of the time that hashing does, so that
+# hashing what lies in memory already is out of reach; it stands here to show how far.
 PAIRS = (
     ("verify 4 files", "model_signing verify 4 files", 2.2),
     ("verify 1 file", "model_signing verify 1 file", 1.9),
     ("verify 4 files", "sha256 in two threads", 0.85),
-    ("verify 4 files", "sha256 of memory in two threads", 0.7),
+    ("verify 4 files", RAW, 0.7),
     ("verify 4 files", "ipfs add -n", 2.0),
 )
+OF_THE_MOST = 0.8
 
 
 def main() -> int:
@@ -62,12 +69,19 @@ def main() -> int:
             runs["ipfs add -n"] = lambda: timed(lambda: ipfs(repository, "add", "-rHQn", str(shards)))
         seconds = in_turn(runs, asked.rounds)
     rates = {name: size / taken / 1e9 for name, taken in seconds.items()}
-    results = [
-        compare(ours, rates[ours], rates[peer], peer, limit=limit, unit="GB/s")
-        for ours, peer, limit in PAIRS
-        if peer in rates
-    ]
-    return report(results, as_json=asked.json)
+    return report(list(results(rates)), as_json=asked.json)
+
+
+def results(rates: Mapping[str, float]) -> Iterator[Result]:
+    """Each pair; before one with a peer, what hashing memory alone reaches beside that peer."""
+    for ours, peer, aim in PAIRS:
+        if peer not in rates:
+            continue
+        limit = aim
+        if not peer.startswith("sha256"):
+            limit = min(aim, OF_THE_MOST * rates[RAW] / rates[peer])
+            yield compare(RAW, rates[RAW], rates[peer], peer, limit=0.0, unit="GB/s")
+        yield compare(ours, rates[ours], rates[peer], peer, limit=round(limit, 3), unit="GB/s")
 
 
 if __name__ == "__main__":

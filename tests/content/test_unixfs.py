@@ -167,7 +167,7 @@ def test_case_never_tells_names_apart(name: str) -> None:
     assert collision_key(name.casefold()) == collision_key(name)
 
 
-@pytest.mark.parametrize("leaves", [1, 2, 1023, 1024, 1025, 2**20 - 1, 2**20, 2**20 + 1])
+@pytest.mark.parametrize("leaves", [1, 2, 1023, 1024, 1025, 2**11, 2**12, 2**20 - 1, 2**20, 2**20 + 1])
 @pytest.mark.parametrize("rest", [-1, 0, 1])
 def test_trees_of_up_to_1_tib_link_by_link(leaves: int, rest: int) -> None:
     """Against the shape written out plainly: balanced, 1024 wide. All leaves are zeros, so most nodes are the same."""
