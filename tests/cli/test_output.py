@@ -1,10 +1,14 @@
 """What strangers wrote is shown, and steers nothing: neither a terminal nor whoever reads line by line."""
 
+import io
 import json
+import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from registry.cli.output import Output, printable
 
@@ -41,3 +45,23 @@ def test_json_keeps_its_value_and_shows_no_control(value: dict[str, str]) -> Non
     text = "".join(written)
     assert json.loads(text) == value
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_a_bar_on_a_terminal_tells_what_is_done_the_rate_and_the_time_left() -> None:
+    output, terminal = Output(as_json=False), io.StringIO()
+    output.errors = Console(file=terminal, force_terminal=True, color_system=None, width=120)
+    with output.progress("hashing", 1 << 40) as told:  # 1 TiB
+        for _ in range(3):
+            told(1 << 38)
+            time.sleep(0.15)  # a rate takes two moments, and bars are drawn ten times a second
+    shown = terminal.getvalue()
+    assert re.search(r"hashing .*/1\.1 TB .* [TG]B/s .*0:00:\d\d", shown), shown[-500:]
+
+
+def test_no_bar_is_drawn_where_nobody_looks() -> None:
+    for as_json, terminal in ((True, True), (False, False)):
+        output, errors = Output(as_json=as_json), io.StringIO()
+        output.errors = Console(file=errors, force_terminal=terminal, color_system=None)
+        with output.progress("hashing", 100) as told:
+            told(50)
+        assert "hashing" not in errors.getvalue()
