@@ -17,7 +17,6 @@ from registry.cli.options import Cache, Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
 from registry.cli.remote import ask_verdict
-from registry.content.file_digests import FileDigests
 from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing
 from registry.index.documents import DocumentReader
 from registry.index.evidence import needed
@@ -83,7 +82,7 @@ def verify(
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store, digest_cache=cache))
     chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
-    question, left_out = _question(what, output, deep, digest_cache(parts.settings))
+    question, left_out = _question(what, output, deep, parts)
     subject = parse_subject(question.get("what"), question.get("files"))
     if parts.settings.api_url:
         verdict = ask_verdict(parts.settings, question, subject, chosen)
@@ -112,7 +111,7 @@ def _judge(reader: Reader, documents: DocumentReader, subject: Subject, policy: 
         documents.ask_again(lacking)
 
 
-def _question(what: str, output: Output, deep: bool, cache: FileDigests | None) -> tuple[dict[str, Any], list[str]]:
+def _question(what: str, output: Output, deep: bool, parts: Parts) -> tuple[dict[str, Any], list[str]]:
     """What is asked, as a request has it, and what was left out of it.
 
     A path is hashed here; its list of files finds the nearest release.
@@ -126,7 +125,9 @@ def _question(what: str, output: Output, deep: bool, cache: FileDigests | None) 
             )
         _check_identifier(what)
         return {"what": what}, []
-    artifact = hashed(path, output, sha256=deep, cache=cache)
+    if not parts.settings.api_url:
+        parts.chain  # noqa: B018 - a node that is down is met before hours of hashing
+    artifact = hashed(path, output, sha256=deep, cache=digest_cache(parts.settings))
     _warn_of_pointers(artifact, output)
     asked = {
         "what": str(artifact.root),

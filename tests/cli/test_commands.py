@@ -451,6 +451,8 @@ def test_verify_reads_an_unchanged_file_once_and_deep_checks_what_the_manifest_d
         patch.delenv("CI")
         assert provenance(*asked).code == 0
     assert not cache.exists()
+    assert provenance(*asked, "--rpc-url", "http://127.0.0.1:1").code == 2
+    assert not cache.exists()  # a node that is down is met before anything is read
     for _ in range(2):
         assert provenance(*asked, "--deep").code == 0
     assert cache.exists()
