@@ -3,8 +3,9 @@
 Never a fetch on a stranger's behalf, never a content type that a browser would run. The client hashes what it gets.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -20,11 +21,13 @@ from api.service import Service
 from registry.chain.identifiers import parse_identifier
 from registry.content import car
 from registry.content.cid import Cid
-from registry.content.traversal import Terminus, blocks_below, resolve
+from registry.content.traversal import blocks_below, resolve
 from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, NotHeld, RangeNotSatisfiable
 
 router = APIRouter(tags=["content"])
 
+_PIECE: Final = 256 << 10
+"""Bytes handed to the socket at once: it takes most of so many, and copies what it does not take."""
 _FOREVER: Final = "public, max-age=29030400, immutable"
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -142,15 +145,33 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         response = Response(media_type=query.media_type, headers=headers)
         del response.headers["content-length"]
         return response
-    return StreamingResponse(_chunks(get_block, terminus, query), media_type=query.media_type, headers=headers)
+    blocks = blocks_below(get_block, terminus, query.scope, query.span, duplicates=query.duplicates)
+    return StreamingResponse(_chunks(terminus.cid, blocks), media_type=query.media_type, headers=headers)
 
 
-def _chunks(get_block: Callable[[Cid], bytes], terminus: Terminus, query: CarQuery) -> Iterator[bytes]:
-    """The CAR, a block at a time. An error in the middle ends the stream without its last chunk: no client can take
-    it for a whole one."""
-    yield car.header(terminus.cid)
-    for cid, block in blocks_below(get_block, terminus, query.scope, query.span, duplicates=query.duplicates):
-        yield car.section(cid, block)
+async def _chunks(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> AsyncIterator[bytes | memoryview]:
+    """The CAR in pieces, a block being read and hashed while the one before it is sent.
+
+    An error in the middle ends the stream without its last chunk: no client can take it for a whole one.
+    """
+    following = _started(blocks)
+    try:
+        yield car.header(root)
+        while (found := await following) is not None:
+            following = _started(blocks)
+            yield car.section_start(found[0], len(found[1]))
+            view = memoryview(found[1])
+            for start in range(0, len(view), _PIECE):
+                yield view[start : start + _PIECE]
+    finally:
+        following.cancel()
+
+
+def _started(blocks: Iterator[tuple[Cid, bytes]]) -> "asyncio.Future[tuple[Cid, bytes] | None]":
+    """The next block, which a thread begins to read; None behind the last."""
+    future = asyncio.ensure_future(run_in_threadpool(next, blocks, None))
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to await it
+    return future
 
 
 def _reader(service: Service) -> Callable[[Cid], bytes]:

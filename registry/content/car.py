@@ -25,7 +25,12 @@ def header(root: Cid) -> bytes:
 
 def section(cid: Cid, block: bytes) -> bytes:
     """A block after its length and its CID."""
-    return varint(_BINARY_CID + len(block)) + cid.to_bytes() + block
+    return section_start(cid, len(block)) + block
+
+
+def section_start(cid: Cid, size: int) -> bytes:
+    """What stands before a block of `size` bytes."""
+    return varint(_BINARY_CID + size) + cid.to_bytes()
 
 
 def dag_chunks(dag: Dag, progress: Progress | None = None) -> Iterator[bytes]:
