@@ -173,3 +173,13 @@ ARTIFACT: dict[str, Any] = {
         "safe": 1,
     },
 }
+
+OMS: dict[str, Any] = {
+    "oms": "oms:5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f",
+    "binds_names": False,
+    "note": "The root finds a release and proves no more: it binds the files' bytes and their order, not their names.",
+    "claims": ARTIFACT["claims"],
+    "claims_total": 1,
+    "coverage": {"manifests": {"read": 1, "of": 1}},
+    "as_of": ARTIFACT["as_of"],
+}

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 EXAMPLE_CID = "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu"
 EXAMPLE_RELEASE = "release:0x" + "5f" * 32
+EXAMPLE_OMS = "oms:" + "5f" * 32
 EXAMPLE_PUBLISHER = "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 

@@ -1,4 +1,4 @@
-"""GET /v1/releases/{id} and /v1/artifacts/{cid}: what the registry holds, as of the block that the index has read."""
+"""GET /v1/releases/{id}, /v1/artifacts/{cid}, /v1/oms/{id}: what the registry holds, as of the block that was read."""
 
 from typing import Annotated, Any
 
@@ -6,13 +6,13 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
 from api.dependencies import ServiceOf
-from api.examples import ARTIFACT, RELEASE
-from api.models import EXAMPLE_CID, EXAMPLE_RELEASE
+from api.examples import ARTIFACT, OMS, RELEASE
+from api.models import EXAMPLE_CID, EXAMPLE_OMS, EXAMPLE_RELEASE
 from api.problems import responses
-from registry.chain.identifiers import parse_identifier, parse_release_id
+from registry.chain.identifiers import OmsRoot, parse_identifier, parse_release_id
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
-from registry.index.views import artifact_view, release_view
+from registry.index.views import artifact_view, oms_view, release_view
 
 router = APIRouter(tags=["records"])
 
@@ -60,3 +60,23 @@ async def get_artifact(
         raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")
     with service.reader.snapshot() as snapshot:
         return artifact_view(snapshot, identifier)
+
+
+@router.get(
+    "/v1/oms/{id}",
+    summary="The releases that declare a root of OpenSSF Model Signing",
+    responses={200: {"content": {"application/json": {"example": OMS}}}, **responses(400, 503)},
+)
+async def get_oms(
+    id: Annotated[str, Path(description="`oms:HEX`, the subject's digest in a signature", examples=[EXAMPLE_OMS])],
+    service: ServiceOf,
+) -> Any:
+    """Everyone whose manifest declares this root. It binds the files' bytes and their order, **not their names**:
+
+    it finds a release, and no verdict is about it. A manifest that was not read is not looked through: see `coverage`.
+    """
+    identifier = parse_identifier(id)
+    if not isinstance(identifier, OmsRoot):
+        raise InvalidIdentifier("A root of OpenSSF Model Signing is written oms:HEX.")
+    with service.reader.snapshot() as snapshot:
+        return oms_view(snapshot, identifier)

@@ -83,7 +83,8 @@ def test_the_settings_in_the_readme_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/verify", "/v1/releases/{id}", "/v1/artifacts/{cid}", "/ipfs/{cid}", "/ipfs/{cid}/{path}"]
+    "path",
+    ["/v1/verify", "/v1/releases/{id}", "/v1/artifacts/{cid}", "/v1/oms/{id}", "/ipfs/{cid}", "/ipfs/{cid}/{path}"],
 )
 def test_routes_declare_their_problems_and_show_examples(path: str) -> None:
     document = create_app(Settings()).openapi()

@@ -142,6 +142,12 @@ class _Artifact(_Answer):
     as_of: _AsOf
 
 
+class _OmsRoot(_Answer):
+    oms: _Text
+    claims: list[_Release]
+    as_of: _AsOf
+
+
 def ask_verdict(settings: Settings, question: dict[str, Any], subject: Subject, policy: Policy | None) -> Any:
     """The verdict that the service of `settings` gives: on this subject, under this policy, of the chain expected.
 
@@ -174,6 +180,12 @@ def ask_artifact(settings: Settings, identifier: str) -> Any:
     """The service's view of an artifact. Raises ServiceUnavailable, or the service's own error."""
     answer = _checked(settings, _ask(settings, "GET", f"/v1/artifacts/{identifier}"), _Artifact)
     return _about(settings, answer, "artifact", identifier)
+
+
+def ask_oms_root(settings: Settings, identifier: str) -> Any:
+    """The service's view of a root of OpenSSF Model Signing. Raises ServiceUnavailable, or the service's own error."""
+    answer = _checked(settings, _ask(settings, "GET", f"/v1/oms/{identifier}"), _OmsRoot)
+    return _about(settings, answer, "oms", identifier)
 
 
 def _about(settings: Settings, answer: Any, key: str, identifier: str) -> Any:

@@ -6,29 +6,31 @@ from typing import Annotated, Any
 
 import typer
 
-from registry.chain.identifiers import Account, ReleaseId, parse_identifier
+from registry.chain.identifiers import Account, OmsRoot, ReleaseId, parse_identifier
 from registry.cli.beside import NOT_ASKED, beside, beside_lines
 from registry.cli.model import model_lines
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask_artifact, ask_release
+from registry.cli.remote import ask_artifact, ask_oms_root, ask_release
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
 from registry.index.queries import Snapshot
-from registry.index.views import artifact_view, release_view
+from registry.index.views import artifact_view, oms_view, release_view
 from registry.standards.oms import NAMES_NOT_BOUND
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="release:0x…, ADDRESS/NAME@VERSION, or the CID of an artifact.")],
+    what: Annotated[str, typer.Argument(help="release:0x…, ADDRESS/NAME@VERSION, the CID of an artifact, or oms:HEX.")],
     api_url: Annotated[str | None, typer.Option(help="Ask this service. Without it: follow the chain here.")] = None,
     rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show a release with its documents, status and lineage, or every claim on an artifact.
+
+    oms:HEX, the root that a signature of OpenSSF Model Signing is over, shows the releases whose manifest declares it.
 
     Of a release also what the chain holds beside it: its publisher's freeze, grants in force, statements about it. No
     verdict reads these yet, and a service (--api-url) is not asked for them.
@@ -38,7 +40,7 @@ def show(
     identifier = _identifier(what, parts)
     lines: Iterator[tuple[str, str]] | None = None
     if parts.settings.api_url:
-        ask = ask_release if isinstance(identifier, ReleaseId) else ask_artifact
+        ask = {ReleaseId: ask_release, OmsRoot: ask_oms_root}.get(type(identifier), ask_artifact)
         view = ask(parts.settings, str(identifier))
     else:
         with parts.reader(lambda snapshot: _first(snapshot, identifier)) as reader, reader.snapshot() as snapshot:
@@ -48,9 +50,15 @@ def show(
                 found = beside(parts, identifier.digest, record)
                 view["on_chain"] = found
                 lines = beside_lines(found, record.release.terms)
+            elif isinstance(identifier, OmsRoot):
+                view = oms_view(snapshot, identifier)
             else:
                 view = artifact_view(snapshot, identifier)
     output.result(view)
+    if isinstance(identifier, OmsRoot):
+        output.say(f"{identifier} finds a release and proves no more: {NAMES_NOT_BOUND}", style="yellow")
+        read = view.get("coverage", {}).get("manifests", {})
+        output.say(f"manifests looked through: {read.get('read', '?')} of {read.get('of', '?')}")
     for claim in view.get("claims", [view]):
         _show_claim(claim, output)
     for label, text in _not_asked(view) if lines is None else lines:
@@ -65,19 +73,23 @@ def _not_asked(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield NOT_ASKED, f"whether the publisher is frozen, grants, statements: {how}"
 
 
-def _first(snapshot: Snapshot, identifier: ReleaseId | Cid) -> list[bytes]:
+def _first(snapshot: Snapshot, identifier: ReleaseId | Cid | OmsRoot) -> list[bytes]:
     if isinstance(identifier, ReleaseId):
         return [identifier.digest]
+    if isinstance(identifier, OmsRoot):
+        return [claim.release_id for claim in snapshot.releases_of_oms_root(identifier.digest)]
     return [claim.release_id for claim in snapshot.releases_of_artifact(identifier.digest)]
 
 
-def _identifier(what: str, parts: Parts) -> ReleaseId | Cid:
+def _identifier(what: str, parts: Parts) -> ReleaseId | Cid | OmsRoot:
     named = named_release(what, parts.deployment) if is_named_release(what) else None
     identifier = parse_identifier(what) if named is None else ReleaseId(named)
-    if isinstance(identifier, ReleaseId) or (isinstance(identifier, Cid) and identifier.codec == DAG_PB):
+    if isinstance(identifier, ReleaseId | OmsRoot) or (isinstance(identifier, Cid) and identifier.codec == DAG_PB):
         return identifier
     kind = "an account" if isinstance(identifier, Account) else "something else"
-    raise InvalidIdentifier(f"“{what}” is {kind}: show a release:0x…, ADDRESS/NAME@VERSION or the CID of an artifact.")
+    raise InvalidIdentifier(
+        f"“{what}” is {kind}: show a release:0x…, ADDRESS/NAME@VERSION, the CID of an artifact or oms:HEX."
+    )
 
 
 def _show_claim(claim: dict[str, Any], output: Output) -> None:

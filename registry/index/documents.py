@@ -299,6 +299,7 @@ class DocumentReader:
                     distinct_files=len({file.cid for file in read.manifest.files}) if read else None,
                     terms_id=bytes.fromhex(terms.id.removeprefix("terms:0x")) if terms else None,
                     terms_cid=terms.document.to_bytes() if terms else None,
+                    oms_root=bytes.fromhex(said.oms.root) if said and said.oms else None,
                 )
             )
             if changed.rowcount == 0:  # rolled back meanwhile, or read by another process

@@ -244,6 +244,36 @@ class Snapshot:
         count = self.connection.execute(select(func.count()).select_from(some)).scalar_one()
         return count if count <= limit else None
 
+    def releases_of_oms_root(self, root: bytes, limit: int = 100) -> list[ClaimedRelease]:
+        """Releases whose manifest declares this root of OpenSSF Model Signing, the first claim first.
+
+        The root binds no names, so that releases of several artifacts may rightly share it.
+        """
+        query = (
+            select(releases.c.release_id)
+            .join(
+                manifests,
+                (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id),
+            )
+            .where(releases.c.deployment == self.key, manifests.c.oms_root == root)
+            .order_by(releases.c.since, releases.c.seq)
+            .limit(limit)
+        )
+        ids = self.connection.execute(query).scalars().all()
+        found = self.releases(ids, "none")
+        return [found[identifier] for identifier in ids]
+
+    def count_releases_of_oms_root(self, root: bytes, limit: int = 10_000) -> int | None:
+        """How many manifests declare this root; None: more than `limit`."""
+        some = (
+            select(manifests.c.release_id)
+            .where(manifests.c.deployment == self.key, manifests.c.oms_root == root)
+            .limit(limit + 1)
+            .subquery()
+        )
+        count = self.connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return count if count <= limit else None
+
     def releases_of_publisher(self, publisher: str, limit: int = 100) -> list[ClaimedRelease]:
         """Releases of a publisher (EIP-55), newest first."""
         query = (

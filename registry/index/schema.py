@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 metadata = MetaData()
 
@@ -165,6 +165,8 @@ manifests = Table(
     Column("distinct_files", Integer),
     Column("terms_id", LargeBinary(32)),
     Column("terms_cid", LargeBinary(36)),
+    # The root of OpenSSF Model Signing that the manifest declares; it does not bind names.
+    Column("oms_root", LargeBinary(32)),
     Column("state", String(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -172,6 +174,7 @@ manifests = Table(
     Index("manifests_to_read", "state", "retry_at"),
     Index("manifests_by_state", "deployment", "state"),
     Index("manifests_by_publisher", "deployment", "publisher", "state", "release_id"),
+    Index("manifests_by_oms_root", "deployment", "oms_root", "release_id"),
     Index("manifests_by_block", "deployment", "block_number"),
 )
 

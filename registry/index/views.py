@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId
+from registry.chain.identifiers import Account, FileHash, OmsRoot, ReleaseId, TermsId
 from registry.chain.records import ZERO, record_hash
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Snapshot
 from registry.policy.evidence import AsOf, ClaimedRelease
 from registry.policy.rendering import as_of_json
-from registry.standards.oms import oms_json
+from registry.standards.oms import NAMES_NOT_BOUND, oms_json
 
 _CLAIMS_SHOWN = 100
 FILES_SHOWN = 1_000
@@ -91,6 +91,22 @@ def artifact_view(snapshot: Snapshot, artifact: Cid) -> dict[str, Any]:
         "artifact": str(artifact),
         "claims": [claim_view(claim, as_of) for claim in claims],
         "claims_total": snapshot.count_releases_of_artifact(artifact.digest),
+        "as_of": as_of_json(as_of),
+    }
+
+
+def oms_view(snapshot: Snapshot, root: OmsRoot) -> dict[str, Any]:
+    """Every release whose manifest declares this root, first claim first, with how many manifests were read."""
+    as_of = snapshot.as_of()
+    coverage = snapshot.coverage()
+    claims = snapshot.releases_of_oms_root(root.digest, _CLAIMS_SHOWN)
+    return {
+        "oms": str(root),
+        "binds_names": False,
+        "note": f"The root finds a release and proves no more: {NAMES_NOT_BOUND}.",
+        "claims": [claim_view(claim, as_of) for claim in claims],
+        "claims_total": snapshot.count_releases_of_oms_root(root.digest),
+        "coverage": {"manifests": {"read": coverage.read, "of": coverage.of}},
         "as_of": as_of_json(as_of),
     }
 

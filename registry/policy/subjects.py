@@ -29,7 +29,11 @@ def parse_subject(what: str | None, files: Sequence[Mapping[str, Any]] | None) -
         case FileHash(digest):
             return FileSubject(sha256=digest)
         case OmsRoot():
-            raise InvalidIdentifier("This registry does not look up OpenSSF Model Signing roots yet. Give the CID.")
+            raise InvalidIdentifier(
+                "A root of OpenSSF Model Signing is no subject of a verdict: it binds the files' bytes and their "
+                "order, not their names. It finds releases (provenance show oms:HEX, GET /v1/oms/oms:HEX): verify the "
+                "CID of one."
+            )
     raise InvalidIdentifier(
         f"“{what[:80]}” names no bytes. Verify the CID of an artifact or a file, or sha256:HEX of a file."
     )

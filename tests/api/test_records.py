@@ -50,6 +50,26 @@ def test_an_artifact_lists_its_claims_and_one_without_has_none(api: httpx.Client
     assert api.get(f"/v1/artifacts/{nobody}").json()["claims"] == []
 
 
+def test_a_root_of_model_signing_finds_its_releases_and_says_what_it_does_not_bind(
+    api: httpx.Client, model: Model, publish: Publish, wait_for: Callable[[Model], None]
+) -> None:
+    """The same bytes in the same order under other names have the same root, and are another artifact."""
+    root = api.get(f"/v1/releases/{model.release}").json()["oms"]["root"]
+    renamed = publish("renamed", {"a.json": b"{}", "b.html": b"<script>alert(1)</script>"}, index=1)
+    other = publish("other", {"config.json": b"[]"})
+    for made in (renamed, other):
+        wait_for(made)
+    found = api.get(f"/v1/oms/{root}").json()
+    assert [claim["release"] for claim in found["claims"]] == [model.release, renamed.release]
+    assert {claim["artifact"] for claim in found["claims"]} == {model.cid, renamed.cid} and model.cid != renamed.cid
+    assert found["claims_total"] == 2 and found["coverage"] == {"manifests": {"read": 3, "of": 3}}
+    assert found["binds_names"] is False and "not their names" in found["note"]
+    nobody = api.get("/v1/oms/oms:" + "ab" * 32).json()
+    assert (nobody["claims"], nobody["claims_total"]) == ([], 0) and "not their names" in nobody["note"]
+    asked = api.post("/v1/verify", json={"what": root})
+    assert asked.status_code == 400 and "not their names" in asked.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
@@ -57,6 +77,8 @@ def test_an_artifact_lists_its_claims_and_one_without_has_none(api: httpx.Client
         ("/v1/releases/release:0x" + "ab" * 32, 404, "index.not-found"),
         ("/v1/releases/sha256:" + "ab" * 32, 400, "input.identifier"),
         ("/v1/artifacts/release:0x" + "ab" * 32, 400, "input.identifier"),
+        ("/v1/oms/" + "ab" * 32, 400, "input.identifier"),
+        ("/v1/oms/sha256:" + "ab" * 32, 400, "input.identifier"),
         ("/ipfs/nonsense", 400, "input.identifier"),
         ("/ipfs/bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e", 404, "content.not-found"),
         (

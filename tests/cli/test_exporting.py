@@ -1,10 +1,14 @@
 """`provenance export oms`, and a signature that goes with a publish."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from registry.chain.devnode import DevNode
+from registry.settings import load_settings
+from tests.api.conftest import serving
 from tests.cli.conftest import Provenance
 from tests.standards.test_oms import key_pair, signed
 
@@ -22,6 +26,28 @@ def test_every_publish_names_the_root(provenance: Provenance, release: str, mode
     root = json.loads(provenance("export", "oms", str(model)).out)["subject"][0]["digest"]["sha256"]
     assert shown == {"root": f"oms:{root}", "binds_names": False, "ignored": [], "signature": None}
     assert f"oms:{root} (it binds the files' bytes and their order, not their names)" in provenance("show", release).out
+
+
+def test_the_root_finds_the_release_and_says_what_it_does_not_bind(
+    provenance: Provenance, release: str, model: Path, tmp_path: Path, node: DevNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = provenance("show", release, "--json").json["oms"]["root"]
+    found = provenance("show", root)
+    assert found.code == 0 and release in found.out and "not their names" in found.out
+    assert "manifests looked through: 1 of 1" in found.out
+    shown = provenance("show", root, "--json").json
+    assert [claim["release"] for claim in shown["claims"]] == [release] and shown["binds_names"] is False
+    nobody = provenance("show", "oms:" + "ab" * 32)
+    assert nobody.code == 0 and "no claim" in nobody.out and "not their names" in nobody.out
+    refused = provenance("verify", root)
+    assert refused.code == 2 and "input.identifier" in refused.err and "not their names" in refused.err
+    with serving(
+        load_settings(home=tmp_path / "service", rpc_url=node.url, store=str(tmp_path / "home" / "store"))
+    ) as api:
+        while api.get(f"/v1/oms/{root}").json().get("claims_total") != 1:
+            time.sleep(0.05)
+        monkeypatch.setenv("PROVENANCE_API_URL", str(api.base_url))
+        assert provenance("show", root, "--json").json["claims"] == shown["claims"]
 
 
 @pytest.mark.oms

@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from registry.chain.records import Deployment
 from registry.errors import IndexOutdated, IndexUnavailable, InvalidSettings
 from registry.index.database import open_database
-from registry.index.schema import deployments, meta
+from registry.index.schema import SCHEMA_VERSION, deployments, meta
 
 HERE = Deployment(31337, "0x" + "11" * 20)
 
@@ -55,7 +55,7 @@ def test_the_journal_is_a_write_ahead_log(tmp_path):
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     database.close()
     with sqlite3.connect(tmp_path / "deep" / "index.sqlite") as plain:
-        assert plain.execute("SELECT schema_version FROM meta").fetchall() == [(2,)]
+        assert plain.execute("SELECT schema_version FROM meta").fetchall() == [(SCHEMA_VERSION,)]
     plain.close()
 
 
