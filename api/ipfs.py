@@ -5,6 +5,7 @@ Never a fetch on a stranger's behalf, never a content type that a browser would 
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from api.dependencies import ServiceOf
 from api.models import EXAMPLE_CID
@@ -22,7 +24,7 @@ from registry.chain.identifiers import parse_identifier
 from registry.content import car
 from registry.content.cid import Cid
 from registry.content.traversal import blocks_below, resolve
-from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, NotHeld, RangeNotSatisfiable
+from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, NotHeld, RangeNotSatisfiable, ServiceBusy
 
 router = APIRouter(tags=["content"])
 
@@ -145,8 +147,24 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         response = Response(media_type=query.media_type, headers=headers)
         del response.headers["content-length"]
         return response
+    if not service.streams.acquire(blocking=False):
+        raise ServiceBusy("Too many CARs are being sent. Ask again in a moment, or for raw blocks.")
     blocks = blocks_below(get_block, terminus, query.scope, query.span, duplicates=query.duplicates)
-    return StreamingResponse(_chunks(terminus.cid, blocks), media_type=query.media_type, headers=headers)
+    return _CarResponse(service.streams, _chunks(terminus.cid, blocks), media_type=query.media_type, headers=headers)
+
+
+class _CarResponse(StreamingResponse):
+    """A stream that gives back its place, however it ends."""
+
+    def __init__(self, places: threading.Semaphore, content: AsyncIterator[bytes | memoryview], **rest: Any) -> None:
+        super().__init__(content, **rest)
+        self._places = places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._places.release()
 
 
 async def _chunks(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> AsyncIterator[bytes | memoryview]:

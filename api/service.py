@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 2.0
 _WORKERS = 2
 _WAITING = 32
+_STREAMS = 64
+"""CARs sent at once: each holds two blocks, of 2 MiB at most, for as long as its client takes."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -53,6 +55,7 @@ class Service:
         self._database = database
         self._reader: Reader | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
+        self.streams = threading.BoundedSemaphore(_STREAMS)
         self._room = threading.BoundedSemaphore(_WORKERS + _WAITING)
 
     async def answer(self, work: Work[T], *, quick: bool = True) -> T:

@@ -1,8 +1,11 @@
 """Our own /ipfs/ is a trustless gateway: the client can check everything, and gets what is held here or nothing."""
 
+import contextlib
 import http.client
 import io
 import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -158,6 +161,28 @@ class TestCar:
             with gateway.stream("GET", f"/ipfs/{artifact.root}?format=car&car-dups=y") as answer:
                 next(answer.iter_raw())
         assert gateway.get("/healthz").status_code == 200
+
+    def test_only_so_many_are_sent_at_once(self, home: Path, artifact: Artifact) -> None:
+        path = f"/ipfs/{artifact.root}?format=car&car-dups=y"
+        with (
+            serving(load_settings(home=home, rpc_url="http://127.0.0.1:9"), follow=False) as client,
+            contextlib.ExitStack() as slow,
+        ):
+            # Whoever does not read leaves the service with what the sockets do not take.
+            asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            for _ in range(64):
+                connection = slow.enter_context(socket.create_connection((client.base_url.host, client.base_url.port)))
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.sendall(asked)
+                assert connection.recv(12) == b"HTTP/1.1 200"
+            refused = client.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (503, "service.unavailable.busy")
+            assert client.get(f"/ipfs/{artifact.root}").status_code == 200
+            slow.close()
+            deadline = time.monotonic() + 20
+            while client.get(path).status_code != 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
 
 class TestRaw:
