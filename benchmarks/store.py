@@ -18,6 +18,13 @@ from registry.content.embedded import EmbeddedStore
 LIMIT = 3.0
 
 
+def put(folder: Path, store: EmbeddedStore) -> None:
+    """Digest and store, as `provenance publish` does: every byte is read once."""
+    with store.intake() as intake:
+        copies = None if intake is None else intake.begin
+        store.put_dag(digest_artifact(folder, sha256=False, copies=copies).dag())
+
+
 def main() -> int:
     """Measure and report."""
     parser = arguments(__doc__)
@@ -35,7 +42,7 @@ def main() -> int:
         def ours() -> float:
             shutil.rmtree(kept, ignore_errors=True)
             os.sync()
-            return timed(lambda: EmbeddedStore(kept).put_dag(digest_artifact(shards, sha256=False).dag()))
+            return timed(lambda: put(shards, EmbeddedStore(kept)))
 
         def theirs() -> float:
             shutil.rmtree(repository, ignore_errors=True)
