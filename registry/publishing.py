@@ -29,7 +29,7 @@ from registry.artifacts.manifest import (
 from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.model import DescribedModel, describe_model
 from registry.artifacts.preflight import Finding, preflight
-from registry.artifacts.statement import Oms, OmsSignature
+from registry.artifacts.statement import Access, Oms, OmsSignature
 from registry.artifacts.training_data import import_training_data, read_training_data
 from registry.chain.events import ReleasePublished
 from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_release_id
@@ -72,6 +72,7 @@ _FIELDS = {
     "parents": "the parents",
     "external_parents": "the parents outside the registry",
     "code_terms": "the terms of the code",
+    "access": "the access to the files",
 }
 MAX_TRAINING_DATA = 64 << 20
 """Bytes of the longest training-data document that is read."""
@@ -85,7 +86,7 @@ class Asked:
 
     `code_license` is another for the code beside the weights; `license_differs` answers files that name other ones.
     `relayed`: the key signs, and somebody else pays.
-    `signature` is of OpenSSF Model Signing, verified already.
+    `signature` is of OpenSSF Model Signing, verified already. Only with `access` public are the files stored.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Asked:
     code_license: str | None = None
     relayed: bool = False
     signature: Verified | None = None
+    access: Access = "public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Plan:
     declared: tuple[Declaration, ...] = ()
     license_differs: LicenseDiffers | None = None
     code_terms: Terms | None = None
+    access: Access = "public"
 
     @property
     def manifest_differs(self) -> bool:
@@ -203,6 +206,7 @@ def prepare(
         overridden=bool(findings),
         model=model.in_manifest,
         oms=oms,
+        access=asked.access,
         tool_version=__version__,
     )
     release = Release(
@@ -252,6 +256,7 @@ def prepare(
         code_terms=code_terms,
         model=model,
         oms=oms,
+        access=asked.access,
     )
 
 
@@ -262,9 +267,12 @@ def keep(
     on_step: Callable[[str], None] = lambda step: None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Stores the artifact and its documents; does only what is not done yet."""
+    """Stores the artifact and its documents; does only what is not done yet.
+
+    Of an artifact that is not public the bytes stay where they are.
+    """
     on_step("store-artifact")
-    if not store.has_dag(plan.artifact.root):
+    if plan.access == "public" and not store.has_dag(plan.artifact.root):
         store.put_dag(plan.artifact.dag(), progress)
     on_step("store-documents")
     for document in plan.documents:
@@ -310,7 +318,7 @@ def _check_same_manifest(recorded: Release, asked: Release, manifest: bytes, doc
     except (ContentError, InvalidManifest):
         return
     here = parse_statement(manifest).predicate
-    fields = ("external_parents", "code_terms")
+    fields = ("external_parents", "code_terms", "access")
     _refuse_differing(asked, [field for field in fields if getattr(there, field) != getattr(here, field)])
 
 

@@ -18,6 +18,7 @@ from registry.artifacts.statement import (
     PREDICATE_TYPE,
     RELATIONS,
     STATEMENT_TYPE,
+    Access,
     DeclaredLicense,
     ExternalParent,
     FileRecord,
@@ -143,6 +144,7 @@ def build_manifest(
     overridden: bool = False,
     model: ModelSection | ModelDocument | None = None,
     oms: Oms | None = None,
+    access: Access = "public",
     tool_version: str,
 ) -> BuiltManifest:
     """Write the manifest of a release, and read it back as a check. Needs the SHA-256 of every file.
@@ -174,7 +176,7 @@ def build_manifest(
         "parents": sorted((parent.model_dump() for parent in parents), key=canonical),
         "external_parents": sorted((parent.model_dump() for parent in external_parents), key=canonical),
         "preflight": {"overridden": overridden, "findings": [finding.model_dump() for finding in findings]},
-        "access": "public",
+        "access": access,
         "tool": {"name": "provenance", "version": tool_version},
     }
     statement = {

@@ -93,6 +93,10 @@ Account = Annotated[str, _pattern(r"\Aeip155:[1-9][0-9]{0,19}:0x[0-9a-fA-F]{40}\
 Relation = Literal[RELATIONS]  # type: ignore[valid-type]
 
 
+Access = Literal["public", "gated", "private"]
+"""Where the bytes can be had: from anyone, from the publisher under conditions, from nobody."""
+
+
 class _Model(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         strict=True, frozen=True, extra="ignore", arbitrary_types_allowed=True, revalidate_instances="never"
@@ -300,7 +304,7 @@ class Predicate(_Model):
     model: ModelSection | None = None
     model_document: ModelDocument | None = None
     oms: Oms | None = None
-    access: Literal["public", "gated", "private"]
+    access: Access
     tool: Tool
 
     @model_validator(mode="after")

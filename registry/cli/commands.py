@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("show", "Show a release, or every claim on an artifact."),
     "status": ("status", "Show the status of a release, or change it."),
     "fetch": ("fetch", "Fetch an artifact, every block hashed."),
+    "probe": ("probing", "Ask stores and gateways whether a release can still be had."),
     "store": ("stores", "Look after the store: list, verify, remove, write and read CARs."),
     "reserve": ("anchors", "Put your claim on an artifact ahead without naming it."),
     "anchor": ("anchors", "Put many releases on chain under one Merkle root."),

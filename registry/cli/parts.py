@@ -90,9 +90,9 @@ class Parts:
         return open_store(self.settings.store_location, in_place=self._in_place)
 
     @contextlib.contextmanager
-    def copies(self) -> Iterator[Copies | None]:
+    def copies(self, *, wanted: bool = True) -> Iterator[Copies | None]:
         """Where what is hashed in this block is copied as it is read, for a store that can take it so."""
-        if not isinstance(self.store, EmbeddedStore):
+        if not wanted or not isinstance(self.store, EmbeddedStore):
             yield None
             return
         with self.store.intake() as intake:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -115,6 +115,13 @@ def publish(
             "Leave them there, unchanged.",
         ),
     ] = False,
+    access: Annotated[
+        Literal["public", "gated", "private"],
+        typer.Option(
+            help="Who is given the files. Unless public, they are not stored: their digests are recorded, and the "
+            "manifest and the terms can be read.",
+        ),
+    ] = "public",
     rpc_url: RpcUrl = None,
     yes: Yes = False,
     as_json: Json = False,
@@ -140,12 +147,15 @@ def publish(
         reserve=reserve,
         into=into,
         in_place=in_place,
+        access=None if access == "public" else access,
     )
     if [sign_only, reserve, into is not None].count(True) > 1:
         raise InputError("--reserve, --into and --sign-only are three ways of publishing: choose one.")
     if submit is not None:
         _relay(parts, output, submit, yes)
         return
+    if in_place and access != "public":
+        raise InputError("--in-place stores references to files, and with --access gated or private none are stored.")
     if path is None or name is None or version is None:
         raise InputError("Say what to publish: the folder, --name and --version.")
     registry = parts.registry if sign_only else parts.acting_registry
@@ -160,11 +170,12 @@ def publish(
         license_differs=license_differs,
         code_license=code_license,
         relayed=sign_only or into is not None,
+        access=access,
     )
     check_asked(asked)
     check_can_ask(yes or sign_only)
     parts.check_store()
-    with parts.copies() as copies:
+    with parts.copies(wanted=access == "public") as copies:
         artifact = hashed(path, output, sha256=True, copies=copies)
         if with_signature is not None:
             signer = Signer(signature_key, tuple(signature_certificate or ()), signature_identity, signature_issuer)
@@ -287,7 +298,8 @@ def _show(plan: Plan, parts: Parts, output: Output) -> None:
     if plan.cost is not None:
         cost = plan.cost
         output.say(f"  cost           about {cost.gas:,} gas, at most {cost.maximum / 1e18:.6f} of the chain's coin")
-    output.say(f"  stored in      {parts.store.name}")
+    documents = "" if plan.access == "public" else f" (access {plan.access}: the documents, not the files)"
+    output.say(f"  stored in      {parts.store.name}{documents}")
 
 
 def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
@@ -302,6 +314,7 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
         "left_out": list(plan.artifact.left_out),
         "manifest": f"sha256:{release.manifest.hex()}",
         "manifest_differs": plan.manifest_differs,
+        "access": plan.access,
         "terms": None if release.terms == ZERO else str(TermsId(release.terms)),
         "declared_licenses": [{"path": one.path, "says": one.says} for one in plan.declared],
         "license_differs": None if plan.license_differs is None else plan.license_differs.reason,

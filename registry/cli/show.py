@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -19,6 +19,8 @@ from registry.errors import InvalidIdentifier
 from registry.index.queries import Snapshot
 from registry.index.views import artifact_view, oms_view, release_view
 from registry.standards.oms import NAMES_NOT_BOUND
+
+_WHERE: Final = {"gated": " (its publisher gives the files, under conditions)", "private": " (the files are not given)"}
 
 
 def show(
@@ -97,6 +99,8 @@ def _show_claim(claim: dict[str, Any], output: Output) -> None:
     output.say(f"  release        {claim['release']}")
     output.say(f"  artifact       {claim['artifact']}")
     output.say(f"  manifest       {claim['manifest']['cid']} ({claim['manifest']['state']})")
+    if claim.get("access"):
+        output.say(f"  access         {claim['access']}" + _WHERE.get(claim["access"], ""))
     terms = claim["terms"]
     output.say(f"  terms          {'unknown' if terms is None else terms['license'] or 'not read yet'}")
     if terms is not None:

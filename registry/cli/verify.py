@@ -205,6 +205,8 @@ def _claim(claim: dict[str, Any]) -> Iterator[str]:
         yield "its files are not known" if claim["manifest"] != "available" else "other files"
     yield claim["status"] + (f", {claim['status_reason']}" if claim["status"] != "active" else "")
     yield claim["license"] or ("terms not read" if claim["terms"] else "terms unknown")
+    if claim.get("access") not in (None, "public"):
+        yield f"access {claim['access']}"
     yield "counts" if claim["counted"] else "listed only: its publisher is not trusted"
 
 

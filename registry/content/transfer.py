@@ -17,7 +17,7 @@ from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.layout import FileLayout
 from registry.content.store import BlockSource, Progress
 from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE, WIDTH
-from registry.errors import BlockMismatch, BlockNotFound, ContentError, InvalidDag, StoreUnavailable
+from registry.errors import BlockMismatch, BlockNotFound, ContentError, InvalidDag, SourceChanged, StoreUnavailable
 
 STALL_SECONDS: Final = 60.0
 """A source that delivers nothing for so long, while it is asked, is dropped."""
@@ -85,6 +85,7 @@ class Transfer:
         self._writing = 0
         self._closed = False
         self._failure: BaseException | None = None
+        self._changed_in_place: SourceChanged | None = None
         self._bytes = 0
         self.dropped: dict[int, ContentError] = {}
 
@@ -133,6 +134,8 @@ class Transfer:
             for earlier in self.dropped.values():
                 if isinstance(earlier, kind):
                     return kind(earlier.message, **earlier.details)
+        if self._changed_in_place is not None:
+            return self._changed_in_place
         names = " and ".join(source.name for source in self._sources) or "no source"
         holds = "does not hold" if len(self._sources) == 1 else "do not hold" if self._sources else "does not give"
         return BlockNotFound(f"{names} {holds} the block {cid}.", cid=str(cid))
@@ -248,6 +251,9 @@ class Transfer:
                 continue
             try:
                 self._deliver(number, run, index, asked.get_block(run.leaf(index)))
+            except SourceChanged as error:
+                self._changed_in_place = error
+                lacked.append(index)
             except BlockNotFound:
                 lacked.append(index)
         return lacked

@@ -30,6 +30,7 @@ def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> 
         "external_parents": []
         if claim.manifest is None
         else [parent.model_dump(mode="json") for parent in claim.manifest.predicate.external_parents],
+        "access": None if claim.manifest is None else claim.manifest.predicate.access,
         "model": _model(claim),
         "oms": None
         if claim.manifest is None or claim.manifest.predicate.oms is None

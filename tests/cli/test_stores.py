@@ -3,11 +3,16 @@
 from pathlib import Path
 
 from registry.artifacts.digest import digest_artifact
+from registry.chain.devnode import dev_signer
+from registry.content.embedded import EmbeddedStore
 from tests.cli.conftest import Provenance
+
+AS_M = ("--name", "m", "--version", "1", "--yes")
+PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
 
 
 def publish(provenance: Provenance, model: Path, *more: str) -> dict[str, str]:
-    done = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes", "--json", *more)
+    done = provenance("publish", str(model), *AS_M, "--json", *more)
     assert done.code == 0, done
     result: dict[str, str] = done.json
     return result
@@ -78,3 +83,43 @@ def test_what_is_removed_goes_with_gc(provenance: Provenance, model: Path, tmp_p
 def test_what_is_no_cid_or_no_folder_is_said(provenance: Provenance) -> None:
     assert "input.identifier" in provenance("store", "remove", "release:0x" + "00" * 32, "--yes").err
     assert "no store in a folder" in provenance("store", "gc", "--store", "http://127.0.0.1:9").err
+
+
+def test_a_gated_release_leaves_its_files_where_they_are(provenance: Provenance, model: Path, tmp_path: Path) -> None:
+    release = publish(provenance, model, "--access", "gated", "--license", "mit")
+    assert release["access"] == "gated"
+    store = EmbeddedStore(tmp_path / "home/store")
+    assert not any(store.has_block(file.cid) for file in digest_artifact(model).files)
+    shown = provenance("show", release["release"], "--json").json
+    assert shown["access"] == "gated" and shown["manifest"]["state"] == shown["terms"]["state"] == "available"
+    assert "access         gated" in provenance("show", release["release"]).out
+    verdict = provenance("verify", str(model), "--trust", PUBLISHER, "--json")
+    assert verdict.code == 0 and verdict.json["claims"][0]["access"] == "gated"
+    assert "access gated" in provenance("verify", str(model), "--trust", PUBLISHER).out
+    assert provenance("verify", str(model), "--json").json["claims"][0]["access"] is None  # a stranger's word
+    assert provenance("fetch", release["release"], "back").code == 2
+    probed = provenance("probe", release["release"], "--json")
+    assert probed.code == 1 and probed.json["lost"] == [release["cid"]]
+    again = provenance("publish", str(model), *AS_M, "--license", "mit", "--access", "gated")
+    assert again.code == 0 and "published already" in again.out
+    public = provenance("publish", str(model), *AS_M, "--license", "mit")
+    assert public.code == 2 and "the access to the files" in public.err
+    both = provenance("publish", str(model), *AS_M, "--access", "private", "--in-place")
+    assert both.code == 2 and "--in-place" in both.err
+
+
+def test_a_probe_says_whether_a_release_can_be_had(provenance: Provenance, model: Path, tmp_path: Path) -> None:
+    release = publish(provenance, model)
+    whole = provenance("probe", release["release"], "--all")
+    assert whole.code == 0 and "can be had (6 of 6 blocks asked for)" in whole.out
+    assert "has 6 of 6" in whole.out
+    sample = provenance("probe", release["cid"], "--sample", "2", "--json").json
+    assert sample["asked"] == 2 and sample["available"] is True
+    (kept,) = [path for path in (tmp_path / "home/store/files").rglob("*") if path.is_file()]
+    kept.write_bytes(bytes(kept.stat().st_size))
+    wrong = provenance("probe", release["cid"], "--all", "--json")
+    assert wrong.code == 1 and wrong.json["available"] is False and wrong.json["sources"][0]["wrong"] == 2
+    down = provenance("probe", release["cid"], "--store", "empty", "--gateways", "http://127.0.0.1:9", "--json")
+    assert down.code == 3 and down.json["available"] is None and down.json["undecided"] == [release["cid"]]
+    assert provenance("probe", "release:0x" + "00" * 32).code == 2
+    assert provenance("probe", "terms:0x" + "00" * 32).code == 2
