@@ -10,7 +10,7 @@
     │   │   InvalidModelFile, UnknownModelFormat, InvalidModelSignature
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, NotHeld, ContentBlocked, RootMismatch,
-    │   │   StoreUnavailable, StoreFull, StoreBusy, StoreDamaged, DestinationNotEmpty
+    │   │   StoreUnavailable, StoreFull, StoreBusy, StoreDamaged, PartlyKept, PinFailed, DestinationNotEmpty
     │   └── SourceChanged     (a BlockNotFound)
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
@@ -309,6 +309,20 @@ class StoreDamaged(ContentError):
     """A store lacks what a root that it keeps reaches, or holds it changed."""
 
     code = "content.store-damaged"
+
+
+class PartlyKept(ContentError):
+    """Of several stores some did what was asked and others did not; the message names these."""
+
+    code = "content.partly-kept"
+    status = 502
+
+
+class PinFailed(ContentError):
+    """A pinning service refused or failed to pin, or gave an answer that is not one."""
+
+    code = "content.pin-failed"
+    status = 502
 
 
 class DestinationNotEmpty(ContentError):

@@ -80,8 +80,17 @@ class Settings(BaseSettings):
     )
     account: str | None = Field(default=None, description="Which of the signer's accounts acts. Unset: its only one.")
     store: str | None = Field(
-        default=None, description="Where artifacts are kept: a folder, or Kubo's RPC address. Unset: HOME/store."
+        default=None,
+        description="Where artifacts are kept: a folder, or Kubo's RPC address; several, separated by commas, keep "
+        "everything each. Unset: HOME/store.",
     )
+    pinning_service: str | None = Field(
+        default=None,
+        description="Address of a service with the IPFS Pinning Service API that pins what is stored, from the Kubo "
+        "nodes in STORE.",
+    )
+    pinning_token: SecretStr | None = Field(default=None, description="Its access token.")
+    pinning_token_file: Path | None = Field(default=None, description="File whose first line is that token.")
     gateways: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Trustless gateways to read from, separated by commas. Every block is hashed."
     )
@@ -118,7 +127,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("home", "config", "keystore", "password_file", mode="after")
+    @field_validator("home", "config", "keystore", "password_file", "pinning_token_file", mode="after")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return None if value is None else _expanded(value)

@@ -23,6 +23,7 @@ class Kubo:
     repository: Path
     api: str
     gateway: str
+    daemon: "subprocess.Popen[bytes]"
 
     def run(self, *arguments: str | Path) -> str:
         """What `ipfs` prints for these arguments."""
@@ -39,13 +40,21 @@ def multiaddress_to_url(address: str) -> str:
 
 
 @contextmanager
-def running_kubo(program: Path, repository: Path, profile: str, *, online: bool = False) -> Iterator[Kubo]:
-    """A node of its own in `repository` until the block ends: offline, or `online`, which knows nobody by itself."""
+def running_kubo(
+    program: Path, repository: Path, profile: str, *, online: bool = False, port: int = 0
+) -> Iterator[Kubo]:
+    """A node in `repository`, made unless it is there, until the block ends.
+
+    It is offline, or `online`, which knows nobody by itself; its RPC is at a port of its choice, or at `port`.
+    """
     environment = os.environ | {"IPFS_PATH": str(repository)}
-    subprocess.run([program, "init", f"--profile={profile}"], env=environment, check=True, capture_output=True)
+    if not (repository / "config").is_file():
+        subprocess.run([program, "init", f"--profile={profile}"], env=environment, check=True, capture_output=True)
     config = json.loads((repository / "config").read_text())
-    config["Addresses"] |= {"API": "/ip4/127.0.0.1/tcp/0", "Gateway": "/ip4/127.0.0.1/tcp/0"}
+    config["Addresses"] |= {"API": f"/ip4/127.0.0.1/tcp/{port}", "Gateway": "/ip4/127.0.0.1/tcp/0"}
     (repository / "config").write_text(json.dumps(config))
+    for stale in ("api", "gateway"):  # of a node that was killed
+        (repository / stale).unlink(missing_ok=True)
     with (repository / "daemon.log").open("wb") as log:
         daemon = subprocess.Popen(
             [program, "daemon", *([] if online else ["--offline"])], env=environment, stdout=log, stderr=log
@@ -59,7 +68,7 @@ def running_kubo(program: Path, repository: Path, profile: str, *, online: bool 
             time.sleep(0.05)
         gateway = addresses[1].read_text().strip()
         gateway = gateway if gateway.startswith("http") else multiaddress_to_url(gateway)
-        yield Kubo(program, repository, multiaddress_to_url(addresses[0].read_text()), gateway)
+        yield Kubo(program, repository, multiaddress_to_url(addresses[0].read_text()), gateway, daemon)
     finally:
         daemon.terminate()
         try:

@@ -19,7 +19,7 @@ from registry.cli.model import model_lines
 from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output, count, human_bytes
-from registry.cli.parts import Parts
+from registry.cli.parts import Parts, each_store
 from registry.cli.times import shown
 from registry.content.reader import Sources
 from registry.errors import InputError, TransactionReverted
@@ -202,12 +202,15 @@ def publish(
         salt = reserved[0].salt if reserved else ZERO
         with output.progress("storing", artifact.size) as progress:
             done = execute(plan, parts.store, registry, salt=salt, progress=progress)
-    output.result(_result(plan, done, registry.deployment.chain_id))
+    stores = [one.name for one in each_store(parts.store)]
+    output.result(_result(plan, done, registry.deployment.chain_id) | {"stores": stores})
     if not done.created:
         output.say("unchanged: it is published already, with the same content")
     output.say(str(ReleaseId(plan.release_id)), style="bold green")
     output.say(f"artifact  {artifact.root}")
     output.say(f"manifest  {plan.manifest_cid}")
+    if len(stores) > 1:
+        output.say(f"stored    kept on {len(stores)} stores")
     if done.record.since < done.record.timestamp:
         output.say(f"reserved  its claim counts from {shown(done.record.since)}")
     if plan.manifest_differs:

@@ -1,11 +1,12 @@
 """CARv1: blocks in a row behind a header that names the roots (ipld.io/specs/transport/car/carv1)."""
 
 import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Final
 
 from registry.content.cid import RAW, Cid
-from registry.content.dag import Dag, read_leaves
+from registry.content.dag import Dag, DagFile, read_leaves
 from registry.content.dagpb import varint
 from registry.content.store import Progress, verified
 from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE, document_shape
@@ -33,19 +34,36 @@ def section_start(cid: Cid, size: int) -> bytes:
     return varint(_BINARY_CID + size) + cid.to_bytes()
 
 
-def dag_chunks(dag: Dag, progress: Progress | None = None) -> Iterator[bytes]:
+def dag_chunks(
+    dag: Dag, progress: Progress | None = None, lacks: Callable[[DagFile], Iterable[int]] | None = None
+) -> Iterator[bytes]:
     """An artifact as a CAR, a block at a time: its nodes, then its files, each block once, hashed as it is read.
 
-    Raises FileChanged, PathMissing.
+    With `lacks`, only those leaves of each file that it names, in order. Raises FileChanged, PathMissing.
     """
     yield header(dag.root)
     for cid, block in dag.nodes.items():
         yield section(cid, verified(cid, block, "The artifact"))
     for file in dag.distinct_files():
+        if lacks is not None:
+            yield from _lacking(file, lacks(file), progress)
+            continue
         for index, leaf in enumerate(read_leaves(file)):
             yield section(file.leaf(index)[0], leaf)
             if progress is not None:
                 progress(len(leaf))
+
+
+def _lacking(file: DagFile, indices: Iterable[int], progress: Progress | None) -> Iterator[bytes]:
+    done = 0
+    wanted, indices = itertools.tee(indices)
+    for index, leaf in zip(wanted, read_leaves(file, indices), strict=True):
+        yield section(file.leaf(index)[0], leaf)
+        if progress is not None:
+            progress(file.leaf(index)[1] + len(leaf) - done)
+        done = file.leaf(index)[1] + len(leaf)
+    if progress is not None and done < file.size:
+        progress(file.size - done)
 
 
 def document_chunks(data: bytes) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,17 @@ class Dag:
                 yield file
 
 
-def read_leaves(file: DagFile) -> Iterator[bytes]:
-    """The leaves of a file from where it lies, each hashed again. Raises FileChanged, PathMissing."""
+def read_leaves(file: DagFile, indices: Iterable[int] | None = None) -> Iterator[bytes]:
+    """The leaves of a file, or those asked for, from where it lies, each hashed again.
+
+    Raises FileChanged, PathMissing.
+    """
     try:
         descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise PathMissing(f"{file.path!r} cannot be read: {error.strerror}.", path=file.path) from error
     try:
-        for index in range(file.leaf_count):
+        for index in range(file.leaf_count) if indices is None else indices:
             cid, start, length = file.leaf(index)
             try:
                 leaf = os.pread(descriptor, length, start)

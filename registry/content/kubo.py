@@ -7,13 +7,14 @@ library is unmaintained since 2021, and nothing else here imports it.
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from registry.content import car
 from registry.content.cid import Cid
-from registry.content.dag import Dag
+from registry.content.dag import Dag, DagFile
 from registry.content.store import Progress, verified
 from registry.content.unixfs import LARGEST_BLOCK, document_shape
 from registry.errors import (
@@ -32,6 +33,10 @@ _OFFLINE: Final = {"offline": "true"}
 
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 600
+_PAUSES: Final = (0.5, 2.0, 8.0)
+"""Seconds to wait before each attempt after the first."""
+_WORTH_ASKING: Final = 4
+"""Leaves of a file from which on asking what the node lacks is cheaper than sending it."""
 _NOT_HELD: Final = ("not found locally", "could not find", "is not pinned", "not pinned or pinned indirectly")
 _FULL: Final = ("no space left", "disk quota exceeded", "storagemax")
 
@@ -39,13 +44,14 @@ _FULL: Final = ("no space left", "disk quota exceeded", "storagemax")
 class KuboStore:
     """A Store in a Kubo node, by the address of its RPC: `http://127.0.0.1:5001` or `/ip4/127.0.0.1/tcp/5001`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         # Its patched HTTP session warns at every request with urllib3 2; the plain one of `requests` does not.
         os.environ.setdefault("PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS", "no")
         import ipfshttpclient
 
         self._errors: Any = ipfshttpclient.exceptions
         self._address = address
+        self._sleep = sleep
         try:
             # `connect()` would refuse every Kubo of this decade for its version.
             self._client: Any = ipfshttpclient.Client(
@@ -108,24 +114,61 @@ class KuboStore:
         return True
 
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
-        """Send and pin a DAG. Raises FileChanged, PathMissing, StoreFull, StoreUnavailable, RootMismatch."""
-        self._import(dag.root, car.dag_chunks(dag, progress))
+        """Send and pin a DAG; of files that the node has begun to have, only the leaves that it lacks.
+
+        A break is met by trying again, with growing pauses, and continues where it was.
+        Raises FileChanged, PathMissing, StoreFull, StoreUnavailable, RootMismatch.
+        """
+        told = _once(progress)
+        try:
+            self._patiently(lambda: self._import(dag.root, car.dag_chunks(dag, told(), self._lacking)))
+        except StoreUnavailable as error:
+            if not error.details.get("unpinned"):
+                raise  # otherwise its garbage collection took what it had when it was asked
+            self._patiently(lambda: self._import(dag.root, car.dag_chunks(dag, told())))
+
+    def _lacking(self, file: DagFile) -> Iterator[int]:
+        """The leaves that the node lacks: asked one by one only where it has the first already."""
+        if file.leaf_count < _WORTH_ASKING or not self.has_block(file.leaf(0)[0]):
+            yield from range(file.leaf_count)
+            return
+        for index in range(1, file.leaf_count):
+            if not self.has_block(file.leaf(index)[0]):
+                yield from range(index, file.leaf_count)  # leaves are sent in order: here it broke off
+                return
+
+    def addresses(self) -> list[str]:
+        """The multiaddresses where others reach the node. Raises StoreUnavailable."""
+        with self._translated(None):
+            found = self._client.id().get("Addresses") or []
+        return [address for address in found if isinstance(address, str)]
 
     def put_document(self, data: bytes) -> Cid:
         """Send and pin a document. Raises StoreFull, StoreUnavailable, RootMismatch."""
         root = document_shape(data).cid
-        self._import(root, car.document_chunks(data))
+        self._patiently(lambda: self._import(root, car.document_chunks(data)))
         return root
+
+    def _patiently(self, send: Callable[[], None]) -> None:
+        """Try again while the node cannot be reached, and not when it answers with an error."""
+        for pause in (*_PAUSES, None):
+            try:
+                return send()
+            except StoreUnavailable as error:
+                if pause is None or error.__cause__ is None or isinstance(error.__cause__, self._errors.ErrorResponse):
+                    raise
+                self._sleep(pause)
+        return None
 
     def _import(self, root: Cid, chunks: Iterator[bytes]) -> None:
         with self._translated(root), contextlib.closing(io.BufferedReader(car.ChunkReader(chunks))) as stream:
-            answer = self._client.dag.imprt(stream, opts={"pin-roots": "true"})
             try:
+                answer = self._client.dag.imprt(stream, opts={"pin-roots": "true"})
                 returned, failure = str(answer["Root"]["Cid"]["/"]), str(answer["Root"]["PinErrorMsg"])
-            except (KeyError, TypeError) as error:
+            except (AssertionError, LookupError, TypeError) as error:  # the client asserts what it expects
                 raise StoreUnavailable(f"{self.name} gave an answer that is not Kubo's.", source=self.name) from error
         if failure:
-            raise StoreUnavailable(f"{self.name} did not pin {root}: {failure}.", source=self.name)
+            raise StoreUnavailable(f"{self.name} did not pin {root}: {failure}.", source=self.name, unpinned=True)
         if returned != str(root):
             raise RootMismatch(
                 f"{self.name} answered with the root {returned}; computed here was {root}.",
@@ -158,6 +201,25 @@ class KuboStore:
                 f"{self.name} cannot be reached. See that it runs and that the address is that of its RPC.",
                 source=self.name,
             ) from error
+
+
+def _once(progress: Progress | None) -> Callable[[], Progress | None]:
+    """A progress for each attempt, of which only what is more than before is told."""
+    most = 0
+
+    def attempt() -> Progress | None:
+        done = 0
+
+        def tell(count: int) -> None:
+            nonlocal done, most
+            done += count
+            if progress is not None and done > most:
+                progress(done - most)
+                most = done
+
+        return None if progress is None else tell
+
+    return attempt
 
 
 def multiaddress(address: str) -> str:

@@ -54,13 +54,27 @@ class Store(BlockSource, Protocol):
         """Keep a document: one raw block up to 1 MiB, a UnixFS file above. Raises StoreFull, StoreUnavailable."""
 
 
+@runtime_checkable
+class HasAddresses(Protocol):
+    """A store that others can fetch from."""
+
+    def addresses(self) -> list[str]:
+        """Its multiaddresses. Raises StoreUnavailable."""
+
+
 def open_store(location: str, *, in_place: bool = False) -> Store:
     """The store at a location: a folder, or the RPC address of a Kubo node (`http://…` or a multiaddress).
+
+    Several, separated by commas, are one store that keeps everything on each of them.
 
     `in_place`: the files of an artifact stay where they are, and a folder refers to them. Raises InvalidSettings.
     """
     if not location:
         raise InvalidSettings("No store is named. Give a folder, or the RPC address of a Kubo node.")
+    if "," in location:
+        from registry.content.several import SeveralStores
+
+        return SeveralStores([open_store(part.strip(), in_place=in_place) for part in location.split(",")])
     if location.startswith(KUBO_ADDRESSES):
         if in_place:
             raise InvalidSettings("Only a store in a folder can refer to files in place; a Kubo node takes a copy.")
