@@ -29,8 +29,8 @@ kubo: setup ## a real Kubo, built from its Go module, for the tests that need on
 geth: setup ## a real geth, built from its Go module, for the tests that need one
 	@$(PYTHON) scripts/setup.py geth
 
-demo: setup ## publishes and verifies real models on a local chain (KEEP=1 leaves it running)
-	@KEEP=$(KEEP) $(BIN)/python scripts/demo.py
+demo: setup $(if $(filter kubo,$(STORE)),kubo) ## publishes and verifies real models on a local chain (KEEP=1 leaves it running; STORE=kubo)
+	@KEEP=$(KEEP) STORE=$(STORE) $(BIN)/python scripts/demo.py
 
 test: setup-contracts ## every test: the contracts under Brownie, then the rest
 	@$(BIN)/python scripts/contract_tests.py

@@ -2,6 +2,7 @@
 
     make demo          runs it and ends
     make demo KEEP=1   leaves the stack up, and prints its address and its keys
+    make demo STORE=kubo   stores in a real Kubo instead of a folder
 
 Everything happens below `.demo/`. Every step checks what it claims: a verdict other than the expected one ends the demo
 with exit 1.
@@ -17,18 +18,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from demo_kubo import Node, running
 from demo_licensing import licensing
 from models import SHARDED, get_models
 from rich.console import Console
 from rich.markup import escape
 
 from registry.cli.single import alone
-from registry.errors import FolderInUse
+from registry.errors import FolderInUse, SetupError
 
 ACCOUNTS = ("publisher-1", "publisher-2", "stranger")
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,12 +61,14 @@ def free_port() -> int:
 class Stack:
     """The local stack and the two ways to it: the command line and HTTP."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, store: str | None = None) -> None:
         self.home = home
         self.rpc_url = f"http://127.0.0.1:{free_port()}"
         self.api_url = f"http://127.0.0.1:{free_port()}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROVENANCE_")}
         self.environment = inherited | {"PROVENANCE_HOME": str(home), "PROVENANCE_RPC_URL": self.rpc_url}
+        if store is not None:
+            self.environment["PROVENANCE_STORE"] = store
         self.http = httpx.Client(base_url=self.api_url, timeout=30, trust_env=False)
 
     @contextmanager
@@ -286,6 +290,23 @@ def demo(stack: Stack, models: dict[str, Path], report: Report) -> None:
     report.verdict("revoked by its publisher", after, "refuse", "revoked")
 
 
+def show_in_kubo(node: Node, models: dict[str, Path], report: Report) -> None:
+    """What Kubo itself says: it has the artifact pinned by the CID on chain, and gives the same files."""
+    root = json.loads(subprocess.check_output([PROVENANCE, "digest", models["all-minilm-l6-v2"], "--json"]))["cid"]
+    expect(root in node.run("pin", "ls", "--type=recursive", "--quiet").split(), f"Kubo has {root} pinned")
+    by_kubo = FOLDER / "run" / "by-kubo"
+    node.run("get", "-o", str(by_kubo), root)
+    expect(same_files(models["all-minilm-l6-v2"], by_kubo), "what Kubo gives differs from what was published")
+    report.line("`ipfs get` gives the same files", f"[dim]pinned at {node.address}[/]")
+
+
+def wants_kubo() -> bool:
+    """Whether STORE says so. Raises DemoFailed for what it does not know."""
+    asked = os.environ.get("STORE", "").lower()
+    expect(asked in ("", "folder", "kubo"), f"STORE is folder or kubo, not {asked!r}")
+    return asked == "kubo"
+
+
 def kept() -> bool:
     """Whether the stack is to stay up: KEEP=1 and the like."""
     return os.environ.get("KEEP", "").lower() not in ("", "0", "no", "false", "off")
@@ -338,14 +359,21 @@ def run() -> int:
         models = get_models(FOLDER / "models")
         report.line("two real models, five folders", f"[dim]{FOLDER / 'models'}[/]")
         shutil.rmtree(FOLDER / "run", ignore_errors=True)
-        stack = Stack(FOLDER / "run" / "home")
-        with stack.running() as process:
+        with ExitStack() as opened:
+            node = None
+            if wants_kubo():
+                node = opened.enter_context(running(FOLDER / "run" / "kubo"))
+                report.line("a Kubo node is up", f"[dim]{node.address}[/]")
+            stack = Stack(FOLDER / "run" / "home", None if node is None else node.address)
+            process = opened.enter_context(stack.running())
             report.line("EVM node, contract, index and service are up", f"[dim]{stack.api_url}[/]")
             demo(stack, models, report)
+            if node is not None:
+                show_in_kubo(node, models, report)
             console.print(f"[bold green]done[/] in {time.perf_counter() - report.started:.1f} s")
             if kept():
                 keep(stack, process)
-    except (DemoFailed, AssertionError) as failure:
+    except (DemoFailed, AssertionError, SetupError) as failure:
         console.print(f"[red]the demo failed[/]: {escape(str(failure))}")
         return 1
     return 0

@@ -36,3 +36,15 @@ def test_a_demo_leaves_the_folder_of_one_that_runs_alone(
 def test_keep_0_means_no(demo: Any, monkeypatch: pytest.MonkeyPatch, value: str, stays: bool) -> None:
     monkeypatch.setenv("KEEP", value)
     assert demo.kept() is stays
+
+
+@pytest.mark.parametrize(("value", "kubo"), [("kubo", True), ("Kubo", True), ("", False), ("folder", False)])
+def test_store_says_where(demo: Any, monkeypatch: pytest.MonkeyPatch, value: str, kubo: bool) -> None:
+    monkeypatch.setenv("STORE", value)
+    assert demo.wants_kubo() is kubo
+
+
+def test_a_store_that_it_does_not_know_is_said(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE", "floppy")
+    with pytest.raises(demo.DemoFailed, match="floppy"):
+        demo.wants_kubo()
