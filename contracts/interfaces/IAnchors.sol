@@ -88,7 +88,8 @@ interface IAnchors is IReleaseRecords {
     function withdrawAnchorWithSignature(Anchor calldata anchor, uint256 nonce, Signed calldata signed) external;
 
     /// @notice Makes an anchored release a full record; anyone may. Its claim and its record's time are of now, so that
-    /// what was anchored before a key was compromised and promoted after it is not trusted: publish it anew.
+    /// what was anchored before a key was compromised and promoted after it, by whomever, is not trusted: where that
+    /// must not be in a stranger's hand, publish in place of anchoring.
     /// Reverts where publishing would, with what `verifyAnchored` reverts with, and with `FrozenPublisher` where whoever
     /// anchored was frozen with a time before the anchor.
     function promote(
@@ -105,10 +106,11 @@ interface IAnchors is IReleaseRecords {
     function anchorOf(bytes32 anchorId) external view returns (AnchorEntry memory);
 
     /// @notice Reverts with `UnknownAnchor`, `WithdrawnAnchor` or `NotInAnchor` unless the release is leaf `index` of an
-    /// anchor of its own publisher, and with `VersionExists` once its name and version have a full record, be it of this
-    /// release or another: from then on that record and its status are what counts. The caller must compare the
-    /// publisher with one it trusts, and ask `IPublisherRegistry.trustedUntil` of publisher and `actor` about `since`.
-    /// Until one is promoted, two anchors of a publisher may hold two releases of one name and version.
+    /// anchor of its own publisher, where a release of this form could not be published, and with `VersionExists` once
+    /// its name and version have a full record, be it of this release or another: from then on that record and its
+    /// status are what counts. The caller must compare the publisher with one it trusts, and ask
+    /// `IPublisherRegistry.trustedUntil` of publisher and `actor` about `since`. Parents are not looked up. Until one is
+    /// promoted, two anchors of a publisher may hold two releases of one name and version.
     /// @param proof The inclusion proof of RFC 9162, section 2.1.3, from the leaf up.
     function verifyAnchored(
         Anchor calldata anchor,

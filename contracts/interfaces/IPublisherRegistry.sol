@@ -112,7 +112,9 @@ interface IPublisherRegistry is IAppendOnlyLog, ISignedActions {
     /// `SetGuardian(address actor,address guardian,uint256 nonce,uint256 deadline)`.
     function setGuardianWithSignature(address guardian, uint256 nonce, Signed calldata signed) external;
 
-    /// @notice Ends a publisher for good; by itself or its guardian. Once it is frozen, its guardian of then (and nobody
+    /// @notice Ends a publisher for good; by itself or its guardian. It does nothing more, also as another's delegate.
+    /// What it did for another publisher before stays, whatever the time given, and is that publisher's to take back:
+    /// only its anchors of after that time are promoted no more. Once it is frozen, its guardian of then (and nobody
     /// else) may do so again, to move `compromisedSince` earlier, never later, and to name another successor: so a thief
     /// who freezes what it stole does not vouch for its own records. Only a guardian that was named `GUARDIAN_DELAY`
     /// before the freeze or earlier may, so that a thief who names itself does not undo its victim's.

@@ -96,6 +96,7 @@ abstract contract Anchors is IAnchors, ReleaseRecords {
         bytes32[] calldata proof,
         Release calldata release
     ) external view override returns (AnchorEntry memory entry) {
+        Releases.check(release);
         entry = _verifyAnchored(anchorIdOf(anchor), anchor, index, proof, release, Releases.hash(release));
         bytes32 releaseId = releaseIdOf(release.publisher, release.name, release.version);
         if (recordHashOf[releaseId] != 0) revert VersionExists(releaseId);
