@@ -84,7 +84,7 @@ class _Job:
 
 
 Task = Callable[[memoryview], None]
-"""A piece of work; it is given its thread's own buffer of `_CHUNK` bytes."""
+"""A piece of work; it is given its thread's own buffer: `_CHUNK` bytes, or a leaf where what is read is written too."""
 
 
 class _Hashing:
@@ -139,7 +139,7 @@ class _Hashing:
 
     def _work(self) -> None:
         try:
-            own = memoryview(mmap.mmap(-1, _CHUNK))
+            own = memoryview(mmap.mmap(-1, _CHUNK if self._copies is None else LEAF_SIZE))
             while (task := self._take()) is not None:
                 task(own)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller's thread raises it
@@ -202,8 +202,8 @@ class _Hashing:
         """Read a leaf in chunks, each hashed for the leaf, and for the whole file where that is at this place."""
         leaf = hashlib.sha256()
         end = min(start + LEAF_SIZE, job.entry.size)
-        for position in range(start, end, _CHUNK):
-            chunk = own[: min(_CHUNK, end - position)]
+        for position in range(start, end, len(own)):
+            chunk = own[: min(len(own), end - position)]
             _fill(job, chunk, position)
             leaf.update(chunk)
             if whole is not None:

@@ -45,7 +45,7 @@ class Intake:
                 if len(self._drafts) >= _MOST or source in self._drafts or self._can_clone(descriptor):
                     return None
                 draft = self._drafts[source] = Draft(self._tmp)
-            draft.bypass_cache()
+            draft.prepare(size)
 
         def write(data: memoryview, start: int) -> None:
             with self._store.translated():

@@ -153,7 +153,7 @@ class Putting:
                 if os.fstat(job.descriptor).st_size != file.size:
                     _refuse(file)
             elif file.size >= LEAF_SIZE:
-                draft.bypass_cache()
+                draft.prepare(file.size)
         except BaseException:
             _close(job)
             raise

@@ -1,11 +1,12 @@
 """Files on their way: written beside their place under a lock, and cleared when their writer is dead."""
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,6 +19,19 @@ _NO_CLONES: Final = frozenset(
 )
 
 
+_NO_ALLOCATION: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EINTR})
+
+
+def _fallocate() -> Callable[[int, int, int, int], int] | None:
+    found = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    if found is not None:
+        found.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return found
+
+
+_FALLOCATE: Final = _fallocate()
+
+
 class Draft:
     """A new locked file in `folder`. It is unlinked when it is closed, unless it was named before."""
 
@@ -26,8 +40,12 @@ class Draft:
         self._direct: int | None = None
         self._named = False
 
-    def bypass_cache(self) -> None:
-        """Write past the page cache where the file system can: bytes that nobody reads soon need no second copy."""
+    def prepare(self, size: int) -> None:
+        """Take the room for `size` bytes at once, and write past the page cache, where the file system can.
+
+        Bytes that nobody reads soon need no second copy in memory. Raises OSError when there is no room.
+        """
+        _allocate(self.descriptor, size)
         flag = getattr(os, "O_DIRECT", 0)
         if flag:
             with contextlib.suppress(OSError):
@@ -73,6 +91,14 @@ class Draft:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """`fallocate(2)`. Not `posix_fallocate`, which writes every block where the file system cannot."""
+    if _FALLOCATE is not None and _FALLOCATE(descriptor, 0, 0, size):
+        error = ctypes.get_errno()
+        if error not in _NO_ALLOCATION:
+            raise OSError(error, os.strerror(error))
 
 
 def _pwrite(descriptor: int, data: memoryview, start: int) -> None:
