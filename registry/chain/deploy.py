@@ -16,7 +16,7 @@ from registry.chain.client import Chain, Receipt
 from registry.chain.signer import Signer
 from registry.chain.static import to_word
 from registry.chain.transactions import send, wait_for_own_transactions
-from registry.errors import NoContract, TransactionReverted
+from registry.errors import DeploymentMismatch, NoContract, TransactionReverted
 
 PROXY: Final = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 SALT: Final = bytes(32)
@@ -54,7 +54,8 @@ def contract_address(name: str) -> str:
 def check_code(chain: Chain, name: str, address: str) -> None:
     """Raises `NoContract` unless this version's contract of this name is at `address`.
 
-    At its CREATE2 address the code can be no other. Elsewhere what it was constructed with is not looked at.
+    At its CREATE2 address the code can be no other: if it is, the chain or the node is not to be believed, and
+    `DeploymentMismatch` is raised. Elsewhere what it was constructed with is not looked at.
     """
     contract: ContractArtifact = contract_artifact(name)
     code = chain.code(address)
@@ -67,6 +68,16 @@ def check_code(chain: Chain, name: str, address: str) -> None:
             chain_id=chain.chain_id,
         )
     if not contract.has_code(code):
+        if address == contract_address(name):
+            raise DeploymentMismatch(
+                f"The code at {address} on chain {chain.chain_id} is not that of the {name}, though CREATE2 gives this "
+                "address to no other code: the node does not tell the truth, or the chain puts code where it likes. "
+                "Ask another node, and do not use this chain until you know.",
+                contract=name,
+                address=address,
+                chain_id=chain.chain_id,
+                code_hash="0x" + keccak(code).hex(),
+            )
         raise NoContract(
             f"The contract at {address} on chain {chain.chain_id} is not the {name} that this version works "
             f"with. Check {setting}.",
@@ -79,7 +90,7 @@ def check_code(chain: Chain, name: str, address: str) -> None:
 def deploy(chain: Chain, signer: Signer, *, timeout: float = 120.0) -> dict[str, Deployed]:
     """Put every registry at its address, or find it there; run again after a crash, it does what is missing.
 
-    Raises `NoContract` where the proxy is missing, and what sending raises.
+    Raises `NoContract` where the proxy is missing, `DeploymentMismatch` for other code, and what sending raises.
     """
     wait_for_own_transactions(chain, signer.address, timeout)
     return {name: _deploy_one(chain, signer, name, timeout) for name in CONTRACTS}

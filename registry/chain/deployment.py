@@ -5,7 +5,7 @@ A deployment is named by its ModelRegistry; its PublisherRegistry is the one tha
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,38 +102,68 @@ class Registries:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One contract of a deployment as it was found: at its CREATE2 address with the code of the sources."""
+    """One contract of a deployment as it was found. `error` says what is wrong; None: it is the sources'.
+
+    `deployed_at` is a block, None where there is no telling. `compiled`: the sources were compiled anew.
+    """
 
     name: str
     address: str
     code_hash: bytes
-    deployed_at: int
+    deployed_at: int | None
     compiled: bool
+    error: DeploymentMismatch | NoContract | None = None
 
 
-def verify_deployment(chain: Chain, compiled: Mapping[str, Compiled] | None = None) -> list[Checked]:
-    """Check every contract at its CREATE2 address: that there is code, and that it is the sources'.
+def check_deployment(chain: Chain, compiled: Mapping[str, Compiled] | None = None) -> list[Checked]:
+    """A verdict on every contract at its CREATE2 address: that there is code, and that it is the sources'.
 
     Code that CREATE2 put there was made by exactly the creation code, arguments included. A chain may have put it there
     otherwise: so the runtime code must agree with the artifact, immutables masked, and each contract must ask those of
     this deployment. The node is believed: it is one RPC. `compiled` holds what a compiler made of the sources anew;
     then what is shipped must equal it.
-
-    Raises `NoContract`, `DeploymentMismatch`.
     """
-    found = []
-    for name in CONTRACTS:
-        contract = contract_artifact(name)
-        if compiled is not None and compiled[name] != Compiled(contract.bytecode, contract.code_hash):
+    return [_checked(chain, name, None if compiled is None else compiled[name]) for name in CONTRACTS]
+
+
+def verify_deployment(chain: Chain, compiled: Mapping[str, Compiled] | None = None) -> list[Checked]:
+    """What `check_deployment` finds, where all of it is right. Raises as `refuse_wrong`."""
+    found = check_deployment(chain, compiled)
+    refuse_wrong(found)
+    return found
+
+
+def refuse_wrong(found: Sequence[Checked]) -> None:
+    """Raises what is wrong with a deployment: `DeploymentMismatch` before `NoContract`, with a verdict on each."""
+    wrong = [one for one in found if one.error is not None]
+    if not wrong:
+        return
+    errors = sorted((one.error for one in wrong if one.error), key=lambda error: isinstance(error, NoContract))
+    message = errors[0].message
+    if len(wrong) > 1:
+        names = ", ".join(one.name for one in wrong)
+        message = f"{len(wrong)} of {len(found)} contracts are not right: {names}. The first: {message}"
+    verdicts = {
+        one.name: {"address": one.address, **({"error": one.error.as_dict()} if one.error else {})} for one in found
+    }
+    raise type(errors[0])(message, **errors[0].details, contracts=verdicts) from errors[0]
+
+
+def _checked(chain: Chain, name: str, compiled: Compiled | None) -> Checked:
+    contract, address = contract_artifact(name), contract_address(name)
+    deployed_at, error = None, None
+    try:
+        if compiled not in (None, Compiled(contract.bytecode, contract.code_hash)):
             raise DeploymentMismatch(
                 f"The sources of {name} compile to other code than this version ships.", contract=name
             )
-        address = contract_address(name)
         check_code(chain, name, address)
         client = _CLIENTS[name](chain, address)
         _check_others(client, contract)
-        found.append(Checked(name, address, contract.code_hash, client.deployed_at(), compiled is not None))
-    return found
+        deployed_at = client.deployed_at()
+    except (DeploymentMismatch, NoContract) as found:
+        error = found
+    return Checked(name, address, contract.code_hash, deployed_at, compiled is not None, error)
 
 
 def _check_others(client: ContractClient, contract: ContractArtifact) -> None:

@@ -13,8 +13,10 @@ from registry.chain.client import connect
 from registry.chain.deploy import PROXY, contract_address, create2_address, creation_code, deploy
 from registry.chain.deployment import (
     Registries,
+    check_deployment,
     deployment_record,
     read_record,
+    refuse_wrong,
     verify_deployment,
     write_record,
 )
@@ -208,13 +210,37 @@ def test_other_code_is_found_out(node: DevNode, name: str):
     address = contract_address(name)
     code = bytearray(node.chain.code(address))
     code[len(code) // 2] ^= 1
-    for wrong, words in (
-        (bytes(code), f"is not the {name} that this version works with"),
-        (b"", f"There is no {name}"),
+    for wrong, kind, words in (
+        (bytes(code), DeploymentMismatch, f"at {address} on chain 31337 is not that of the {name}"),
+        (b"", NoContract, f"There is no {name}"),
     ):
         node.chain.rpc.request("anvil_setCode", [address, "0x" + wrong.hex()])
-        with pytest.raises(NoContract, match=words):
+        with pytest.raises(kind, match=words) as refused:
             verify_deployment(node.chain)
+        verdicts = refused.value.details["contracts"]
+        assert list(verdicts) == list(CONTRACTS)
+        assert [one for one in CONTRACTS if "error" in verdicts[one]] == [name]
+        if wrong:
+            with pytest.raises(DeploymentMismatch, match="CREATE2 gives this address to no other code"):
+                deploy(node.chain, dev_signer(2))
+
+
+def test_each_contract_gets_its_verdict_and_other_code_comes_before_a_missing_contract(node: DevNode):
+    missing, flipped = contract_address("PublisherRegistry"), contract_address("StatementRegistry")
+    code = bytearray(node.chain.code(flipped))
+    code[7] ^= 1
+    node.chain.rpc.request("anvil_setCode", [missing, "0x"])
+    node.chain.rpc.request("anvil_setCode", [flipped, "0x" + code.hex()])
+    found = check_deployment(node.chain)
+    assert [None if one.error is None else one.error.code for one in found] == [
+        "chain.no-contract",
+        None,
+        None,
+        "chain.deployment-mismatch",
+    ]
+    assert [one.deployed_at is None for one in found] == [True, False, False, True]
+    with pytest.raises(DeploymentMismatch, match="2 of 4 contracts .* PublisherRegistry, StatementRegistry"):
+        refuse_wrong(found)
 
 
 @pytest.mark.parametrize(

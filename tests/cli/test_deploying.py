@@ -116,9 +116,21 @@ class TestVerify:
         code[len(code) // 2] ^= 1
         node.chain.rpc.request("anvil_setCode", [contract_address(name), "0x" + code.hex()])
         done = provenance("deployment", "verify", "--json")
-        assert done.code == 2 and done.json["error"]["code"] == "chain.no-contract", done
-        assert f"not the {name}" in done.json["error"]["message"]
-        assert provenance("deploy").code == 2, "nor does deploying pass over it"
+        assert done.code == 2 and done.json["error"]["code"] == "chain.deployment-mismatch", done
+        assert f"not that of the {name}" in done.json["error"]["message"]
+        verdicts = done.json["error"]["details"]["contracts"]
+        assert list(verdicts) == list(CONTRACTS) and [one for one in verdicts if "error" in verdicts[one]] == [name]
+        plain = provenance("deployment", "verify")
+        assert plain.code == 2 and plain.out.count("the code is right") == len(CONTRACTS) - 1, plain
+        assert "PROVENANCE_" not in plain.err, "no setting is to blame"
+        again = provenance("deploy")
+        assert again.code == 2 and "chain.deployment-mismatch" in again.err, "nor does deploying pass over it"
+
+    def test_nothing_is_paid_for_beside_other_code(self, provenance: Provenance, node: DevNode) -> None:
+        node.chain.rpc.request("anvil_setCode", [contract_address("StatementRegistry"), "0x6001"])
+        done = provenance("deploy")
+        assert done.code == 2 and "chain.deployment-mismatch" in done.err, done
+        assert not any(node.chain.code(contract_address(name)) for name in CONTRACTS[:3])
 
     @pytest.mark.solc
     def test_the_sources_compile_to_exactly_this_code(self, provenance: Provenance) -> None:
