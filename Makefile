@@ -4,9 +4,10 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 endif
 BIN := .venv/bin
+CONTRACTS := .venv-contracts/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo geth demo test attack coverage check bench fuzz gas snapshots artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth demo test attack deploy coverage check bench fuzz gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -38,6 +39,11 @@ test: setup-contracts ## every test: the contracts under Brownie, then the rest
 
 attack: setup-contracts ## random histories against the contracts (STEPS=100000, SEED= of a run to repeat)
 	@STEPS=$(or $(STEPS),100000) SEED=$(SEED) $(BIN)/python scripts/contract_tests.py -q tests/contracts/attacks/test_any_system_history.py
+
+deploy: setup-contracts ## the contracts on a chain with Brownie's keys (NETWORK=, ACCOUNT= of Brownie)
+	@test -n "$(NETWORK)" || { echo "Say on which network: make deploy NETWORK=…; $(CONTRACTS)/brownie networks list names them." >&2; exit 1; }
+	@SOLCX_BINARY_PATH=$(CURDIR)/.tools/solcx PATH="$(CURDIR)/node_modules/.bin:$(PATH)" $(if $(ACCOUNT),ACCOUNT="$(ACCOUNT)") \
+		$(CONTRACTS)/brownie run deploy --network "$(NETWORK)"
 
 coverage: setup-contracts ## which statements and branches of the contracts their tests run
 	@$(BIN)/python scripts/coverage.py

@@ -72,7 +72,8 @@ def verify(
 ) -> None:
     """Check that the contracts at the CREATE2 addresses are this version's: the address and the runtime code.
 
-    Each gets a verdict; with any that is wrong the command fails. With --sources nothing that was compiled before is believed.
+    Each gets a verdict, and if any is wrong the command fails. With --sources nothing that was compiled before is
+    believed.
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))

@@ -239,7 +239,7 @@ def test_each_contract_gets_its_verdict_and_other_code_comes_before_a_missing_co
         "chain.deployment-mismatch",
     ]
     assert [one.deployed_at is None for one in found] == [True, False, False, True]
-    with pytest.raises(DeploymentMismatch, match="2 of 4 contracts .* PublisherRegistry, StatementRegistry"):
+    with pytest.raises(DeploymentMismatch, match=r"2 of 4 contracts .* PublisherRegistry, StatementRegistry"):
         refuse_wrong(found)
 
 
