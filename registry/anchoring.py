@@ -29,8 +29,9 @@ from registry.chain.identifiers import (
 )
 from registry.chain.merkle import MerkleTree
 from registry.chain.records import ZERO, Deployment, Parent, Relation, Release, check_release
+from registry.content import dagpb
 from registry.content.cid import DAG_PB, Cid
-from registry.content.reader import fetch_artifact
+from registry.content.reader import Sources, read_document
 from registry.content.store import BlockSource, Store
 from registry.errors import InvalidDocument, InvalidIdentifier, InvalidRelease, PathMissing, ReleaseNotFound
 
@@ -169,14 +170,14 @@ def store_list(anchoring: Anchoring, store: Store) -> Cid:
 def fetch_list(sources: Sequence[BlockSource], anchor: Anchor, deployment: Deployment) -> Anchoring:
     """The releases of an anchor, fetched by the address that it names and found to be exactly its own.
 
-    Raises `InvalidDocument` for a list that does not lead to the anchor, and what fetching raises.
+    Anyone can anchor anything: one file is fetched, and only if its root says that it is no longer than a list may be.
+    Raises `InvalidDocument` for a list that does not lead to the anchor, and what reading a document raises.
     """
-    with tempfile.TemporaryDirectory(prefix="provenance-anchor-") as folder:
-        fetch_artifact(sources, Cid(DAG_PB, anchor.list), Path(folder) / "list")
-        there = Path(folder) / "list" / LIST_NAME
-        if not there.is_file():
-            raise InvalidDocument(f"What the anchor names as its list holds no {LIST_NAME}.")
-        data = _read(there)
+    together, root = Sources(sources), Cid(DAG_PB, anchor.list)
+    links = dagpb.decode(together.get_block(root)).links
+    if [link.name for link in links] != [LIST_NAME]:
+        raise InvalidDocument(f"What the anchor names as its list does not hold {LIST_NAME} and nothing else.")
+    data = read_document(together, links[0].cid, MAX_LIST_BYTES)
     found = read_list(data, deployment, strict=True)
     if found.anchor != anchor:
         raise InvalidDocument(

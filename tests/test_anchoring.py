@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from registry.anchoring import (
     LIST_NAME,
+    MAX_LIST_BYTES,
     Anchoring,
     add_to_list,
     as_listed,
@@ -28,6 +29,7 @@ from registry.content.embedded import EmbeddedStore
 from registry.errors import (
     BlockMismatch,
     BlockNotFound,
+    InvalidDag,
     InvalidDocument,
     InvalidIdentifier,
     InvalidRelease,
@@ -229,7 +231,7 @@ class TestFetching:
         store.put_dag(artifact.dag())
         real = anchoring.anchor
         lying = Anchor(real.publisher, real.root, real.count, artifact.digest)
-        with pytest.raises(InvalidDocument, match=r"does not lead to its root|holds no releases\.json"):
+        with pytest.raises(InvalidDocument, match=r"does not lead to its root|does not hold releases\.json"):
             fetch_list([store], lying, HERE)
 
     def test_a_folder_in_its_place(self, anchoring: Anchoring, store: EmbeddedStore, tmp_path: Path) -> None:
@@ -239,5 +241,36 @@ class TestFetching:
         artifact = digest_artifact(folder)
         store.put_dag(artifact.dag())
         real = anchoring.anchor
-        with pytest.raises(InvalidDocument, match=r"holds no releases\.json"):
+        with pytest.raises(InvalidDag, match="no file"):
             fetch_list([store], Anchor(real.publisher, real.root, real.count, artifact.digest), HERE)
+
+    @pytest.mark.parametrize(("names", "read"), [((LIST_NAME,), 2), ((LIST_NAME, "z"), 1), (("other.bin",), 1)])
+    def test_of_something_enormous_no_leaf_is_fetched(
+        self, anchoring: Anchoring, store: EmbeddedStore, tmp_path: Path, names: tuple[str, ...], read: int
+    ) -> None:
+        """A mebibyte that repeats is cheap to keep, and fills the disk of whoever fetches it."""
+        folder = tmp_path / "other"
+        folder.mkdir()
+        for name in names:
+            with (folder / name).open("wb") as file:
+                file.truncate(MAX_LIST_BYTES + 1)
+        artifact = digest_artifact(folder)
+        store.put_dag(artifact.dag())
+        watched, real = Watched(store), anchoring.anchor
+        with pytest.raises((InvalidDag, InvalidDocument), match=r"at most|does not hold releases\.json"):
+            fetch_list([watched], Anchor(real.publisher, real.root, real.count, artifact.digest), HERE)
+        assert len(watched.asked) == read and {cid.codec for cid in watched.asked} == {DAG_PB}
+
+
+class Watched:
+    """A store that keeps which blocks it was asked for."""
+
+    name = "a watched store"
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._store = store
+        self.asked: list[Cid] = []
+
+    def get_block(self, cid: Cid) -> bytes:
+        self.asked.append(cid)
+        return self._store.get_block(cid)
