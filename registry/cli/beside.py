@@ -35,7 +35,9 @@ def beside(parts: Parts, identifier: bytes, record: Record) -> dict[str, Any] | 
         trusted = NEVER if freeze is None else freeze.compromised_since
         revoked = parts.registry.status(identifier).status is Status.REVOKED
         terms = record.release.terms
-        grants = [] if revoked or record.timestamp > trusted else _grants(parts, identifier, trusted)
+        none: tuple[list[dict[str, Any]], bool] = ([], True)
+        grants, all_grants = none if revoked or record.timestamp > trusted else _grants(parts, identifier, trusted)
+        statements, all_statements = _statements(parts, identifier)
         return {
             "freeze": None
             if freeze is None
@@ -46,7 +48,8 @@ def beside(parts: Parts, identifier: bytes, record: Record) -> dict[str, Any] | 
                 "recorded_after": record.timestamp > trusted,
             },
             "grants_in_force": grants,
-            "statements": _statements(parts, identifier),
+            "statements": statements,
+            "complete": {"grants_in_force": all_grants, "statements": all_statements},
             "terms_registered": None if terms == ZERO else registries.licenses.terms_registered(terms),
         }
     except NoContract:
@@ -68,34 +71,28 @@ def beside_lines(found: dict[str, Any] | None, terms: bytes) -> Iterator[tuple[s
         yield "publisher", f"frozen {shown(freeze['frozen_at'])}, trusted until {until}{after}; successor {successor}"
     if found["terms_registered"] is False:
         yield "on chain", register_hint(terms)
-    grants = found["grants_in_force"]
-    yield "grants", "none in force" if not grants else f"{_at_least(len(grants))}{count(len(grants), 'grant')} in force"
+    grants, complete = found["grants_in_force"], found["complete"]
+    newest = "" if complete["grants_in_force"] else f" among the newest {_MOST} grantees"
+    yield "grants", (count(len(grants), "grant") if grants else "none") + " in force" + newest
     for one in grants[:_LINES]:
         yield "", f"{one['grantee'] or 'everyone'}: {', '.join(one['uses'])}, until {shown(one['until'])}"
     statements = found["statements"]
-    yield (
-        "statements",
-        "none about this release"
-        if not statements
-        else _at_least(len(statements)) + count(len(statements), "statement"),
-    )
+    least = "" if complete["statements"] else "at least "
+    yield "statements", least + count(len(statements), "statement") if statements else "none about this release"
     for one in statements[:_LINES]:
         yield "", f"{one['kind']} by {one['issuer']}{'' if one['in_force'] else ' (not in force)'} {one['statement']}"
-    if max(len(grants), len(statements)) > _LINES:
+    if max(len(grants), len(statements)) > _LINES or not all(complete.values()):
         yield "", "and more: `provenance grant RELEASE`, `provenance statement list --about RELEASE`"
 
 
-def _at_least(number: int) -> str:
-    return "at least " * (number >= _MOST)
-
-
-def _grants(parts: Parts, identifier: bytes, trusted: int) -> list[dict[str, Any]]:
+def _grants(parts: Parts, identifier: bytes, trusted: int) -> tuple[list[dict[str, Any]], bool]:
+    """Grants in force, and whether every grantee was asked about."""
     licenses, now = parts.registries.licenses, parts.chain.latest().timestamp
     events = licenses.events_with(topic_of(GrantRecord), identifier)
     records = (event.record for event in events if isinstance(event.record, GrantRecord))
-    grantees = dict.fromkeys(record.grantee for record in records if record.release_id == identifier)
+    grantees = list(dict.fromkeys(record.grantee for record in records if record.release_id == identifier))
     found = []
-    for grantee in islice(grantees, _MOST):
+    for grantee in grantees[:_MOST]:
         entry = licenses.grant(identifier, grantee)
         if entry is not None and entry.uses and entry.from_ <= now < entry.until and entry.since <= trusted:
             found.append(
@@ -107,17 +104,17 @@ def _grants(parts: Parts, identifier: bytes, trusted: int) -> list[dict[str, Any
                     "irrevocable": entry.irrevocable,
                 }
             )
-    return found
+    return found, len(grantees) <= _MOST
 
 
-def _statements(parts: Parts, identifier: bytes) -> list[dict[str, Any]]:
+def _statements(parts: Parts, identifier: bytes) -> tuple[list[dict[str, Any]], bool]:
+    """Statements about a release, and whether these are all."""
     registry = parts.registries.statements
     events = registry.events_with(topic_of(StatementRecord), None, None, identifier)
-    records = (event.record for event in events if isinstance(event.record, StatementRecord))
+    of_events = (event.record for event in events if isinstance(event.record, StatementRecord))
+    records = list(islice((record for record in of_events if record.subject == identifier), _MOST + 1))
     found = []
-    for record in islice(records, _MOST):
-        if record.subject != identifier:
-            continue
+    for record in records[:_MOST]:
         statement = registry.statement_id(record.statement)
         found.append(
             {
@@ -128,4 +125,4 @@ def _statements(parts: Parts, identifier: bytes) -> list[dict[str, Any]]:
                 "in_force": registry.is_in_force(statement),
             }
         )
-    return found
+    return found, len(records) <= _MOST

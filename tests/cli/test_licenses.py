@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 
-from registry.chain.devnode import DevNode
+from registry.chain.deployment import Registries
+from registry.chain.devnode import DevNode, dev_signer
+from registry.chain.identifiers import parse_release_id
+from registry.chain.licenses import Grant
 from registry.chain.publishers import NEVER
 from registry.policy.catalogue import catalogue
 from tests.cli.conftest import FRIEND, PUBLISHER, STRANGER, Offline, Provenance, kept, later
@@ -173,6 +177,7 @@ class TestBeside:
             return provenance("show", release, "--json").json["on_chain"]
 
         nothing = {"freeze": None, "grants_in_force": [], "statements": [], "terms_registered": False}
+        nothing["complete"] = {"grants_in_force": True, "statements": True}
         assert beside() == nothing
         plain = provenance("show", release).out
         for text in ("not frozen", "none in force", "none about this release", "`provenance license register mit`"):
@@ -205,6 +210,37 @@ class TestBeside:
         assert frozen["grants_in_force"] == [] and frozen["freeze"]["recorded_after"]
         assert frozen["freeze"]["successor"] == FRIEND
         assert "trusted until 2020-01-01" in provenance("show", release).out
+
+    def test_what_is_older_than_the_newest_that_are_asked_about_is_not_denied(
+        self, provenance: Provenance, node: DevNode, release: str
+    ) -> None:
+        """Fifty that were taken back hide the one before them from `show`, which says so."""
+        registries = Registries(node.chain, dev_signer(0))
+        identifier = parse_release_id(release)
+
+        def grant(grantee: str, uses: int) -> None:
+            until = NEVER if uses else 0
+            registries.licenses.set_grant(identifier, Grant(PUBLISHER, "m", "1", grantee, uses, 0, until, bool(uses)))
+
+        def take_back(grantee: str) -> None:
+            registries.licenses.set_grant(identifier, Grant(PUBLISHER, "m", "1", grantee, 1, 0, NEVER, False))
+            grant(grantee, 0)
+
+        grant(FRIEND, 2)
+        others = [to_checksum_address((1000 + number).to_bytes(20, "big")) for number in range(50)]
+        for other in others[:49]:
+            take_back(other)
+        shown = provenance("show", release, "--json").json["on_chain"]
+        assert [one["grantee"] for one in shown["grants_in_force"]] == [FRIEND]
+        assert shown["complete"] == {"grants_in_force": True, "statements": True}
+        take_back(others[49])
+        shown = provenance("show", release, "--json").json["on_chain"]
+        assert shown["grants_in_force"] == []
+        assert shown["complete"] == {"grants_in_force": False, "statements": True}
+        plain = provenance("show", release).out
+        assert "none in force among the newest 50 grantees" in plain and "`provenance grant RELEASE`" in plain
+        listed = provenance("grant", release, "--json").json
+        assert [one["irrevocable"] for one in listed if one["grantee"] == FRIEND] == [True]
 
     def test_of_claims_on_an_artifact_it_says_that_it_did_not_ask(self, provenance: Provenance, release: str) -> None:
         artifact = provenance("show", release, "--json").json["artifact"]
