@@ -18,7 +18,7 @@ from registry.chain.records import genesis_head_of, next_head
 from registry.chain.reverts import revert_of
 from registry.chain.signer import NO_KEY, Signer
 from registry.chain.transactions import Cost, estimate, send, wait_for_own_transactions
-from registry.errors import InvalidSignature, LogGap, NoKey, RpcRefused, RpcUnavailable
+from registry.errors import InvalidSettings, InvalidSignature, LogGap, NoKey, RpcRefused, RpcUnavailable
 
 Approve = Callable[[SignedAction, Cost], None]
 """Is shown what somebody else signed, and the most that relaying it may cost, before that is paid; raises to stop."""
@@ -234,3 +234,31 @@ def first_block(client: ContractClient) -> int:
     """
     deployed_at = client.deployed_at()
     return deployed_at if deployed_at <= client.chain.latest().number else 0
+
+
+def check_first_block(client: ContractClient, given: int) -> None:
+    """Raises `InvalidSettings` where records from before the block `given` would be left out without a word.
+
+    Logs that are looked for by what they name are held against no head. A later block than the contract's own is taken
+    only where the log was empty before it: so it is on rollups whose `block.number` counts another chain's blocks.
+    """
+    deployed_at = client.deployed_at()
+    if given <= deployed_at or _nothing_before(client, given):
+        return
+    raise InvalidSettings(
+        f"PROVENANCE_FROM_BLOCK is {given}, and the {client.NAME} at {client.address} was deployed in block "
+        f"{deployed_at}: what it recorded before block {given} would be missing. Leave it unset, and reading begins "
+        "where the contract was deployed.",
+        setting="PROVENANCE_FROM_BLOCK",
+        from_block=given,
+        deployed_at=deployed_at,
+    )
+
+
+def _nothing_before(client: ContractClient, block: int) -> bool:
+    """Whether the log was empty before a block, as far as the node still knows."""
+    before = client.chain.block(block - 1)
+    try:
+        return before is not None and client.log_state(before.hash)[1] == 0
+    except RpcRefused:  # it keeps no state of that block
+        return False

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from registry.chain.artifact import CONTRACTS, ContractArtifact, contract_artifact
 from registry.chain.client import Chain
-from registry.chain.contract import Approve, ContractClient, first_block
+from registry.chain.contract import Approve, ContractClient, check_first_block, first_block
 from registry.chain.deploy import Deployed, check_code, contract_address, creation_code, setting_of
 from registry.chain.identifiers import parse_address
 from registry.chain.license_registry import LicenseRegistryClient
@@ -31,7 +31,8 @@ class Registries:
     """The contracts of one deployment through one node, each opened and checked when it is first used.
 
     `addresses` names those that are not where CREATE2 puts them, by the contract's name; `from_block` is where events
-    of the ModelRegistry are looked for; `approve` is asked before anything is relayed. Raises `NoContract`.
+    of the ModelRegistry are looked for; `approve` is asked before anything is relayed. Raises `NoContract`, and
+    `InvalidSettings` where records from before `from_block` would be missing.
     """
 
     def __init__(
@@ -96,6 +97,8 @@ class Registries:
         address = self.address(kind.NAME)
         check_code(self.chain, kind.NAME, address)
         given = self._from_block if kind.NAME == ModelRegistryClient.NAME else None
+        if given is not None:
+            check_first_block(kind(self.chain, address), given)
         begin = first_block(kind(self.chain, address)) if given is None else given
         return kind(self.chain, address, self._signer, from_block=begin, timeout=self._timeout, approve=self._approve)
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from registry.artifacts.digest import digest_artifact
-from registry.chain.devnode import dev_signer
+from registry.chain.deployment import Registries
+from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.identifiers import TermsId
 from registry.content import file_digests
 from registry.policy.catalogue import catalogue
-from tests.cli.conftest import Provenance
+from tests.cli.conftest import FRIEND, Provenance, later
 
 NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
 AS_ONE = ("--version", "1", "--yes")
@@ -284,6 +285,35 @@ def test_a_first_block_beyond_the_chain(provenance: Provenance, model: Path, mon
         assert done.code == 2 and "input.settings" in done.err and "23000000" in done.err, done
     monkeypatch.delenv("PROVENANCE_FROM_BLOCK")
     assert provenance("verify", str(model), "--trust", PUBLISHER).code == 3
+
+
+def test_a_first_block_that_would_hide_records(
+    provenance: Provenance, node: DevNode, release: str, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = Registries(node.chain).models.from_block
+    later(node, 1)
+    too_late = node.chain.latest().number
+    verify = ("verify", str(model), "--trust", PUBLISHER)
+    for command in (("show", release), ("delegate", FRIEND, "--remove", "--yes"), verify):
+        monkeypatch.setenv("PROVENANCE_FROM_BLOCK", str(too_late))
+        done = provenance(*command, "--json")
+        assert done.code == 2 and done.json["error"]["code"] == "input.settings", done
+        details = done.json["error"]["details"]
+        assert (details["from_block"], details["deployed_at"]) == (too_late, began)
+        monkeypatch.setenv("PROVENANCE_FROM_BLOCK", str(began))
+        assert provenance(*command, "--json").code != 2
+
+
+def test_a_later_first_block_before_which_nothing_was_recorded(
+    provenance: Provenance, node: DevNode, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where `block.number` counts another chain's blocks, and the contract's own answer is of long ago."""
+    later(node, 1)
+    monkeypatch.setenv("PROVENANCE_FROM_BLOCK", str(node.chain.latest().number))
+    assert node.chain.latest().number > Registries(node.chain).models.deployed_at()
+    done = provenance("publish", str(model), "--name", "m", "--version", "1", "--license", "mit", "--yes", "--json")
+    assert done.code == 0
+    assert provenance("show", done.json["release"]).code == 0
 
 
 def test_no_contract_at_the_address(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
