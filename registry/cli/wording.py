@@ -68,11 +68,11 @@ def uses(bits: int) -> list[str]:
 
 
 def terms_name(identifier: bytes) -> str:
-    """`terms:0x…` with its name in the catalogue, or `unknown` where there are none."""
+    """`terms:0x…`, with its name where it is of the catalogue; `unknown` where there are none."""
     if identifier == ZERO:
         return "unknown"
-    named = [name for name, entry in catalogue().items() if entry.id == identifier]
-    return str(TermsId(identifier)) + f" ({named[0]})" * bool(named)
+    named = [f" ({name})" for name, entry in catalogue().items() if entry.id == identifier]
+    return "".join([str(TermsId(identifier)), *named])
 
 
 def _publish(signed: SignedAction, _: str | None) -> Iterator[Line]:

@@ -20,6 +20,14 @@ NONCOMMERCIAL = f"terms:0x{catalogue()['cc-by-nc-4.0'].id.hex()}"
 NOWHERE = "release:0x" + "ab" * 32
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    """The example of docs/terms.md as a file."""
+    page = (Path(__file__).parents[2] / "docs" / "terms.md").read_text(encoding="utf-8")
+    (tmp_path / "own.json").write_text(page.partition("```json\n")[2].partition("```")[0])
+    return "own.json"
+
+
 class TestTerms:
     def test_the_catalogue_is_listed(self, provenance: Provenance) -> None:
         listed = provenance("license", "list", "--json").json
@@ -85,6 +93,22 @@ class TestTerms:
         assert (listed["terms"], listed["name"], listed["registered_by"]) == (MIT, "mit", PUBLISHER)
         assert listed["uses"] == first.json["uses"] and listed["document"].startswith("sha256:")
         assert MIT in provenance("license", "list", "--registered").out
+
+
+class TestOwnTerms:
+    """Terms that are in no catalogue, from the example of docs/terms.md."""
+
+    def test_permission_and_relaying_name_them_by_their_id(
+        self, provenance: Provenance, model: Path, own: str, tmp_path: Path
+    ) -> None:
+        words = ("publish", str(model), "--name", "n", "--license", own)
+        assert provenance(*words, "--version", "1", "--yes").code == 0
+        terms = provenance("license", "register", own, "--yes", "--json").json["terms"]
+        named = provenance("license", "permission", f"{PUBLISHER}/n@1")
+        assert named.code == 0 and terms in named.out, named
+        file = kept(provenance(*words, "--version", "2", "--sign-only"), tmp_path / "signed.json")
+        done = provenance("publish", "--submit", file, "--yes", account=1)
+        assert done.code == 0 and f"terms          {terms}\n" in done.err, done
 
 
 class TestPermission:
