@@ -120,7 +120,12 @@ def grant(
 def _grantee(to: str | None, parts: Parts) -> str:
     if to is None:
         raise InputError("Say to whom: --to ADDRESS, or --to everyone.")
-    return EVERYONE if to == "everyone" else account_address(to, parts)
+    if to == "everyone":
+        return EVERYONE
+    address = account_address(to, parts)
+    if address == EVERYONE:  # how the contract writes it, and hardly what an empty variable in a script means
+        raise InputError(f"{address} is nobody's address, and a grant to it is one to all: say `--to everyone`.")
+    return address
 
 
 def _bits(given: list[str]) -> int:

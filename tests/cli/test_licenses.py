@@ -172,6 +172,8 @@ REFUSED_GRANTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ((f"{PUBLISHER}/none@1", "--to", FRIEND, "--revoke"), "chain.release-not-found", "none@1"),
     ((f"{PUBLISHER}/m@1", "--use", "run"), "input", "to whom"),
     ((f"{PUBLISHER}/m@1", "--to", "me", "--use", "run"), "input.identifier", "address"),
+    ((f"{PUBLISHER}/m@1", "--to", "0x" + "0" * 40, "--use", "run"), "input", "say `--to everyone`"),
+    ((f"{PUBLISHER}/m@1", "--to", "eip155:31337:0x" + "0" * 40, "--revoke"), "input", "say `--to everyone`"),
     ((f"{PUBLISHER}/m@1", "--to", f"eip155:1:{FRIEND}", "--use", "run"), "input.identifier", "chain 1"),
     ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "fly"), "input", "commercial"),
     ((f"{PUBLISHER}/m@1", "--to", FRIEND, "--use", "run", "--until", "yesterday"), "input", "yesterday"),
