@@ -36,6 +36,7 @@ from registry.chain.identifiers import Account, ReleaseId, TermsId, parse_releas
 from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import (
     ZERO,
+    Deployment,
     Parent,
     Relation,
     Release,
@@ -147,11 +148,14 @@ def check_asked(asked: Asked) -> None:
 def prepare(
     artifact: Artifact,
     asked: Asked,
-    registry: ModelRegistryClient,
+    registry: ModelRegistryClient | Deployment,
     publisher: str,
     documents: BlockSource | None = None,
 ) -> Plan:
     """Everything about a release, without sending or storing anything.
+
+    A `Deployment` alone asks no node, for what is only signed: that a parent is not there, or this version is, is then
+    found when it is submitted.
 
     `documents` is where the manifest of a version that is on chain already is read, since not all that a release says
     stands in its record.
@@ -180,7 +184,9 @@ def prepare(
             f"Not published, since a release is for ever: {listed}{more} {advice.strip()}",
             findings=[{"code": f.code, "path": f.path, "message": f.message} for f in findings],
         )
-    chain_id = registry.deployment.chain_id
+    client = None if isinstance(registry, Deployment) else registry
+    deployment = registry if isinstance(registry, Deployment) else registry.deployment
+    chain_id = deployment.chain_id
     license_document = None if asked.license is None else terms_document(asked.license)
     terms = None if license_document is None else parse_terms(license_document)
     identity = ZERO if license_document is None or terms is None else terms_id(license_document, terms)
@@ -189,11 +195,11 @@ def prepare(
     declared, differs = _compare_licenses(artifact, asked, terms, code_terms)
     oms, bundle = _oms(artifact, asked.signature)
     training = None if asked.training_data is None else _training_data(asked.training_data)
-    parents, external = _parents(asked.parents, registry)
+    parents, external = _parents(asked.parents, client)
     manifest = build_manifest(
         artifact,
         publisher=str(Account(chain_id, publisher)),
-        registry=str(Account(chain_id, registry.deployment.model_registry)),
+        registry=str(Account(chain_id, deployment.model_registry)),
         name=asked.name,
         version=asked.version,
         terms=None if license_document is None else _terms_reference(license_document),
@@ -220,19 +226,19 @@ def prepare(
         parents=tuple(parents),
     )
     check_release(release)
-    identifier = release_id(registry.deployment, publisher, asked.name, asked.version)
-    existing = registry.find_record(identifier)
-    if existing is None and not asked.relayed:  # an earlier run may have sent it just before it died
-        registry.settle()
-        existing = registry.find_record(identifier)
+    identifier = release_id(deployment, publisher, asked.name, asked.version)
+    existing = None if client is None else client.find_record(identifier)
+    if client is not None and existing is None and not asked.relayed:  # an earlier run may have sent it and died
+        client.settle()
+        existing = client.find_record(identifier)
     cost: Cost | None = None
     if existing is not None:
         check_same(existing.record.release, release)
         if documents is not None and existing.record.release.manifest != release.manifest:
             _check_same_manifest(existing.record.release, release, manifest.data, documents)
-    elif not asked.relayed:
-        cost = registry.estimate_publish(release)
-        check_funds(registry.chain, registry.account or publisher, cost)
+    elif client is not None and not asked.relayed:
+        cost = client.estimate_publish(release)
+        check_funds(client.chain, client.account or publisher, cost)
     stands = existing is not None and existing.record.release.manifest != release.manifest
     optional = (
         license_document,
@@ -421,7 +427,7 @@ def _read(path: Path, limit: int) -> bytes:
     return data
 
 
-def _parents(texts: Sequence[str], registry: ModelRegistryClient) -> tuple[list[Parent], list[ExternalParent]]:
+def _parents(texts: Sequence[str], registry: ModelRegistryClient | None) -> tuple[list[Parent], list[ExternalParent]]:
     """Parents as `release:0x…=RELATION`, or outside the registry as `pkg:…@REVISION=RELATION`."""
     known: list[Parent] = []
     external: list[ExternalParent] = []
@@ -434,7 +440,7 @@ def _parents(texts: Sequence[str], registry: ModelRegistryClient) -> tuple[list[
             external.append(ExternalParent(purl=_pinned(what), relation=relation.label))
             continue
         parent = Parent(parse_release_id(what), relation)
-        if registry.release_record_hash(parent.release_id) == ZERO:
+        if registry is not None and registry.release_record_hash(parent.release_id) == ZERO:
             raise ReleaseNotFound(f"The parent {what} is not in this registry. Name it by a package URL instead.")
         known.append(parent)
     return sorted(known), external

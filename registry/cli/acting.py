@@ -38,7 +38,12 @@ _COMMANDS: Final = {
 """Which command signs and submits what."""
 
 SignOnly = Annotated[
-    bool, typer.Option("--sign-only", help="Send nothing: print typed data and signature, for anyone to submit.")
+    bool,
+    typer.Option(
+        "--sign-only",
+        help="Send nothing: print typed data and signature, for anyone to submit. Needs no node where "
+        "PROVENANCE_CHAIN_ID says the chain.",
+    ),
 ]
 Submit = Annotated[
     Path | None,

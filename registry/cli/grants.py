@@ -12,7 +12,7 @@ from registry.chain.license_registry import EVERYONE, LicenseRegistryClient
 from registry.chain.licenses import Grant, GrantRecord
 from registry.chain.records import Status, release_id
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
-from registry.cli.naming import account_address, find_release, release_name
+from registry.cli.naming import account_address, find_release, name_to_sign
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.owned import plain
@@ -69,10 +69,7 @@ def grant(
         bits = _bits(use or [])
         times = (moment(begins), moment(until)) if bits else (0, 0)
         grantee = _grantee(to, parts)
-        named = release_name(_required(release), parts.chain_id)
-        if named is None or not sign_only:
-            made = find_release(parts, _required(release))[1].release
-            named = made.publisher, made.name, made.version
+        named = name_to_sign(parts, _required(release), sign_only=sign_only)
         wanted = Grant(*named, grantee, bits, *times, irrevocable)
         if begins == "now" and not sign_only:
             wanted = _as_it_is(parts.registries.licenses, release_id(parts.deployment, *named), wanted)

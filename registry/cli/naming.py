@@ -15,7 +15,7 @@ from registry.chain.records import Deployment, Record, check_name, check_version
 from registry.chain.statements import SubjectKind
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
-from registry.errors import InvalidIdentifier, ReleaseNotFound
+from registry.errors import InvalidIdentifier, ReleaseNotFound, RpcUnavailable
 
 _NAMED = re.compile(r"(?:eip155:(\d+):)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)", re.ASCII)
 _HEX32 = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
@@ -56,6 +56,22 @@ def find_release(parts: Parts, text: str) -> tuple[bytes, Record]:
     if found is None:
         raise ReleaseNotFound(f"There is no {text} in this registry.")
     return identifier, found.record
+
+
+def name_to_sign(parts: Parts, text: str, *, sign_only: bool) -> tuple[str, str, str]:
+    """Publisher, name and version of a release, as a signature holds them: an id alone must be looked up for them.
+
+    Raises `ReleaseNotFound`; not where only a signature is wanted and all is named, which asks no node.
+    """
+    named = release_name(text, parts.chain_id)
+    if named is not None and sign_only:
+        return named
+    try:
+        release = find_release(parts, text)[1].release
+    except RpcUnavailable as error:
+        hint = " Without a node, write ADDRESS/NAME@VERSION." if sign_only else ""
+        raise RpcUnavailable(error.message + hint, **error.details) from error
+    return release.publisher, release.name, release.version
 
 
 def account_address(text: str, parts: Parts | None = None) -> str:

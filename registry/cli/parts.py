@@ -21,7 +21,7 @@ from registry.content.pinning import PinnedStore, PinningService
 from registry.content.reader import Sources
 from registry.content.several import SeveralStores
 from registry.content.store import BlockSource, HasAddresses, Store, open_store
-from registry.errors import InvalidSettings
+from registry.errors import InvalidSettings, RpcUnavailable
 from registry.index.database import open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower, check_from_block
@@ -46,8 +46,24 @@ class Parts:
 
     @cached_property
     def chain_id(self) -> int:
-        """The configured chain, or the node's where none is configured."""
-        return self.settings.chain_id or self.chain.chain_id
+        """The configured chain, or the node's where none is configured. Raises RpcUnavailable."""
+        if self.settings.chain_id is not None:
+            return self.settings.chain_id
+        try:
+            return self.chain.chain_id
+        except RpcUnavailable as error:
+            raise RpcUnavailable(
+                f"{error.message} Signing (--sign-only) needs none where PROVENANCE_CHAIN_ID says the chain.",
+                **error.details,
+            ) from error
+
+    def can_ask(self) -> bool:
+        """Whether there is a node. Raises WrongChain, and RpcUnavailable where only a node can say the chain."""
+        chain_id = self.chain_id
+        try:
+            return self.chain.chain_id == chain_id
+        except RpcUnavailable:
+            return False
 
     @cached_property
     def signer(self) -> Signer:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from registry.anchoring import add_to_list
+from registry.artifacts.digest import Artifact
 from registry.chain.actions import publish as publish_action
 from registry.chain.actions import read_publish
 from registry.chain.identifiers import Account, ReleaseId, TermsId
@@ -158,7 +159,7 @@ def publish(
         raise InputError("--in-place stores references to files, and with --access gated or private none are stored.")
     if path is None or name is None or version is None:
         raise InputError("Say what to publish: the folder, --name and --version.")
-    registry = parts.registry if sign_only else parts.acting_registry
+    registry = _registry(parts, sign_only)
     who = parts.signer.address if publisher is None else account_address(publisher, parts)
     asked = Asked(
         name,
@@ -180,6 +181,9 @@ def publish(
         if with_signature is not None:
             signer = Signer(signature_key, tuple(signature_certificate or ()), signature_identity, signature_issuer)
             asked = replace(asked, signature=verify_signature(path, artifact, with_signature, signer))
+        if registry is None:
+            _sign_without_node(parts, output, artifact, asked, who, how)
+            return
         reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
         reserved = reservations.find(registry, who, artifact.digest)
         with parts.sources() as sources:
@@ -237,6 +241,26 @@ def _relay(parts: Parts, output: Output, file: Path, yes: bool) -> None:
         }
     )
     output.say(str(ReleaseId(done.release_id)) + "  unchanged" * (not done.created), style="bold green")
+
+
+def _registry(parts: Parts, sign_only: bool) -> ModelRegistryClient | None:
+    """The contract to ask; None where only a signature is wanted, the settings say the chain and there is no node."""
+    if not sign_only:
+        return parts.acting_registry
+    return parts.registry if parts.can_ask() else None
+
+
+def _sign_without_node(
+    parts: Parts, output: Output, artifact: Artifact, asked: Asked, publisher: str, how: How
+) -> None:
+    output.note(
+        "No node was asked: whether the version is there already, and its parents are, is found when this is "
+        "submitted. No reservation is revealed."
+    )
+    plan = prepare(artifact, asked, parts.deployment, publisher)
+    with output.progress("storing", artifact.size) as progress:
+        keep(plan, parts.store, progress=progress)
+    print_signed(parts, output, publish_action(plan.release, ZERO), how)
 
 
 def _put_into(path: Path, plan: Plan, registry: ModelRegistryClient, output: Output) -> None:

@@ -13,7 +13,7 @@ from registry.chain.identifiers import ReleaseId
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Reason, Record, Status
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
-from registry.cli.naming import find_release
+from registry.cli.naming import find_release, name_to_sign
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -34,7 +34,7 @@ def status(
         ),
     ] = "unspecified",
     successor: Annotated[
-        str | None, typer.Option(metavar="RELEASE", help="release:0x… of yours that takes its place.")
+        str | None, typer.Option(metavar="RELEASE", help="One of yours that takes its place, named likewise.")
     ] = None,
     detail: Annotated[
         Path | None, typer.Option(help="A document that explains it: it goes to the store, its digest on chain.")
@@ -57,18 +57,16 @@ def status(
         def action() -> Action:
             if release is None or changed is None:
                 raise InputError("Say which release, and the status that it gets.")
-            named = find_release(parts, release)[1].release
-            place = None if successor is None else find_release(parts, successor)[1].release
-            if place is not None and place.publisher != named.publisher:
-                raise InvalidRelease(f"The successor is {place.publisher}'s; it must be of the same publisher.")
+            named = name_to_sign(parts, release, sign_only=sign_only)
+            heir = None if successor is None else name_to_sign(parts, successor, sign_only=sign_only)
+            if heir is not None and heir[0] != named[0]:
+                raise InvalidRelease(f"The successor is {heir[0]}'s; it must be of the same publisher.")
             return actions.set_status(
-                named.publisher,
-                named.name,
-                named.version,
+                *named,
                 changed,
                 Reason.from_label(reason),
                 ZERO if detail is None else store_document(detail, parts),
-                None if place is None else (place.name, place.version),
+                None if heir is None else heir[1:],
             )
 
         question = "" if changed is None else f"Make the release {changed.label}?"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 from registry.chain.devnode import DevNode
 from tests.cli.conftest import FRIEND, GUARDIAN, PUBLISHER, STRANGER, Offline, Provenance, kept, later
 
+NOWHERE = "release:0x" + "ab" * 32
 Scene = dict[str, tuple[str, ...]]
-NEED_NODE = ("publish", "status")
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def scene(provenance: Provenance, model: Path, release: str, tmp_path: Path) -> 
     made = provenance("statement", "make", "--kind", "endorsement", *stated, "--yes", "--json").json["statement"]
     return {
         "publish": ("publish", str(model), "--name", "m", "--version", "4"),
-        "status": ("status", release, "deprecated", "--reason", "superseded"),
+        "status": ("status", named, "deprecated", "--reason", "superseded"),
         "anchor": ("anchor", "list.json"),
         "anchor --withdraw": ("anchor", "old.json", "--withdraw"),
         "grant": ("grant", named, "--to", FRIEND, "--use", "commercial", "--until", "90d"),
@@ -60,7 +59,7 @@ def test_one_key_signs_without_a_node_and_another_submits(
     provenance: Provenance, offline: Offline, scene: Scene, tmp_path: Path
 ) -> None:
     for command, words in scene.items():
-        with nullcontext() if command in NEED_NODE else offline():
+        with offline():
             signed = provenance(*words, "--sign-only")
         assert f"Signed by {PUBLISHER}" in signed.err and "nothing was sent" in signed.err, command
         assert set(signed.json) == {"typed_data", "signature"}
@@ -71,6 +70,67 @@ def test_one_key_signs_without_a_node_and_another_submits(
         assert first.code == again.code == 0, (command, first, again)
         assert (first.json["unchanged"], again.json["unchanged"]) == (False, True), command
         assert first.json.keys() == again.json.keys()
+
+
+class TestOffline:
+    """A machine without a network signs; what only the chain knows is found by whoever submits."""
+
+    def test_a_release_with_a_parent_and_a_status_with_a_successor(
+        self, provenance: Provenance, offline: Offline, model: Path, release: str, tmp_path: Path
+    ) -> None:
+        words = ("publish", str(model), "--name", "m", "--version", "2", "--parent", f"{release}=finetune")
+        with offline():
+            signed = provenance(*words, "--sign-only")
+        assert "No node was asked" in signed.err
+        done = provenance("publish", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", "--json", account=1)
+        assert done.code == 0, done
+        shown = provenance("show", done.json["release"], "--json").json
+        assert shown["parents"] == [{"release": release, "relation": "finetune"}]
+        assert shown["manifest"]["state"] == "available", "what was kept without a node is what was signed"
+        heir = ("status", f"{PUBLISHER}/m@1", "deprecated", "--successor", f"{PUBLISHER}/m@2")
+        with offline():
+            signed = provenance(*heir, "--sign-only")
+        done = provenance("status", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", account=1)
+        assert done.code == 0, done
+        assert provenance("show", release, "--json").json["status"]["successor"] == shown["release"]
+
+    def test_what_only_the_chain_knows_is_refused_when_it_is_submitted(
+        self, provenance: Provenance, offline: Offline, model: Path, release: str, tmp_path: Path
+    ) -> None:
+        words = ("publish", str(model), "--name", "m", "--sign-only")
+        for version, more, sentence in (
+            ("1", ("--license", "apache-2.0"), "chain.version-taken"),
+            ("2", ("--parent", f"{NOWHERE}=finetune"), "chain.release-not-found"),
+        ):
+            with offline():
+                signed = provenance(*words, "--version", version, *more)
+            done = provenance("publish", "--submit", kept(signed, tmp_path / "signed.json"), "--yes", account=1)
+            assert done.code == 2 and sentence in done.err, done
+
+    def test_an_id_says_no_name_and_no_chain_is_guessed(
+        self, provenance: Provenance, offline: Offline, model: Path, release: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commands: tuple[tuple[str, ...], ...] = (
+            ("status", release, "deprecated", "--sign-only"),
+            ("grant", release, "--to", FRIEND, "--use", "run", "--sign-only"),
+            ("publish", str(model), "--name", "m", "--version", "2", "--sign-only"),
+        )
+        with offline():
+            for words in commands[:2]:
+                done = provenance(*words)
+                assert done.code == 2 and "chain.rpc-unavailable" in done.err, done
+                assert "Without a node, write ADDRESS/NAME@VERSION" in done.err
+            monkeypatch.delenv("PROVENANCE_CHAIN_ID")
+            for words in (*commands, ("guardian", GUARDIAN, "--sign-only")):
+                done = provenance(*words)
+                assert done.code == 2 and "chain.rpc-unavailable" in done.err and "PROVENANCE_CHAIN_ID" in done.err
+
+    def test_a_node_of_another_chain_is_no_missing_node(
+        self, provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PROVENANCE_CHAIN_ID", "1")
+        done = provenance("publish", str(model), "--name", "m", "--version", "2", "--sign-only")
+        assert done.code == 2 and "chain.wrong-chain" in done.err
 
 
 def test_done_by_a_transaction_it_is_not_done_twice_either(provenance: Provenance, node: DevNode, scene: Scene) -> None:
