@@ -27,9 +27,15 @@ class Rpc(Protocol):
 
 
 class HttpRpc:
-    """A node by its HTTP address. Nothing is retried here: who asks knows whether that is safe."""
+    """A node by its HTTP address. Nothing is retried here: who asks knows whether that is safe.
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
+    `setting` names the setting that the address comes from, for messages; `what` says what is there: node or signer.
+    """
+
+    def __init__(
+        self, url: str, timeout: float = 30.0, *, setting: str = "PROVENANCE_RPC_URL", what: str = "node"
+    ) -> None:
+        self._setting = setting
         try:
             parts = urlsplit(url)
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -37,9 +43,11 @@ class HttpRpc:
             usable = False
         if not usable:
             raise InvalidSettings(
-                "The RPC address must start with http:// or https://, name a host, and a port if any."
+                f"{setting}, the address of a {what}, must start with http:// or https://, name a host, and a port "
+                "if any."
             )
         self._name = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self._whole_name = f"The {what} at {self._name}"
         from registry.chain import foreign
 
         self._foreign = foreign
@@ -57,15 +65,15 @@ class HttpRpc:
         try:
             answer: Any = self._provider.make_request(self._foreign.RPCEndpoint(method), list(params))
         except requests.Timeout as error:
-            raise RpcUnavailable(f"The node at {self._name} did not answer {method} in time.") from _without_url(error)
+            raise RpcUnavailable(f"{self._whole_name} did not answer {method} in time.") from _without_url(error)
         except requests.HTTPError as error:
             status = None if error.response is None else error.response.status_code
             raise RpcUnavailable(
-                f"The node at {self._name} answered {method} with HTTP status {status}.", http_status=status
+                f"{self._whole_name} answered {method} with HTTP status {status}.", http_status=status
             ) from _without_url(error)
         except (requests.RequestException, OSError) as error:
             raise RpcUnavailable(
-                f"The node at {self._name} cannot be reached. Is it running, and is PROVENANCE_RPC_URL its address?"
+                f"{self._whole_name} cannot be reached. Is it running, and is {self._setting} its address?"
             ) from _without_url(error)
         except (self._foreign.Web3Exception, ValueError, TypeError, RecursionError) as error:
             raise RpcUnavailable(f"What answers at {self._name} does not speak JSON-RPC.") from _without_url(error)
@@ -81,7 +89,7 @@ class HttpRpc:
         message = _printable(str(fields.get("message", "no reason given")))
         _log.debug("%s refused %s: %s", self._name, method, message)
         raise RpcRefused(
-            f"The node at {self._name} refused {method}: {message}",
+            f"{self._whole_name} refused {method}: {message}",
             rpc_code=fields.get("code"),
             data=fields.get("data"),
         )

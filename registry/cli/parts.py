@@ -70,7 +70,8 @@ class Parts:
         """The acting key. Raises NoKey, InvalidKey, WrongPassword."""
         key = self.settings.private_key
         if self.settings.signer_url is not None:
-            return remote_signer(HttpRpc(self.settings.signer_url), self.settings.account)
+            rpc = HttpRpc(self.settings.signer_url, setting="PROVENANCE_SIGNER_URL", what="signer")
+            return remote_signer(rpc, self.settings.account)
         return load_signer(
             keystore=self.settings.keystore,
             password_file=self.settings.password_file,

@@ -358,4 +358,10 @@ class TestKeyBehindANode:
         monkeypatch.setenv("PROVENANCE_ACCOUNT", "me")
         assert "input.identifier" in provenance("guardian", GUARDIAN, "--yes").err
         monkeypatch.setenv("PROVENANCE_SIGNER_URL", "http://127.0.0.1:9")
-        assert "chain.rpc-unavailable" in provenance("guardian", GUARDIAN, "--yes").err
+        down = provenance("guardian", GUARDIAN, "--yes")
+        assert down.code == 2 and "chain.rpc-unavailable" in down.err
+        assert "The signer at http://127.0.0.1:9" in down.err and "PROVENANCE_SIGNER_URL" in down.err
+        assert "PROVENANCE_RPC_URL" not in down.err, "the node is there"
+        monkeypatch.setenv("PROVENANCE_SIGNER_URL", "nonsense")
+        malformed = provenance("guardian", GUARDIAN, "--yes")
+        assert malformed.code == 2 and "input.settings" in malformed.err and "PROVENANCE_SIGNER_URL" in malformed.err
