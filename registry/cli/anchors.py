@@ -10,7 +10,7 @@ from registry.anchoring import Anchoring, fetch_list, open_list, store_list
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
 from registry.chain.anchor_history import find_anchor
-from registry.chain.anchors import RESERVATION_PERIOD, Anchor, anchor_id
+from registry.chain.anchors import RESERVATION_PERIOD, Anchor, AnchorEntry, anchor_id
 from registry.chain.identifiers import ReleaseId
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
 from registry.cli.digest import hashed
@@ -20,7 +20,7 @@ from registry.cli.output import Output, count
 from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.content.cid import DAG_PB, Cid
-from registry.errors import InputError, InvalidIdentifier, PathMissing
+from registry.errors import InputError, InvalidIdentifier, PathMissing, TransactionReverted
 from registry.reservations import Reservations
 
 
@@ -94,6 +94,8 @@ def anchor(
         anchoring = open_list(Path(file), parts.deployment)
         if withdraw:
             return actions.withdraw_anchor(anchoring.anchor)
+        if not sign_only:
+            _refuse_withdrawn(parts, anchoring.anchor)
         cid = store_list(anchoring, parts.store)
         output.note(f"{count(anchoring.tree.count, 'release')}; the list is {cid}.")
         return actions.publish_anchor(anchoring.anchor)
@@ -113,7 +115,7 @@ def anchor(
         }
         if plain.primary_type == "WithdrawAnchor":
             return result | {"withdrawn": True, "unchanged": not registry.withdraw_anchor(made, signed)}
-        there = registry.anchor(identifier) is not None
+        there = _refuse_withdrawn(parts, made) is not None
         _, entry = registry.publish_anchor(made, signed)
         return result | {
             "withdrawn": entry.withdrawn_at != 0,
@@ -184,6 +186,20 @@ def _from_chain(parts: Parts, text: str) -> Anchoring:
     found = _by_id(parts, text)
     with parts.sources() as sources:
         return fetch_list(sources, found, parts.deployment)
+
+
+def _refuse_withdrawn(parts: Parts, made: Anchor) -> AnchorEntry | None:
+    """What the chain holds of an anchor. Raises `TransactionReverted` for one that was taken back: it stays so."""
+    registry = parts.registry
+    identifier = anchor_id(registry.deployment, made)
+    entry = registry.anchor(identifier)
+    if entry is not None and entry.withdrawn_at:
+        raise TransactionReverted(
+            f"The publisher took anchor:0x{identifier.hex()} back on {shown(entry.withdrawn_at)}, and that is for "
+            "good: nothing in this list is anchored. Change the list (`provenance publish --into LIST` adds a release) "
+            "and anchor it anew, or publish its releases by themselves with `provenance publish`."
+        )
+    return entry
 
 
 def _by_id(parts: Parts, text: str) -> Anchor:

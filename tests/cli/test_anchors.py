@@ -227,7 +227,11 @@ class TestAnchor:
         done = provenance("anchor", "list.json", "--withdraw", "--yes", "--json").json
         assert (done["anchor"], done["withdrawn"], done["unchanged"]) == (anchored, True, False)
         assert provenance("anchor", "list.json", "--withdraw", "--yes", "--json").json["unchanged"]
-        assert "withdrawn" in provenance("anchor", "list.json", "--yes").out, "it does not come back"
+        again = provenance("anchor", "list.json", "--yes")
+        assert again.code == 2 and "chain.reverted" in again.err and "for good" in again.err, "it does not come back"
+        assert "--into LIST" in again.err and "provenance publish" in again.err
+        signed = kept(provenance("anchor", "list.json", "--sign-only"), tmp_path / "again.json")
+        assert "for good" in provenance("anchor", "--submit", signed, "--yes", account=1).err
         refused = provenance("promote", "list.json", "m@2", "--yes")
         assert refused.code == 2 and "chain.reverted" in refused.err and "took the anchor" in refused.err
         before = provenance("promote", "list.json", "m@1", "--yes", "--json")
