@@ -7,8 +7,9 @@ import typer
 
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
+from registry.chain.records import ZERO
 from registry.chain.statement_registry import Stated
-from registry.chain.statements import Kind, Statement
+from registry.chain.statements import Kind, Statement, SubjectKind
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
 from registry.cli.naming import account_address, prefixed, show_subject, subject
 from registry.cli.options import Json, Yes, configured
@@ -71,6 +72,8 @@ def make(
         if kind is None or about is None or document is None:
             raise InputError("A statement needs --kind, --about and --document.")
         what, digest = subject(about, parts.deployment)
+        if not sign_only:
+            _say_subject(parts, output, about, what, digest)
         who = parts.signer.address if issuer is None else account_address(issuer, parts)
         made = Statement(who, Kind.from_label(kind), what, digest, store_document(document, parts), moment(expires))
         return actions.attest(made)
@@ -81,13 +84,19 @@ def make(
         values = (done.action if isinstance(done, SignedAction) else done).values[0]
         stated = Statement.from_values(values)
         identifier, new = registry.attest(stated, signed)
-        return {"statement": f"statement:0x{identifier.hex()}", "unchanged": not new}
+        return {
+            "statement": f"statement:0x{identifier.hex()}",
+            "subject_kind": stated.subject_kind.label,
+            "subject": show_subject(stated.subject_kind, stated.subject, parts.chain_id),
+            "unchanged": not new,
+        }
 
     question = "A statement stays on chain for ever, also when it is retracted. Make it?"
     done = act(parts, output, "statement make", action, how, perform, question=question, yes=yes)
     if done is not None:
         output.result(done)
         output.say(done["statement"] + "  unchanged" * done["unchanged"], style="bold green")
+        output.say(f"about {done['subject']}")
 
 
 @statement.command()
@@ -156,6 +165,23 @@ def list_(
         output.say(f"  made       {shown(row['timestamp'])}, expires {shown(row['expires'])}")
     if not rows:
         output.say("no statements")
+
+
+def _say_subject(parts: Parts, output: Output, about: str, kind: SubjectKind, digest: bytes) -> None:
+    """What the statement would be about, and whether this chain has it, before anybody pays for it."""
+    shown_as = show_subject(kind, digest, parts.chain_id)
+    match kind:
+        case SubjectKind.RELEASE:
+            there = parts.registry.release_record_hash(digest) != ZERO
+        case SubjectKind.STATEMENT:
+            there = parts.registries.statements.statement(digest) is not None
+        case SubjectKind.ANCHOR:
+            there = parts.registry.anchor(digest) is not None
+        case _:
+            there = True  # what the chain does not record at all, or not by this id
+    output.note(f"about {shown_as}" + (f" ({about})" if about != shown_as else ""))
+    if not there:
+        output.note(f"Warning: there is no {kind.label} {about} in this registry. Is it mistyped?")
 
 
 def _json(one: Stated, chain_id: int, *, in_force: bool) -> dict[str, Any]:

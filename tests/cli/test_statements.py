@@ -26,9 +26,12 @@ def test_a_statement_is_made_once_and_listed_until_it_is_taken_back_and_after(
 ) -> None:
     about = ("--kind", "evaluation", "--about", f"{PUBLISHER}/m@1")
     made = provenance(*MAKE, *about, account=1)
-    assert made.code == 0 and set(made.json) == {"statement", "unchanged"} and not made.json["unchanged"]
+    assert made.code == 0 and not made.json["unchanged"]
     identifier = made.json["statement"]
-    assert provenance(*MAKE, *about, account=1).json == {"statement": identifier, "unchanged": True}
+    expected = {"statement": identifier, "subject_kind": "release", "subject": release, "unchanged": False}
+    assert made.json == expected
+    assert f"about {release} ({PUBLISHER}/m@1)" in made.err and "Warning" not in made.err
+    assert provenance(*MAKE, *about, account=1).json == expected | {"unchanged": True}
     assert provenance(*MAKE, *about, account=2).json["statement"] != identifier, "another issuer's is another"
     stored = [path for path in (tmp_path / "home" / "store" / "blocks").rglob("*") if path.is_file()]
     assert NOTE in [path.read_bytes() for path in stored]
@@ -60,6 +63,20 @@ def test_a_statement_is_made_once_and_listed_until_it_is_taken_back_and_after(
     assert "retracted" in provenance("statement", "list", "--issuer", STRANGER).out
     for_good = provenance(*MAKE, *about, account=1)
     assert for_good.code == 2 and for_good.json["error"]["code"] == "chain.reverted", "it cannot be made again"
+
+
+@pytest.mark.parametrize(
+    "about", [f"{PUBLISHER}/none@1.0", f"release:0x{HEX}", f"statement:0x{HEX}", f"anchor:0x{HEX}"]
+)
+def test_what_the_registry_does_not_have_is_said_before_the_statement_is_paid_for(
+    provenance: Provenance, node: DevNode, about: str
+) -> None:
+    before = node.chain.latest().number
+    asked = provenance(*(word for word in MAKE if word != "--yes"), "--kind", "audit", "--about", about)
+    assert asked.code == 2 and asked.json["error"]["code"] == "input.nobody-to-ask"
+    assert "Warning: there is no " in asked.err and about in asked.err and node.chain.latest().number == before
+    done = provenance(*MAKE, "--kind", "audit", "--about", about)
+    assert done.code == 0 and "Warning: there is no " in done.err, done
 
 
 def test_one_that_expires_is_in_force_until_then(provenance: Provenance, node: DevNode) -> None:
