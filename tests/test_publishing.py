@@ -150,7 +150,8 @@ def test_a_licence_text_that_was_altered_is_answered_before_it_is_published(
     (folder / "LICENSE").write_bytes(license_text("mit") + b"\nCommercial use needs our written consent.\n")
     with pytest.raises(LicenseContradiction, match="like the text of mit, but altered") as raised:
         plan(folder, publisher, Asked("m", "1", "mit"))
-    file = {"path": "LICENSE", "says": "like the text of mit, but altered"}
+    altered = "like the text of mit, but altered: in place of its end it has “commercial use needs our written consent”"
+    file = {"path": "LICENSE", "says": altered}
     assert raised.value.details["declared"] == [file]
     made = plan(folder, publisher, Asked("m", "1", "mit", license_differs="We do consent."))
     assert predicate(made)["license_differs"] == {"reason": "We do consent.", "declared": [file]}

@@ -1,21 +1,20 @@
 """What a folder says of its own licence: its LICENSE files, and the front matter of its model card.
 
-A file is taken for a licence only where that is sure: by the digest of its words in a row, by nearly all of them, or,
-for a text that is not at hand, by its heading. A file that holds most of a known text and is not sure to be it is said
-to be like it and altered: what was altered may be what matters. All else is “not recognised”. Nothing here judges; the
-known licences are handed in.
+A file is taken for a licence whose text is at hand only where it is that text (license_text). One that holds most of
+a known text and differs in a word is said to be like it and altered: what was altered may be what matters. A licence
+whose text is not at hand is known by its heading alone, which says nothing of the text below it, and that is what is
+said. All else is “not recognised”. Nothing here judges; the known licences are handed in.
 """
 
-import hashlib
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from registry.artifacts.digest import Artifact, ArtifactFile
+from registry.artifacts.license_text import KnownLicense, Profiles, headed, most_like, profiles, same_text
 from registry.errors import PathMissing
 
 MAX_LICENSE: Final = 256 << 10
@@ -25,42 +24,13 @@ MAX_FRONT_MATTER: Final = 512 << 10
 MAX_LICENSE_FILES: Final = 20
 MAX_TAGS: Final = 20
 
-_SURE: Final = 0.98
-"""Share of three-word sequences in common. Licences of one family have up to 0.973 (CC BY and CC BY-NC), copies of one
-text in other layouts 0.984 or more."""
-_MOST_ADDED: Final = 60
-"""Sequences that a copy may have beyond the text: a long text does not hide a clause that was added."""
-_MOST_OF_IT: Final = 0.8
-"""Share of a known text's three-word sequences that a file holds to be like it. Texts of other families have few."""
-_TELLING: Final = ("commercial", "noncommercial", "research", "only", "except", "must", "revocable")
-"""Words that turn a permission round: a copy has each as often as the text."""
-
 _LICENSE_WORDS: Final = frozenset({"license", "licence", "licenses", "licences", "copying", "unlicense"})
 _TEXT: Final = re.compile(r"txt|md|rst|html?|pdf|rtf|[0-9]+")
 _CODE: Final = re.compile(r"py|pyi|js|ts|json|jsonl|ya?ml|toml|sh|c|h|cc|cpp|rs|go|ipynb|csv|bin|onnx|safetensors")
-_COPYRIGHT: Final = re.compile(
-    r"^\W*(?:copyright\s+(?:\(c\)|©|[<\[{0-9])|(?:\(c\)|©)\s*[<\[{0-9]).{0,200}$", re.IGNORECASE | re.MULTILINE
-)
-_HOLDER: Final = re.compile(r"\bneither the names? of (?:\S+ ){1,12}?nor the names? of ")
-"""Where BSD-3-Clause names the holder, which each copy fills in (SPDX matching guidelines, replaceable text)."""
-_MARKER: Final = re.compile(r"^[ \t>*]*\(?[0-9]{1,2}[.)](?=[ \t])", re.MULTILINE)
-"""Numbers of a list, for which copies put bullets (SPDX matching guidelines, bullets)."""
-_WORD: Final = re.compile(r"[a-z0-9+]+")
 _OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n")
 _CLOSING: Final = re.compile(rb"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
-_END: Final = ("end", "of", "terms", "and", "conditions")
 _SAYS_NOTHING: Final = frozenset({"other", "unknown", "", "null", "~"})
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownLicense:
-    """A licence: its name, other names and tags that may stand for it, its heading, and its text where at hand."""
-
-    name: str
-    also: frozenset[str]
-    heading: str
-    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +61,10 @@ def declared_licenses(artifact: Artifact, known: Sequence[KnownLicense]) -> tupl
     """What the files at the top of an artifact declare, in their order. Raises PathMissing for an unreadable one."""
     top = [file for file in artifact.files if "/" not in file.path]
     texts = [file for file in top if is_license_file(file.path)]
-    profiles = _profiles(known) if texts else {}
+    compared = profiles(known) if texts else {}
     found: list[Declaration] = []
     for file in texts[:MAX_LICENSE_FILES]:
-        found.append(_license_file(file, known, profiles))
+        found.append(_license_file(file, known, compared))
     for file in texts[MAX_LICENSE_FILES:]:
         found.append(Declaration(file.path, "not read: there are too many licence files", frozenset()))
     for file in top:
@@ -117,97 +87,7 @@ def is_license_file(name: str) -> bool:
     return not _LICENSE_WORDS.isdisjoint(words) and _TEXT.fullmatch(suffix) is not None
 
 
-def recognise(text: str, known: Sequence[KnownLicense]) -> frozenset[str]:
-    """The name of the licence whose text this is, where that is sure; else nothing."""
-    return _recognise(text, known, _profiles(known))
-
-
-@dataclass(frozen=True, slots=True)
-class _Profile:
-    digest: bytes
-    telling: tuple[int, ...]
-    sequences: Mapping[tuple[str, ...], int]
-
-
-def _words(text: str) -> list[str]:
-    """The words of a text, without its copyright lines and list numbers, and with those for the holder made one."""
-    words = " ".join(_WORD.findall(_MARKER.sub("", _COPYRIGHT.sub("", text)).lower()))
-    words = words.replace("all rights reserved", " ").replace("copyright owner", "copyright holder")
-    return _HOLDER.sub("neither the name of the copyright holder nor the names of ", words).split()
-
-
-def _profiles(known: Sequence[KnownLicense]) -> dict[str, list[_Profile]]:
-    """Each text that is at hand, as a whole and without what stands after the end of its terms (how to apply it)."""
-    found: dict[str, list[_Profile]] = {}
-    for one in known:
-        if one.text is None:
-            continue
-        words = _words(one.text)
-        found[one.name] = [_profile(words)]
-        for end in range(len(_END), len(words)):
-            if tuple(words[end - len(_END) : end]) == _END:
-                found[one.name].append(_profile(words[:end]))
-                break
-    return found
-
-
-def _profile(words: list[str]) -> _Profile:
-    digest = hashlib.sha256(" ".join(words).encode()).digest()
-    telling = tuple(words.count(word) for word in _TELLING)
-    return _Profile(digest, telling, Counter(zip(words, words[1:], words[2:], strict=False)))
-
-
-def _likeness(one: _Profile, other: _Profile) -> float:
-    """Sørensen-Dice over three-word sequences, counted as often as they occur; 0 where a difference tells."""
-    total = sum(one.sequences.values()) + sum(other.sequences.values())
-    shared = sum(min(count, other.sequences.get(key, 0)) for key, count in one.sequences.items())
-    if not total or one.telling != other.telling or sum(one.sequences.values()) - shared > _MOST_ADDED:
-        return 0.0
-    return 2 * shared / total
-
-
-def _recognise(text: str, known: Sequence[KnownLicense], profiles: Mapping[str, list[_Profile]]) -> frozenset[str]:
-    ours = _profile(_words(text))
-    if not ours.sequences:
-        return frozenset()
-    pairs = [(name, theirs) for name, variants in profiles.items() for theirs in variants]
-    same = frozenset(name for name, theirs in pairs if theirs.digest == ours.digest)
-    if same:
-        return same
-    likeness, name = max(((_likeness(ours, theirs), name) for name, theirs in pairs), default=(0.0, ""))
-    if likeness >= _SURE:
-        return frozenset({name})
-    start = _words(text[:4000])[:40]
-    headings = [
-        (len(heading), one.name)
-        for one in known
-        if one.text is None and (heading := _words(one.heading)) and _begins(start, heading)
-    ]
-    return frozenset({max(headings)[1]}) if headings else frozenset()
-
-
-def _most_like(text: str, profiles: Mapping[str, list[_Profile]]) -> str | None:
-    """The licence most of whose text this file holds, whatever else it says; None where it holds most of none."""
-    ours = _profile(_words(text)).sequences
-    total = sum(ours.values())
-    best: tuple[float, str | None] = (0.0, None)
-    for name, variants in profiles.items():
-        for theirs in variants:
-            shared = sum(min(count, ours.get(key, 0)) for key, count in theirs.sequences.items())
-            length = sum(theirs.sequences.values())
-            if shared >= _MOST_OF_IT * length:
-                best = max(best, (2 * shared / (length + total), name), key=lambda pair: pair[0])
-    return best[1]
-
-
-def _begins(words: list[str], heading: list[str]) -> bool:
-    """Whether a text begins with the heading, but for up to three words."""
-    return any(words[skipped : skipped + len(heading)] == heading for skipped in range(4))
-
-
-def _license_file(
-    file: ArtifactFile, known: Sequence[KnownLicense], profiles: Mapping[str, list[_Profile]]
-) -> Declaration:
+def _license_file(file: ArtifactFile, known: Sequence[KnownLicense], compared: Profiles) -> Declaration:
     if file.size > MAX_LICENSE:
         return Declaration(file.path, f"not read: it is longer than {MAX_LICENSE:,} bytes", frozenset())
     data = _read(file, MAX_LICENSE)
@@ -215,13 +95,22 @@ def _license_file(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    names = _recognise(text, known, profiles)
+    return Declaration(file.path, *_said_by(text, known, compared))
+
+
+def _said_by(text: str, known: Sequence[KnownLicense], compared: Profiles) -> tuple[str, frozenset[str], bool]:
+    names = same_text(text, compared)
     if names:
-        return Declaration(file.path, f"the text of {' or '.join(sorted(names))}", names)
-    like = _most_like(text, profiles)
+        return f"the text of {' or '.join(sorted(names))}", names, False
+    like = most_like(text, compared)
     if like is not None:
-        return Declaration(file.path, f"like the text of {like}, but altered", frozenset(), altered=True)
-    return Declaration(file.path, "not recognised", frozenset())
+        where = f"in place of {like.theirs} it has {like.ours}"
+        return f"like the text of {like.name}, but altered: {where}", frozenset(), True
+    heading = headed(text, known)
+    if heading is not None:
+        says = f"headed as {heading}, whose text is not at hand to compare; it may be altered"
+        return says, frozenset({heading}), False
+    return "not recognised", frozenset(), False
 
 
 def _model_card(file: ArtifactFile, known: Sequence[KnownLicense]) -> Iterator[Declaration]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from registry.artifacts.declared_license import KnownLicense, named, slug
+from registry.artifacts.declared_license import named, slug
+from registry.artifacts.license_text import KnownLicense
 from registry.policy.terms import Terms, license_names, parse_terms, terms_id
 
 # Tags of model cards (`license`, or `license_name` beside `license: other`) that are no name here; some mean several.

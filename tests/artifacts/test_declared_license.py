@@ -15,22 +15,28 @@ from registry.artifacts.declared_license import (
     MAX_LICENSE_FILES,
     MAX_TAGS,
     Declaration,
-    KnownLicense,
     contradicting,
     declared_licenses,
     front_matter,
     is_license_file,
     named,
-    recognise,
     slug,
 )
 from registry.artifacts.digest import digest_artifact
+from registry.artifacts.license_text import KnownLicense, headed, profiles, same_text
 from registry.policy.catalogue import catalogue, known_licenses
 
 ENTRIES = catalogue()
 KNOWN = known_licenses(ENTRIES)
 TEXTS = {name: entry.text.decode("utf-8") for name, entry in ENTRIES.items() if entry.text is not None}
 MIT = TEXTS["mit"].replace("<year> <copyright holders>", "2024 Somebody")
+
+
+COMPARED = profiles(KNOWN)
+
+
+def recognise(text: str) -> frozenset[str]:
+    return same_text(text, COMPARED)
 
 
 def declared(folder: Path, **files: str | bytes) -> tuple[Declaration, ...]:
@@ -58,21 +64,21 @@ def test_a_text_is_recognised_in_any_layout(name: str) -> None:
         text.upper(),
     ]
     for copy in copies:
-        assert recognise(copy, KNOWN) == {name}
+        assert recognise(copy) == {name}
 
 
 @pytest.mark.parametrize("name", [name for name in ENTRIES if name not in TEXTS])
 def test_a_text_that_is_not_at_hand_is_recognised_by_its_heading(name: str) -> None:
     heading = ENTRIES[name].terms.title
-    assert recognise(f"# **{heading.upper()}**\n\nVersion of today\n\nTerms and conditions.", KNOWN) == {name}
-    assert recognise(f"This model was made from another one, which is under the {heading}.", KNOWN) == frozenset()
+    assert headed(f"# **{heading.upper()}**\n\nVersion of today\n\nTerms and conditions.", KNOWN) == name
+    assert headed(f"This model was made from another one, which is under the {heading}.", KNOWN) is None
 
 
 def test_the_copyright_line_and_the_appendix_are_not_what_a_text_is_known_by() -> None:
-    assert recognise(MIT, KNOWN) == {"mit"}
-    assert recognise(MIT.removeprefix("MIT License"), KNOWN) == {"mit"}
+    assert recognise(MIT) == {"mit"}
+    assert recognise(MIT.removeprefix("MIT License")) == {"mit"}
     apache = TEXTS["apache-2.0"]
-    assert recognise(apache[: apache.index("APPENDIX")], KNOWN) == {"apache-2.0"}
+    assert recognise(apache[: apache.index("APPENDIX")]) == {"apache-2.0"}
 
 
 @pytest.mark.parametrize(
@@ -96,12 +102,12 @@ def test_the_copyright_line_and_the_appendix_are_not_what_a_text_is_known_by() -
     ],
 )
 def test_another_text_is_not_recognised(text: str) -> None:
-    assert recognise(text, KNOWN) == frozenset()
+    assert recognise(text) == frozenset()
 
 
 @given(st.text(max_size=300))
 def test_no_text_is_an_error(text: str) -> None:
-    assert recognise(text, KNOWN) == frozenset() or text
+    assert recognise(text) == frozenset() or text
 
 
 @pytest.mark.parametrize(
@@ -147,7 +153,37 @@ def test_every_licence_file_at_the_top_counts_and_none_below(tmp_path: Path) -> 
 
 
 BSD = TEXTS["bsd-3-clause"]
+APACHE = TEXTS["apache-2.0"]
+CLAUSE = (
+    "10. Additional term. You may not use the Work for military purposes, nor in any product or paid service, nor to "
+    "train other models, unless You pay Licensor one percent of your yearly revenue and Licensor has agreed in writing."
+)
+FORBIDDEN = "".join(chr(ord(char) + 0xFEE0) if char.isalpha() else char for char in "COMMERCIAL USE IS FORBIDDEN")
 ALTERED = {
+    "apache, with a clause": ("apache-2.0", APACHE.replace("   END OF TERMS", f"   {CLAUSE}\n\n   END OF TERMS")),
+    "apache, refused": ("apache-2.0", APACHE.replace("hereby grants to You a", "hereby refuses to You a")),
+    "apache, paid": ("apache-2.0", re.sub(r"no-charge,\s+royalty-free", "paid, royalty bearing", APACHE)),
+    "gpl, another section": ("gpl-3.0", re.sub(r"under section\s+7\.", "under section 2.", TEXTS["gpl-3.0"])),
+    "mit, in chinese": ("mit", MIT + "\n\n禁止任何商业用途。\n"),
+    "mit, in russian": ("mit", MIT + "\n\nКоммерческое использование запрещено.\n"),  # noqa: RUF001
+    "mit, in wide letters": ("mit", f"{MIT}\n\n{FORBIDDEN}\n"),
+    "mit, in a sign": ("mit", f"{MIT}\n\N{NO ENTRY SIGN}\N{BANKNOTE WITH DOLLAR SIGN}\n"),
+    **{
+        f"mit, {line}": ("mit", f"{MIT}\n{line}\n")
+        for line in (
+            "(c) 2 Commercial use of any kind is forbidden without the written consent of the authors.",
+            "(c) 2024 Research Use Only",
+            "Copyright (c) 2024 Military Use Prohibited",
+            "Copyright (c) 2024 禁止商用",
+            "Copyright (c) 2024 Somebody. This license may be revoked.",
+            "Copyright (c) 2024 Somebody, who keeps every right to earn money with it",
+            "Copyright (c) 2024 https://example.org/no-commercial-use",
+        )
+    },
+    "bsd, in place of the holder": (
+        "bsd-3-clause",
+        BSD.replace("the copyright holder nor", "Somebody, who forbids commercial use, nor"),
+    ),
     "mit, with a condition": ("mit", MIT.replace("without restriction,", "without restriction but military use,")),
     "mit, without commerce": ("mit", MIT + "\n\nCommercial use needs the written consent of the authors.\n"),
     "apache, without a clause": (
@@ -162,23 +198,51 @@ ALTERED = {
 def test_a_known_text_that_was_altered_agrees_with_no_licence(tmp_path: Path, case: str) -> None:
     name, text = ALTERED[case]
     (found,) = declared(tmp_path / "model", LICENSE=text)
-    assert (
-        found.altered
-        and not found.names
-        and found.says
-        in (
-            f"like the text of {name}, but altered",
-            "like the text of cc0-1.0, but altered",
-        )
-    )
+    assert found.altered and not found.names and len(found.says) <= 500
+    assert found.says.startswith((f"like the text of {name}, but altered: ", "like the text of cc0-1.0, but altered: "))
     assert contradicting([found], {name}) == contradicting([found], {"gemma"}) == (found,)
 
 
 def test_what_a_copy_fills_in_or_marks_otherwise_is_no_alteration() -> None:
     holder = BSD.replace("the copyright holder nor", "Example Research Ltd. nor")
-    assert holder != BSD and recognise(holder, KNOWN) == {"bsd-3-clause"}
+    assert holder != BSD and recognise(holder) == {"bsd-3-clause"}
     bullets = re.sub(r"^(\s*)\d\.", r"\1*", BSD, flags=re.MULTILINE)
-    assert bullets != BSD and recognise(bullets, KNOWN) == {"bsd-3-clause"}
+    assert bullets != BSD and recognise(bullets) == {"bsd-3-clause"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Copyright (c) 2010-2020 Benjamin Example",
+        "Copyright © 2017- Paul Müller <paul@example.io>. All rights reserved.",
+        "Copyright (c) 2012-present, the example contributors (see AUTHORS.md)",
+        "Copyright 2016 Example.com, Inc. or its affiliates. All Rights Reserved.",
+        "Copyright © 2019, [Example OSS Ltd](https://www.example.io/).",
+        "(c) 2015 go-example",
+        "Copyright (c) Example Corporation.",
+    ],
+)
+def test_a_line_of_copyright_is_no_alteration(line: str) -> None:
+    assert recognise(TEXTS["mit"].replace("Copyright (c) <year> <copyright holders>", line)) == {"mit"}
+
+
+def test_an_altered_text_is_shown_where_it_differs(tmp_path: Path) -> None:
+    _, refused = ALTERED["apache, refused"]
+    (found,) = declared(tmp_path / "apache", LICENSE=refused)
+    assert found.says == (
+        "like the text of apache-2.0, but altered: in place of “grants to you a perpetual worldwide” it has "
+        "“refuses to you a perpetual worldwide”"
+    )
+    (found,) = declared(tmp_path / "mit", LICENSE=MIT + "\n禁止任何商业用途。")
+    assert found.says == "like the text of mit, but altered: in place of its end it has “禁止任何商业用途”"
+
+
+def test_of_a_text_that_is_not_at_hand_only_its_heading_is_said(tmp_path: Path) -> None:
+    (found,) = declared(tmp_path / "gemma", LICENSE="Gemma Terms of Use\n\nYou may do nothing at all.")
+    assert found.says == "headed as gemma, whose text is not at hand to compare; it may be altered"
+    assert contradicting([found], {"mit"}) == (found,) and contradicting([found], {"gemma"}) == ()
+    (found,) = declared(tmp_path / "both", LICENSE=f"Gemma Terms of Use\n\n{MIT}")
+    assert found.altered and contradicting([found], {"gemma"}) == (found,)
 
 
 def test_a_text_of_its_own_is_like_none(tmp_path: Path) -> None:
@@ -301,4 +365,4 @@ def test_known_licences_are_told_apart_by_every_name() -> None:
         assert one.name in named(one.name, KNOWN) and len(named(one.name, KNOWN)) == 1, one.name
     digests = {hashlib.sha256((one.text or one.heading).encode()).digest() for one in KNOWN}
     assert len(digests) == len(KNOWN)
-    assert recognise("Anything at all", [KnownLicense("x", frozenset(), "", None)]) == frozenset()
+    assert headed("Anything at all", [KnownLicense("x", frozenset(), "", None)]) is None
