@@ -5,8 +5,9 @@ from eth_utils.address import to_checksum_address
 from registry.chain import actions
 from registry.chain.actions import SignedAction
 from registry.chain.contract import ContractClient, only_record, read_events
+from registry.chain.hashed_record import hashed_record_values
 from registry.chain.licenses import Grant, GrantEntry, GrantRecord, TermsRecord
-from registry.chain.records import Record, parents_hash, text_hash
+from registry.chain.records import Record
 from registry.chain.static import NOBODY
 
 EVERYONE = NOBODY
@@ -74,16 +75,5 @@ class LicenseRegistryClient(ContractClient):
         self, release_id: bytes, record: Record, account: str | None, use: int, at: int | bytes | None = None
     ) -> int:
         """What the publisher of a release says of a use by an account (None: by everyone), as a `UseState`."""
-        release = record.release
-        hashed = (
-            release.publisher,
-            text_hash(release.name),
-            text_hash(release.version),
-            release.artifact,
-            release.manifest,
-            release.terms,
-            release.training_data,
-            parents_hash(release.parents),
-        )
-        values = (record.seq, record.timestamp, record.actor, record.since, hashed)
+        values = hashed_record_values(record)
         return int(self.call("permission", release_id, values, account or EVERYONE, use, at=at)[0])

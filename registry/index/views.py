@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from registry.chain.hashed_record import hashed_record_json
 from registry.chain.identifiers import Account, FileHash, OmsRoot, ReleaseId, TermsId
 from registry.chain.records import ZERO, record_hash
 from registry.content.cid import DAG_PB, RAW, Cid
@@ -62,6 +63,7 @@ def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> 
             "transaction": "0x" + place.transaction_hash.hex(),
             "finality": _finality(place.block_number, as_of),
         },
+        "hashed_record": hashed_record_json(claim.record),
         "as_of": as_of_json(as_of),
     }
 
