@@ -14,6 +14,7 @@ from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.remote import ask_artifact, ask_oms_root, ask_release
+from registry.cli.wording import with_name
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
 from registry.index.queries import Snapshot
@@ -94,6 +95,17 @@ def _identifier(what: str, parts: Parts) -> ReleaseId | Cid | OmsRoot:
     )
 
 
+def _licensing_lines(claim: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the manifest says beside the terms: those of the code, and why the folder's own licences differ."""
+    code, differs = claim.get("code_terms"), claim.get("license_differs")
+    if code is not None:
+        yield "code", with_name(code["id"])
+    for one in () if differs is None else differs["declared"]:
+        yield "declared", f"{one['path']}: {one['says']}"
+    if differs is not None:
+        yield "differs", differs["reason"]
+
+
 def _show_claim(claim: dict[str, Any], output: Output) -> None:
     output.say(f"{claim['publisher']}/{claim['name']}@{claim['version']}", style="bold")
     output.say(f"  release        {claim['release']}")
@@ -105,6 +117,8 @@ def _show_claim(claim: dict[str, Any], output: Output) -> None:
     output.say(f"  terms          {'unknown' if terms is None else terms['license'] or 'not read yet'}")
     if terms is not None:
         output.say(f"                 {terms['id']}")
+    for label, text in _licensing_lines(claim):
+        output.say(f"  {label:<15}{text}")
     status = claim["status"]
     output.say(f"  status         {status['status']}" + (f" ({status['reason']})" if status["since"] else ""))
     for kind in ("parents", "children"):

@@ -69,10 +69,13 @@ def uses(bits: int) -> list[str]:
 
 def terms_name(identifier: bytes) -> str:
     """`terms:0x…`, with its name where it is of the catalogue; `unknown` where there are none."""
-    if identifier == ZERO:
-        return "unknown"
-    named = [f" ({name})" for name, entry in catalogue().items() if entry.id == identifier]
-    return "".join([str(TermsId(identifier)), *named])
+    return "unknown" if identifier == ZERO else with_name(str(TermsId(identifier)))
+
+
+def with_name(terms: str) -> str:
+    """`terms:0x…` as somebody gave it, with its name where it is of the catalogue."""
+    named = [f" ({name})" for name, entry in catalogue().items() if str(TermsId(entry.id)) == terms]
+    return "".join([terms, *named])
 
 
 def _publish(signed: SignedAction, _: str | None) -> Iterator[Line]:

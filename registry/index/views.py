@@ -32,6 +32,7 @@ def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> 
         if claim.manifest is None
         else [parent.model_dump(mode="json") for parent in claim.manifest.predicate.external_parents],
         "access": None if claim.manifest is None else claim.manifest.predicate.access,
+        **_licensing(claim),
         "model": _model(claim),
         "oms": None
         if claim.manifest is None or claim.manifest.predicate.oms is None
@@ -156,6 +157,17 @@ def _training_data(claim: ClaimedRelease) -> dict[str, Any]:
     if claim.manifest is not None:
         view |= claim.manifest.predicate.training_data.model_dump(mode="json")
     return view
+
+
+def _licensing(claim: ClaimedRelease) -> dict[str, Any]:
+    """What the manifest says beside the terms: those of the code, and why the folder's own licences differ."""
+    said = None if claim.manifest is None else claim.manifest.predicate
+    code = None if said is None else said.code_terms
+    differs = None if said is None else said.license_differs
+    return {
+        "code_terms": None if code is None else {"id": code.id, "document": str(code.document)},
+        "license_differs": None if differs is None else differs.model_dump(mode="json"),
+    }
 
 
 def _model(claim: ClaimedRelease) -> dict[str, Any] | None:

@@ -97,7 +97,25 @@ def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
     again = provenance(*answered, "--json").json
     assert again["unchanged"] and not again["manifest_differs"]
     assert again["license_differs"] == "The card is old." and again["code_terms"] == "apache-2.0"
-    assert again["declared_licenses"] == [{"path": "README.md", "says": "license: other, license_name: mrl"}]
+    says = "license: other, license_name: mrl"
+    assert again["declared_licenses"] == [{"path": "README.md", "says": says}]
+    kept = provenance("show", again["release"], "--json").json
+    code = f"terms:0x{catalogue()['apache-2.0'].id.hex()}"
+    assert kept["code_terms"]["id"] == code and kept["code_terms"]["document"].startswith("b")
+    assert kept["license_differs"] == {
+        "reason": "The card is old.",
+        "declared": [{"path": "README.md", "says": says}],
+    }
+    plain = provenance("show", again["release"]).out
+    for text in (f"code           {code} (apache-2.0)", f"README.md: {says}", "differs        The card is old."):
+        assert text in plain, plain
+    nothing = provenance("show", f"{dev_signer(0).address}/n@1", "--json")
+    assert nothing.json["code_terms"] is None and nothing.json["license_differs"] is None
+    (model / "README.md").unlink()
+    needless = provenance(
+        "publish", str(model), "--name", "o", "--version", "1", "--license", "mit", "--license-differs", "x", "--yes"
+    )
+    assert needless.code == 0 and "--license-differs is not recorded" in needless.err
 
 
 def test_another_publishers_release_of_the_same_name_is_not_mistaken_for_ones_own(
