@@ -235,7 +235,9 @@ class TestLies:
 
         def wait(request: Request) -> bool:
             if of_files(request):
-                asked.wait(20)  # the honest one does not finish before the other was asked
+                asked.wait(20)  # the honest one does not finish before the other was asked, and dropped:
+                for worker in [thread for thread in threading.enumerate() if thread.name == "fetch-0"]:
+                    worker.join(20)
             return False
 
         liar = start(tell)
