@@ -5,6 +5,7 @@ import io
 import time
 import urllib.request
 from collections.abc import Generator, Iterator
+from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
@@ -194,9 +195,10 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        piece = self._piece(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+        count = self._receive(memoryview(buffer))
+        self._check_time()
+        self.ended = self.ended or not count
+        return count
 
     def up_to(self, size: int) -> bytes:
         """All of a body that has at most `size` bytes, and more than `size` of a longer one."""
@@ -208,17 +210,42 @@ class _Body(io.RawIOBase):
 
     def _piece(self, size: int) -> bytes:
         piece: bytes = self._response.read1(min(size, _PIECE), decode_content=False)
+        self._check_time()
+        self.ended = self.ended or not piece
+        return piece
+
+    def _receive(self, buffer: memoryview) -> int:
+        """What has come, straight into the buffer: urllib3 would give it in an object that is copied from again."""
+        http = self._response._fp  # http.client's, which knows what of the body is left
+        if http.fp is None:
+            return 0
+        try:
+            left = http._get_chunk_left() if http.chunked else http.length
+            if left == 0 or (left is None and http.chunked):
+                return 0
+            count: int = http.fp.readinto1(buffer[:left])
+        except HTTPException as error:
+            raise urllib3.exceptions.ProtocolError(str(error)) from error
+        if left is None:
+            return count
+        if not count:
+            raise urllib3.exceptions.ProtocolError("The connection ended in the middle of the answer.")
+        if http.chunked:
+            http.chunk_left = left - count
+        else:
+            http.length = left - count
+        return count
+
+    def _check_time(self) -> None:
         if time.monotonic() > self._deadline:
             raise StoreUnavailable(
                 f"{self._name} is too slow: a block had not come after {self._seconds:g} seconds.", source=self._name
             )
-        self.ended = self.ended or not piece
-        return piece
 
 
 def _reason(error: Exception) -> str:
     """What went wrong in a few words, without addresses of objects."""
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError):
         return "it does not answer in time"
     if isinstance(error, urllib3.exceptions.NewConnectionError | ConnectionError):
         return "the connection was refused or closed"
