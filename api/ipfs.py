@@ -6,7 +6,7 @@ Never a fetch on a stranger's behalf, never a content type that a browser would 
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -23,13 +23,14 @@ from api.service import Service
 from registry.chain.identifiers import parse_identifier
 from registry.content import car
 from registry.content.cid import Cid
-from registry.content.traversal import blocks_below, resolve
+from registry.content.embedded import EmbeddedStore
+from registry.content.traversal import GetBlock, GetBlocks, blocks_below, resolve
 from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, NotHeld, RangeNotSatisfiable, ServiceBusy
 
 router = APIRouter(tags=["content"])
 
-_PIECE: Final = 256 << 10
-"""Bytes handed to the socket at once: it takes most of so many, and copies what it does not take."""
+_BATCH: Final = 1 << 20
+"""Bytes read by a thread before they are sent: one leaf, or many small blocks."""
 _FOREVER: Final = "public, max-age=29030400, immutable"
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -128,7 +129,7 @@ def _raw(request: Request, service: Service, cid: Cid) -> Response:
 
 def _car(request: Request, service: Service, root: Cid, names: list[str], query: CarQuery) -> Response:
     """A CAR: what leads to the end of the path and the first block there are read before the answer begins."""
-    get_block = _reader(service)
+    get_block, get_blocks = _readers(service)
     service.denylists.check(root, "/".join(names))  # before anything is read
     terminus = resolve(get_block, root, names)
     for depth, cid in enumerate(terminus.roots):
@@ -149,14 +150,16 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         return response
     if not service.streams.acquire(blocking=False):
         raise ServiceBusy("Too many CARs are being sent. Ask again in a moment, or for raw blocks.")
-    blocks = blocks_below(get_block, terminus, query.scope, query.span, duplicates=query.duplicates)
+    blocks = blocks_below(
+        get_block, terminus, query.scope, query.span, duplicates=query.duplicates, get_blocks=get_blocks
+    )
     return _CarResponse(service.streams, _chunks(terminus.cid, blocks), media_type=query.media_type, headers=headers)
 
 
 class _CarResponse(StreamingResponse):
     """A stream that gives back its place, however it ends."""
 
-    def __init__(self, places: threading.Semaphore, content: AsyncIterator[bytes | memoryview], **rest: Any) -> None:
+    def __init__(self, places: threading.Semaphore, content: AsyncIterator[bytes], **rest: Any) -> None:
         super().__init__(content, **rest)
         self._places = places
 
@@ -167,39 +170,68 @@ class _CarResponse(StreamingResponse):
             self._places.release()
 
 
-async def _chunks(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> AsyncIterator[bytes | memoryview]:
-    """The CAR in pieces, a block being read and hashed while the one before it is sent.
+async def _chunks(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> AsyncIterator[bytes]:
+    """The CAR in pieces, some blocks being read and hashed while those before them are sent.
 
     An error in the middle ends the stream without its last chunk: no client can take it for a whole one.
     """
-    following = _started(blocks)
+    batches = _batches(blocks)
+    following = _started(batches)
     try:
         yield car.header(root)
-        while (found := await following) is not None:
-            following = _started(blocks)
-            yield car.section_start(found[0], len(found[1]))
-            view = memoryview(found[1])
-            for start in range(0, len(view), _PIECE):
-                yield view[start : start + _PIECE]
+        while (batch := await following) is not None:
+            following = _started(batches)
+            for cid, block in batch:
+                yield car.section_start(cid, len(block))
+                yield block
     finally:
         following.cancel()
 
 
-def _started(blocks: Iterator[tuple[Cid, bytes]]) -> "asyncio.Future[tuple[Cid, bytes] | None]":
-    """The next block, which a thread begins to read; None behind the last."""
-    future = asyncio.ensure_future(run_in_threadpool(next, blocks, None))
+def _batches(blocks: Iterator[tuple[Cid, bytes]]) -> Iterator[list[tuple[Cid, bytes]]]:
+    """Blocks of some `_BATCH` bytes together. What was read before an error comes before it."""
+    batch: list[tuple[Cid, bytes]] = []
+    size = 0
+    try:
+        for cid, block in blocks:
+            batch.append((cid, block))
+            size += len(block)
+            if size >= _BATCH:
+                yield batch
+                batch, size = [], 0
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _started(batches: Iterator[list[tuple[Cid, bytes]]]) -> "asyncio.Future[list[tuple[Cid, bytes]] | None]":
+    """The next blocks, which a thread begins to read; None behind the last."""
+    future = asyncio.ensure_future(run_in_threadpool(next, batches, None))
     future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to await it
     return future
 
 
-def _reader(service: Service) -> Callable[[Cid], bytes]:
-    """Blocks of the store, each held against the denylists."""
+def _readers(service: Service) -> tuple[GetBlock, GetBlocks]:
+    """Blocks of the store, one or several, each held against the denylists."""
+    store = service.store
 
     def get_block(cid: Cid) -> bytes:
         service.denylists.check(cid)
-        return service.store.get_block(cid)
+        return store.get_block(cid)
 
-    return get_block
+    def get_blocks(cids: Sequence[Cid]) -> Iterator[bytes]:
+        if not isinstance(store, EmbeddedStore):
+            yield from map(get_block, cids)
+            return
+        blocks = store.get_blocks(cids)
+        for cid in cids:
+            service.denylists.check(cid)  # before it is read
+            yield next(blocks)
+
+    return get_block, get_blocks
 
 
 def _headers(root: Cid, names: list[str], tag: str, filename: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ import errno
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +81,36 @@ class EmbeddedStore:
         if wrong is not None:
             raise wrong
         raise BlockNotFound(f"{self.name} does not hold the block {cid}.", source=self.name, cid=str(cid))
+
+    def get_blocks(self, cids: Sequence[Cid]) -> Iterator[bytes]:
+        """The same for each of several, as they are asked for: leaves that follow one another in a file from there."""
+        at = 0
+        while at < len(cids):
+            with contextlib.closing(self._leaves_in_a_row(cids, at)) as leaves:
+                for leaf in leaves:
+                    yield leaf
+                    at += 1
+            if at < len(cids):
+                yield self.get_block(cids[at])  # it says what is wrong, or finds the block elsewhere
+                at += 1
+
+    def _leaves_in_a_row(self, cids: Sequence[Cid], at: int) -> Generator[bytes]:
+        """Leaves from `at` on, hashed, as far as they are in the file that has the first, one behind another."""
+        with self.translated():
+            place = next(iter(self.leaf_places(cids[at])), None)
+        if place is None or (descriptor := self._opened(place.file)) is None:
+            return
+        try:
+            for position, cid in enumerate(cids[at:], place.position):
+                try:
+                    leaf = os.pread(descriptor, LEAF_SIZE, position * LEAF_SIZE)
+                except OSError:
+                    return
+                if hashlib.sha256(leaf).digest() != cid.digest:
+                    return
+                yield leaf
+        finally:
+            os.close(descriptor)
 
     def _wrong(self, cid: Cid, file: KeptFile) -> BlockMismatch | SourceChanged:
         if file.path is None:
@@ -318,9 +348,8 @@ class EmbeddedStore:
         path = self.file_path(file)
         if file.path is None:
             return self._read(path, start, LEAF_SIZE)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+        descriptor = self._opened(file)
+        if descriptor is None:
             return None
         try:
             return os.pread(descriptor, LEAF_SIZE, start)
@@ -328,6 +357,12 @@ class EmbeddedStore:
             return None
         finally:
             os.close(descriptor)
+
+    def _opened(self, file: KeptFile) -> int | None:
+        try:
+            return os.open(self.file_path(file), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
 
     @staticmethod
     def _read(path: Path, start: int, length: int) -> bytes | None:

@@ -15,6 +15,7 @@ from registry.content.unixfs import DIRECTORY, FILE, SHARDED_DIRECTORY, UnixFs, 
 from registry.errors import BlockNotFound, InvalidDag, InvalidQuery
 
 GetBlock = Callable[[Cid], bytes]
+GetBlocks = Callable[[Sequence[Cid]], Iterator[bytes]]
 
 _LARGEST_OFFSET: Final = 2**63 - 1
 
@@ -110,10 +111,17 @@ def _entry(get_block: GetBlock, folder: Cid, name: str, along: list[tuple[Cid, b
 
 
 def blocks_below(
-    get_block: GetBlock, terminus: Terminus, scope: Scope, span: Span | None = None, *, duplicates: bool = False
+    get_block: GetBlock,
+    terminus: Terminus,
+    scope: Scope,
+    span: Span | None = None,
+    *,
+    duplicates: bool = False,
+    get_blocks: GetBlocks | None = None,
 ) -> Iterator[tuple[Cid, bytes]]:
     """The blocks along the path, then those at its end: with `duplicates` as often as they are linked, else once.
 
+    With `get_blocks` the leaves below a node of a file are asked for together, and come as they are read.
     A `span` limits a file to the blocks that hold its bytes; of one that lies behind the end the root proves so.
     Memory grows with the number of blocks when each is sent once, about 100 bytes for each of 1 MiB.
     Raises what `get_block` does, and InvalidDag, wherever it has come to by then.
@@ -140,7 +148,16 @@ def blocks_below(
         unixfs = decode_data(node.data)
         if span is not None and bounds is None and cid == terminus.cid and unixfs.type == FILE:
             bounds = span.within(unixfs.size)
-        pending += reversed(list(_children(node, unixfs, scope, start, bounds)))
+        children = list(_children(node, unixfs, scope, start, bounds))
+        if unixfs.type != FILE or any(child.codec != RAW for child, _ in children):
+            pending += reversed(children)
+            continue
+        leaves = [child for child, _ in children]
+        if not duplicates:
+            leaves = [leaf for leaf in dict.fromkeys(leaves) if leaf not in sent]
+            sent.update(leaves)
+        blocks = get_blocks(leaves) if get_blocks is not None else map(get_block, leaves)
+        yield from zip(leaves, blocks, strict=True)
 
 
 def _children(

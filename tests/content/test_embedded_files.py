@@ -14,11 +14,19 @@ from artifact_files import every_block, write_artifact
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import putting, scratch
-from registry.content.cid import Cid
+from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import open_store
 from registry.content.unixfs import LEAF_SIZE
-from registry.errors import FileChanged, InvalidSettings, SourceChanged, StoreFull, StoreUnavailable
+from registry.errors import (
+    BlockMismatch,
+    BlockNotFound,
+    FileChanged,
+    InvalidSettings,
+    SourceChanged,
+    StoreFull,
+    StoreUnavailable,
+)
 
 
 @pytest.fixture
@@ -339,3 +347,48 @@ class TestIntake:
             with pytest.raises(StoreFull, match="Make room"):
                 intake.begin(tmp_path / "artifact/zeros", stream.fileno(), 1 << 50)
         assert not list((tmp_path / "store/tmp").iterdir())
+
+
+class TestSeveralBlocks:
+    """`get_blocks` gives what `get_block` gives, from wherever it is."""
+
+    @pytest.fixture
+    def big(self, artifact: Artifact) -> list[Cid]:
+        file = max(artifact.dag().files, key=lambda file: file.size)
+        assert file.leaf_count > 2
+        return [file.leaf(index)[0] for index in range(file.leaf_count)]
+
+    @pytest.mark.parametrize("in_place", [False, True])
+    def test_in_any_order(self, tmp_path: Path, artifact: Artifact, big: list[Cid], in_place: bool) -> None:
+        store = EmbeddedStore(tmp_path / "store", in_place=in_place)
+        store.put_dag(artifact.dag())
+        kept = every_block(artifact)
+        for cids in (big, big[::-1], big[2:], [big[0], big[0]], [Cid.parse(cid) for cid in kept], []):
+            assert list(store.get_blocks(cids)) == [kept[str(cid)] for cid in cids]
+
+    def test_one_that_is_wrong_on_disk(self, tmp_path: Path, artifact: Artifact, big: list[Cid]) -> None:
+        store = EmbeddedStore(tmp_path / "store")
+        store.put_dag(artifact.dag())
+        kept = max((tmp_path / "store" / "files").rglob("*"), key=lambda path: path.stat().st_size * path.is_file())
+        with kept.open("r+b") as stream:
+            stream.seek(2 * LEAF_SIZE)
+            stream.write(b"changed")
+        blocks = store.get_blocks(big)
+        assert [next(blocks), next(blocks)] == [store.get_block(cid) for cid in big[:2]]
+        with pytest.raises(BlockMismatch, match=str(big[2])):
+            next(blocks)
+
+    def test_files_in_place_that_are_gone(self, tmp_path: Path, artifact: Artifact, big: list[Cid]) -> None:
+        store = EmbeddedStore(tmp_path / "store", in_place=True)
+        store.put_dag(artifact.dag())
+        shutil.rmtree(tmp_path / "artifact")
+        with pytest.raises(SourceChanged):
+            list(store.get_blocks(big))
+
+    def test_one_that_is_unknown(self, tmp_path: Path, artifact: Artifact, big: list[Cid]) -> None:
+        store = EmbeddedStore(tmp_path / "store")
+        store.put_dag(artifact.dag())
+        blocks = store.get_blocks([big[0], Cid.of(RAW, b"unknown"), big[1]])
+        assert next(blocks) == store.get_block(big[0])
+        with pytest.raises(BlockNotFound):
+            next(blocks)
