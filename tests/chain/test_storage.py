@@ -96,8 +96,9 @@ def test_publishers_are_where_proofs_look_for_them(arrivals):
     expected = packed((5, 8), (NEVER, 48), (made.seq, 48), (made.timestamp, 48))
     assert proven(registry, storage.DELEGATION_OF, owner, delegate) == expected
     assert proven(registry, storage.DELEGATION_OF, delegate, owner) == 0
-    registry.set_guardian(address_of(other))
-    assert proven(registry, storage.GUARDIAN_OF, owner) == int.from_bytes(delegate, "big")
+    named = registry.set_guardian(address_of(other))
+    expected = packed((int.from_bytes(delegate, "big"), 160), (named.timestamp, 48))
+    assert proven(registry, storage.GUARDIAN_OF, owner) == expected
     change = registry.set_guardian(None)
     assert proven(registry, storage.GUARDIAN_OF, owner, after=1) == packed((0, 160), (change.from_, 48))
     assert proven(registry, storage.FREEZE_OF, owner) == 0
