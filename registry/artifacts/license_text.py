@@ -26,7 +26,7 @@ _BLANK: Final = (
 """A place that was left open for the year or the holder."""
 _MARK: Final = r"(?:copyright\b(?: ?:)?(?: ?(?:\(c\)|©))?|(?:\(c\)|©)(?: ?copyright\b)?(?=.*(?:[0-9]{4}|[<\[{])))"
 _YEAR: Final = r"[0-9]{3}[0-9x]"
-_YEARS: Final = rf"{_YEAR}(?: ?(?:,|-|–|and|to) ?(?:{_YEAR}|[0-9]{{2}}\b|present\b|now\b|current\b)?)*"
+_YEARS: Final = rf"{_YEAR}(?: ?(?:,|-|–|and\b|to\b) ?(?:{_YEAR}|[0-9]{{2}}\b|present\b|now\b|current\b)?)*"
 _COPYRIGHT: Final = re.compile(
     rf"[ *>#/-]*{_MARK}(?P<rest>(?: ?(?:{_YEARS}|{_BLANK}) ?,?)*(?: ?by\b)?(?P<name>.*))", re.IGNORECASE
 )
@@ -48,7 +48,7 @@ _LICENSING: Final = re.compile(
     r"interdi|vietat|\bnot?\b|\bnon|\bonly\b|\bsolo\b|\bnur\b|nicht|kein|\bpas\b|\bmust\b|\bmay\b|\bshall\b|\bcan|military|"
     r"milit[aä]r|licen[sc]|lizen|revo[ck]|consent|permi|allow|grant|refus|subject|except|terms?\b|restrict|\bpay|\bpaid|"
     r"\bfees?\b|royalt|without|purpos|distribut|modif|\bcop(?:y|ies)\b|\bsell|train|deny|denied|ban(?:s|ned)?\b|agree|"
-    r"require|void|null|terminat|right|deriv|warrant|liab",
+    r"require|void|null|terminat|\bright|deriv|warrant|liab",
     re.IGNORECASE,
 )
 _RESERVED: Final = re.compile(r"\ball rights reserved\b\.?", re.IGNORECASE)

@@ -219,6 +219,8 @@ def test_what_a_copy_fills_in_or_marks_otherwise_is_no_alteration() -> None:
         "Copyright 2016 Example.com, Inc. or its affiliates. All Rights Reserved.",
         "Copyright © 2019, [Example OSS Ltd](https://www.example.io/).",
         "(c) 2015 go-example",
+        "Copyright (c) 2008-2020 Andrey Tobin and contributors.",
+        "Copyright 2025 [name of copyright owner]",
         "Copyright (c) Example Corporation.",
     ],
 )
