@@ -6,7 +6,7 @@ done, so that after a crash between any two of them the same command finishes, a
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ from registry.errors import (
     ReleaseNotFound,
     VersionTaken,
 )
-from registry.policy.catalogue import catalogue, known_licenses, names_of
+from registry.policy.catalogue import CatalogueEntry, catalogue, known_licenses, names_of, whose_name
 from registry.policy.terms import FORM, Terms, import_terms, parse_terms, terms_id
 from registry.standards.oms import Verified, oms_root
 
@@ -339,7 +339,7 @@ def _refuse_differing(asked: Release, differing: list[str]) -> None:
 
 
 def terms_document(given: str) -> bytes:
-    """The document behind `--license`: a name of the catalogue, or a file of the same form."""
+    """The document behind `--license`: a name of the catalogue, or a file of the same form and another name."""
     entries = catalogue()
     entry = entries.get(given.lower())
     if entry is not None:
@@ -350,7 +350,21 @@ def terms_document(given: str) -> bytes:
             f"There is no licence “{given}” in the catalogue ({', '.join(entries)}) and no such file. "
             f"Name one of them, or a terms document of your own: {FORM}"
         )
-    return import_terms(_read(path, 1 << 20))
+    document = import_terms(_read(path, 1 << 20))
+    _check_own_name(document, entries)
+    return document
+
+
+def _check_own_name(document: bytes, entries: Mapping[str, CatalogueEntry]) -> None:
+    """Raises InvalidDocument for terms of one's own under a name that people read as a licence of the catalogue."""
+    name = parse_terms(document).name
+    taken = sorted(whose_name(name, entries))
+    if taken and document not in [entries[one].document for one in taken]:
+        raise InvalidDocument(
+            f"These terms call themselves “{name}”, which is of the catalogue ({', '.join(taken)}), and they are "
+            "others. Give them a name of their own, or name the catalogue's in place of the file.",
+            name=name,
+        )
 
 
 def _terms_reference(document: bytes) -> TermsReference:

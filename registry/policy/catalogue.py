@@ -86,6 +86,11 @@ def known_licenses(entries: Mapping[str, CatalogueEntry]) -> tuple[KnownLicense,
     )
 
 
+def whose_name(name: str, entries: Mapping[str, CatalogueEntry]) -> frozenset[str]:
+    """The entries that a name stands for: their own, an SPDX identifier, a title or a tag. Others may not carry it."""
+    return named(name, known_licenses(entries)) & entries.keys()
+
+
 def names_of(terms: Terms, known: Sequence[KnownLicense]) -> frozenset[str]:
     """The names under which a folder may declare these terms: their own, and the licences of their expression."""
     own = {terms.name, slug(terms.title)} | license_names(terms.license)

@@ -73,7 +73,7 @@ class TestTerms:
             assert "\x1b" not in done.err
 
     def test_a_title_of_a_stranger_cannot_steer_the_terminal(self, provenance: Provenance, tmp_path: Path) -> None:
-        evil = json.loads(catalogue()["mit"].document) | {"title": "a\x1b[2Jb [bold]"}
+        evil = json.loads(catalogue()["mit"].document) | {"name": "evil", "title": "a\x1b[2Jb [bold]"}
         (tmp_path / "evil.json").write_text(json.dumps(evil))
         done = provenance("license", "show", "evil.json")
         assert "\x1b" not in done.out + done.err
@@ -109,6 +109,30 @@ class TestOwnTerms:
         file = kept(provenance(*words, "--version", "2", "--sign-only"), tmp_path / "signed.json")
         done = provenance("publish", "--submit", file, "--yes", account=1)
         assert done.code == 0 and f"terms          {terms}\n" in done.err, done
+
+    def test_none_passes_for_a_licence_of_the_catalogue(
+        self, provenance: Provenance, model: Path, own: str, tmp_path: Path
+    ) -> None:
+        document = json.loads((tmp_path / own).read_text())
+        entries = catalogue()
+        commands: tuple[tuple[str, ...], ...] = (
+            ("license", "show", own),
+            ("license", "register", own, "--yes"),
+            ("publish", str(model), "--name", "n", "--version", "1", "--license", own, "--yes"),
+            ("publish", str(model), "--name", "n", "--version", "1", "--code-license", own, "--yes"),
+        )
+        for name in (*entries, "openrail", "gpl", "apache-license-2.0", "licenseref-acme"):
+            (tmp_path / own).write_text(json.dumps(document | {"name": name}))
+            for words in commands if name in ("mit", "openrail") else commands[:1]:
+                done = provenance(*words, "--json")
+                taken = name != "licenseref-acme"
+                assert done.code == (2 if taken else 0), (name, words, done)
+                if taken:
+                    assert done.json["error"]["code"] == "input.document" and name in done.json["error"]["message"]
+        for entry in entries.values():
+            (tmp_path / own).write_text(json.dumps(json.loads(entry.document), indent=4))
+            assert provenance(*commands[0], "--json").json["name"] == entry.name, "the entry itself"
+        assert provenance("license", "list", "--registered", "--json").json == []
 
 
 class TestPermission:
