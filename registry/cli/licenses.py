@@ -11,8 +11,9 @@ from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.permission import answer_json, answers
+from registry.cli.registered import own_names, registered_terms
 from registry.errors import InvalidIdentifier
-from registry.policy.catalogue import catalogue
+from registry.policy.catalogue import catalogue, whose_name
 from registry.policy.terms import Terms, Use, UseState, parse_terms, terms_id
 from registry.publishing import terms_document
 
@@ -23,6 +24,7 @@ license = typer.Typer(
     add_completion=False,
 )
 _Named = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A name of the catalogue, or a terms document.")]
+_Store = Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")]
 
 
 @license.command(name="list")
@@ -30,19 +32,27 @@ def list_(
     registered: Annotated[
         bool, typer.Option("--registered", help="Those registered on chain, instead of the catalogue.")
     ] = False,
+    store: _Store = None,
     rpc_url: RpcUrl = None,
     as_json: Json = False,
 ) -> None:
-    """List the terms of the catalogue, or those that are registered on chain (then complete up to the log's head)."""
+    """List the terms of the catalogue, or those that are registered on chain (then complete up to the log's head).
+
+    Terms of the catalogue have its name; others that of their document, where it can be read and is not taken.
+    """
     output = Output(as_json=as_json)
-    names = {entry.id: name for name, entry in catalogue().items()}
     if registered:
-        records = Parts(configured(rpc_url=rpc_url)).registries.licenses.terms()
+        parts = Parts(configured(store=store, rpc_url=rpc_url))
+        records = parts.registries.licenses.terms()
+        entries = catalogue()
+        shipped = {entry.id: name for name, entry in entries.items()}
+        names = shipped | dict(own_names(parts, [one for one in records if one.terms not in shipped], entries))
         output.result(
             [
                 {
                     "terms": str(TermsId(record.terms)),
                     "name": names.get(record.terms),
+                    "catalogue": record.terms in shipped,
                     "document": f"sha256:{record.document.hex()}",
                     "uses": _states(record.uses),
                     "seq": record.seq,
@@ -61,10 +71,24 @@ def list_(
 
 
 @license.command()
-def show(what: _Named, as_json: Json = False) -> None:
+def show(
+    what: Annotated[
+        str, typer.Argument(metavar="NAME|FILE|terms:0x…", help="Also the id of terms that are registered on chain.")
+    ],
+    store: _Store = None,
+    rpc_url: RpcUrl = None,
+    as_json: Json = False,
+) -> None:
     """Show terms: the state of each use with the clause that it rests on. A reading, not legal advice."""
     output = Output(as_json=as_json)
-    document, terms = _read(what)
+    wanted = parse_identifier(what) if what.startswith("terms:") else None
+    if isinstance(wanted, TermsId) and wanted.digest not in {entry.id for entry in catalogue().values()}:
+        document, terms = registered_terms(Parts(configured(store=store, rpc_url=rpc_url)), wanted.digest)
+        taken = sorted(whose_name(terms.name, catalogue()))
+        if taken:
+            output.note(f"warning: these terms call themselves “{terms.name}”, and are not those of the catalogue.")
+    else:
+        document, terms = _read(what)
     identity = terms_id(document, terms)
     output.result(_terms_json(terms, identity) | {"document": terms.model_dump(mode="json", exclude_none=True)})
     output.say(terms.title, style="bold")
@@ -83,7 +107,7 @@ def show(what: _Named, as_json: Json = False) -> None:
 @license.command()
 def register(
     what: _Named,
-    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
+    store: _Store = None,
     rpc_url: RpcUrl = None,
     yes: Yes = False,
     as_json: Json = False,

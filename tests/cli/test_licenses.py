@@ -12,7 +12,9 @@ from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.identifiers import parse_release_id
 from registry.chain.licenses import Grant
 from registry.chain.publishers import NEVER
+from registry.content.embedded import EmbeddedStore
 from registry.policy.catalogue import catalogue
+from registry.policy.terms import Terms, packed_terms_id, parse_terms, write_terms
 from tests.cli.conftest import FRIEND, PUBLISHER, STRANGER, Offline, Provenance, kept, later
 
 MIT = f"terms:0x{catalogue()['mit'].id.hex()}"
@@ -133,6 +135,41 @@ class TestOwnTerms:
             (tmp_path / own).write_text(json.dumps(json.loads(entry.document), indent=4))
             assert provenance(*commands[0], "--json").json["name"] == entry.name, "the entry itself"
         assert provenance("license", "list", "--registered", "--json").json == []
+
+    def test_registered_they_are_read_back_by_their_id(self, provenance: Provenance, own: str, tmp_path: Path) -> None:
+        by_file = provenance("license", "show", own, "--json").json
+        terms = provenance("license", "register", own, "--yes", "--json").json["terms"]
+        provenance("license", "register", "mit", "--yes")
+        (tmp_path / own).unlink()
+        assert provenance("license", "show", terms, "--json").json == by_file
+        assert "Acme Research License 1.0" in provenance("license", "show", terms).out
+        listed = provenance("license", "list", "--registered", "--json").json
+        assert [(one["name"], one["catalogue"]) for one in listed] == [("acme-research-1.0", False), ("mit", True)]
+        empty = ("--store", str(tmp_path / "empty"))
+        gone = provenance("license", "show", terms, *empty)
+        assert gone.code == 2 and "content.not-found" in gone.err, gone
+        listed = provenance("license", "list", "--registered", "--json", *empty).json
+        assert [one["name"] for one in listed] == [None, "mit"]
+
+    def test_what_a_stranger_registered_is_held_against_its_id(
+        self, provenance: Provenance, node: DevNode, tmp_path: Path
+    ) -> None:
+        """Anyone can register any document with any states, and under any name."""
+        licenses = Registries(node.chain, dev_signer(1)).licenses
+        store = EmbeddedStore(tmp_path / "home" / "store")
+        named = json.loads(catalogue()["mit"].document)
+        liar = write_terms(Terms.model_validate(named | {"title": "Not MIT at all"}))
+        nonsense = b"{}"
+        ids = []
+        for data, uses in ((liar, parse_terms(liar).packed_uses), (nonsense, 1), (catalogue()["mit"].document, 0)):
+            document = store.put_document(data).digest
+            ids.append(packed_terms_id(document, uses))
+            assert licenses.register_terms(ids[-1], document, uses) is not None
+        first, *others = (provenance("license", "show", f"terms:0x{one.hex()}") for one in ids)
+        assert first.code == 0 and "warning" in first.err and "call themselves “mit”" in first.err
+        for done in others:
+            assert done.code == 2 and "input.document" in done.err, done
+        assert [one["name"] for one in provenance("license", "list", "--registered", "--json").json] == [None] * 3
 
 
 class TestPermission:
