@@ -1,7 +1,8 @@
 """Compiling the contracts anew, for an auditor who believes no artifact: the pinned compiler over the sources at hand.
 
 Needs py-solc-x (`pip install model-provenance-registry[audit]`) and the compiler, native or npm's, where py-solc-x
-looks for it (`SOLCX_BINARY_PATH`); `make setup-contracts` puts one into `.tools/solcx`.
+looks for it (`SOLCX_BINARY_PATH`); `make setup-contracts` puts one into `.tools/solcx` of the checkout that the product
+runs from, which is where it is looked for first.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from eth_utils.crypto import keccak
 from registry.chain.artifact import CONTRACTS, ContractArtifact, contract_artifact
 from registry.errors import DeploymentMismatch, PathMissing, SetupError
 
+_COMPILERS = Path(__file__).resolve().parent.parent.parent / ".tools" / "solcx"
 _OUTPUT = ["evm.bytecode.object", "evm.deployedBytecode.object"]
 
 
@@ -42,9 +44,9 @@ def _compile(folder: Path, contract: ContractArtifact) -> Compiled:
         raise SetupError(
             "Compiling the sources anew needs py-solc-x: pip install 'model-provenance-registry[audit]'."
         ) from None
-    tools = folder / ".tools" / "solcx"
-    if tools.is_dir():
-        os.environ.setdefault("SOLCX_BINARY_PATH", str(tools))
+    # This installation's, never one that lies beside the sources: those are what is being checked.
+    if _COMPILERS.is_dir():
+        os.environ.setdefault("SOLCX_BINARY_PATH", str(_COMPILERS))
     request = {
         "language": "Solidity",
         "sources": {path: {"content": _source(folder / path, digest)} for path, digest in contract.sources.items()},
@@ -55,8 +57,9 @@ def _compile(folder: Path, contract: ContractArtifact) -> Compiled:
         answer = solcx.compile_standard(request, solc_version=version)
     except SolcNotInstalled:
         raise SetupError(
-            f"The Solidity compiler {version} is not where py-solc-x looks for it. Run `make setup-contracts`, or "
-            f"install it with `python -m solcx.install {version}`."
+            f"The Solidity compiler {version} is not where py-solc-x looks for it. Run `make setup-contracts` in the "
+            f"checkout that this command runs from, install it with `python -m solcx.install {version}`, or set "
+            "SOLCX_BINARY_PATH to the folder that holds it."
         ) from None
     except SolcError as error:
         raise DeploymentMismatch(f"The sources of {contract.name} do not compile: {error.message}.") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.chain.artifact import CONTRACTS
+from registry.chain.artifact import CONTRACTS, contract_artifact
 from registry.chain.deploy import PROXY, contract_address
 from registry.chain.devnode import DevNode, dev_node
 from tests.cli.conftest import CLOSED, PUBLISHER, Provenance
@@ -137,6 +137,24 @@ class TestVerify:
         provenance("deploy")
         done = provenance("deployment", "verify", "--sources", str(ROOT), "--json")
         assert done.code == 0 and done.json["recompiled"] is True, done
+
+    @pytest.mark.solc
+    def test_a_copy_of_the_sources_is_compiled_with_this_installations_compiler(
+        self, provenance: Provenance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))  # py-solc-x's own folder is in it
+        monkeypatch.delenv("SOLCX_BINARY_PATH", raising=False)
+        provenance("deploy")
+        copy = tmp_path / "copy"
+        shutil.copytree(ROOT / "contracts", copy / "contracts")
+        (copy / "node_modules").symlink_to(ROOT / "node_modules")
+        theirs = copy / ".tools" / "solcx" / f"solc-v{contract_artifact(CONTRACTS[0]).compiler['version']}"
+        theirs.parent.mkdir(parents=True)
+        theirs.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+        theirs.chmod(0o755)
+        done = provenance("deployment", "verify", "--sources", str(copy), "--json")
+        assert done.code == 0 and done.json["recompiled"] is True, done
+        assert not (tmp_path / "ran").exists(), "nothing in the folder that is checked is run"
 
     @pytest.mark.solc
     def test_sources_that_were_edited_or_are_not_there(self, provenance: Provenance, tmp_path: Path) -> None:
