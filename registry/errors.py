@@ -2,8 +2,8 @@
 
     ProvenanceError
     ├── InputError            what was asked cannot be understood
-    │   ├── InvalidIdentifier, InvalidPolicy, InvalidDocument, InvalidSettings, InvalidQuery, RequestTooLarge,
-    │   │   RequestTooSlow, MalformedRequest, UnsupportedFormat, RangeNotSatisfiable, NobodyToAsk
+    │   ├── InvalidIdentifier, UnknownLabel, InvalidPolicy, InvalidDocument, InvalidSettings, InvalidQuery,
+    │   │   RequestTooLarge, RequestTooSlow, MalformedRequest, UnsupportedFormat, RangeNotSatisfiable, NobodyToAsk
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
@@ -57,6 +57,12 @@ class InvalidIdentifier(InputError):
     """An identifier is malformed, of the wrong kind, or bare hex without its prefix."""
 
     code = "input.identifier"
+
+
+class UnknownLabel(InputError):
+    """A kind of statement, a relation, a status or a reason that there is none of; the message lists them."""
+
+    code = "input.unknown-label"
 
 
 class InvalidPolicy(InputError):

@@ -36,6 +36,7 @@ from registry.errors import (
     PathMissing,
     ProvenanceError,
     ReleaseNotFound,
+    UnknownLabel,
 )
 
 ME = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -181,7 +182,7 @@ def test_a_list_that_says_something_else_is_an_error_with_a_sentence(anchoring: 
         with_release(anchoring, manifest=str(Cid(0x55, DIGEST))): InvalidIdentifier,
         with_release(anchoring, manifest=f"sha256:{'00' * 32}"): InvalidRelease,
         with_release(anchoring, terms="mit"): InvalidIdentifier,
-        with_release(anchoring, parents=[parent | {"relation": "cousin"}]): InvalidRelease,
+        with_release(anchoring, parents=[parent | {"relation": "cousin"}]): UnknownLabel,
         with_release(anchoring, parents=[parent, parent]): InvalidRelease,
         with_release(anchoring, parents=[parent | {"release": "0x12"}]): InvalidIdentifier,
     }

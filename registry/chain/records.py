@@ -14,7 +14,7 @@ from typing import Final, Self
 from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
-from registry.errors import InvalidRelease
+from registry.errors import InvalidRelease, UnknownLabel
 
 ZERO: Final = bytes(32)
 MAX_NAME: Final = 64
@@ -56,12 +56,12 @@ class Labelled(IntEnum):
 
     @classmethod
     def from_label(cls, label: str) -> Self:
-        """The member of this label. Raises `InvalidRelease` that lists the labels there are."""
+        """The member of this label. Raises `UnknownLabel` that lists the labels there are."""
         for member in cls:
             if member.label == label:
                 return member
         known = ", ".join(member.label for member in cls)
-        raise InvalidRelease(f"“{label}” is no {cls.__name__.lower()}; it must be one of: {known}.", given=label)
+        raise UnknownLabel(f"“{label}” is no {cls.__name__.lower()}; it must be one of: {known}.", given=label)
 
 
 class Relation(Labelled):

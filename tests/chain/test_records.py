@@ -20,7 +20,7 @@ from registry.chain.records import (
     genesis_head,
     release_id,
 )
-from registry.errors import InvalidRelease
+from registry.errors import InvalidRelease, UnknownLabel
 
 PUBLISHER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 RELEASE = Release(PUBLISHER, "minilm", "1.0.0", b"\1" * 32, b"\2" * 32)
@@ -90,7 +90,7 @@ def test_a_release_with_as_many_parents_as_there_may_be_is_taken():
 def test_labels_and_members_are_inverse(kind):
     for member in kind:
         assert kind.from_label(member.label) is member
-    with pytest.raises(InvalidRelease, match=kind(1).label):
+    with pytest.raises(UnknownLabel, match=kind(1).label):
         kind.from_label("no-such-thing")
 
 
