@@ -5,6 +5,7 @@
 done, so that after a crash between any two of them the same command finishes, and never registers twice.
 """
 
+import difflib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from packageurl import PackageURL
 
 from registry import __version__
-from registry.artifacts.declared_license import Declaration, contradicting, declared_licenses
+from registry.artifacts.declared_license import Declaration, contradicting, declared_licenses, slug
 from registry.artifacts.digest import Artifact
 from registry.artifacts.manifest import (
     MAX_MANIFEST,
@@ -346,9 +347,11 @@ def terms_document(given: str) -> bytes:
         return entry.document
     path = Path(given)
     if not path.is_file():
+        near = difflib.get_close_matches(slug(given), entries, n=3)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise InvalidDocument(
-            f"There is no licence “{given}” in the catalogue ({', '.join(entries)}) and no such file. "
-            f"Name one of them, or a terms document of your own: {FORM}"
+            f"There is no licence “{given}” in the catalogue and no such file. {hint}The catalogue has: "
+            f"{', '.join(entries)}. Name one of them, or a terms document of your own: {FORM}"
         )
     document = import_terms(_read(path, 1 << 20))
     _check_own_name(document, entries)
@@ -385,12 +388,18 @@ def _compare_licenses(
     known = known_licenses(catalogue())
     declared = declared_licenses(artifact, known)
     if terms is None:
+        if reason is not None:
+            raise InputError("--license-differs says why the terms differ: name them with --license.")
         return declared, None
     weights = names_of(terms, known)
     either = weights if code_terms is None else weights | names_of(code_terms, known)
     cards = frozenset(one for one in declared if one.path.lower() == "readme.md")
     differing = tuple(one for one in declared if contradicting([one], weights if one in cards else either))
     if not differing:
+        if reason is not None:
+            raise InputError(
+                f"--license-differs has nothing to say: nothing in the folder contradicts {terms.name}. Leave it out."
+            )
         return declared, None
     if reason is None:
         listed = " ".join(f"{one.path} says: {one.says}." for one in differing[:10])

@@ -160,7 +160,11 @@ def test_a_licence_text_that_was_altered_is_answered_before_it_is_published(
 def test_a_folder_that_agrees_or_says_nothing_is_published_as_it_is(
     folder: Path, publisher: ModelRegistryClient
 ) -> None:
-    silent = plan(folder, publisher, Asked("m", "1", "mit", license_differs="To be sure."))
+    with pytest.raises(InputError, match="nothing in the folder contradicts mit"):
+        plan(folder, publisher, Asked("m", "1", "mit", license_differs="To be sure."))
+    with pytest.raises(InputError, match="name them with --license"):
+        plan(folder, publisher, Asked("m", "1", license_differs="To be sure."))
+    silent = plan(folder, publisher, Asked("m", "1", "mit"))
     assert silent.declared == () and silent.license_differs is None
     assert not {"license_differs", "code_terms"} & set(predicate(silent))
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
