@@ -1,6 +1,7 @@
 """What the contract refused, from the data of a revert to an error of ours with a sentence."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -87,7 +88,16 @@ def _custom(name: str, arguments: tuple[Any, ...]) -> ChainError:
     if name == "IrrevocableGrant":  # its grantee: the address of nobody stands for all
         shown = ["everyone" if argument == NOBODY else argument for argument in shown]
     kind, sentence = _SENTENCES.get(name, (TransactionReverted, "The contract refused: {name}."))
-    return kind(sentence.format(*shown, name=name), error=name, arguments=shown)
+    time = _time(arguments[0]) if "{time}" in sentence else ""
+    return kind(sentence.format(*shown, name=name, time=time), error=name, arguments=shown)
+
+
+def _time(seconds: Any) -> str:
+    """A time in seconds since the epoch as a date, where it is one of the calendar's."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError, TypeError):
+        return f"second {seconds}"
 
 
 def _shown(argument: Any) -> str:
@@ -110,10 +120,10 @@ _SENTENCES: Final[dict[str, tuple[Callable[..., ChainError], str]]] = {
         "This delegate cannot be set: it must be another address, with scopes and an expiry in the future.",
     ),
     "InvalidGuardian": (TransactionReverted, "A publisher cannot be its own guardian."),
-    "InvalidTime": (TransactionReverted, "The time since when the key was compromised ({0}) is in the future."),
+    "InvalidTime": (TransactionReverted, "The time since when the key was compromised ({time}) is in the future."),
     "SignatureExpired": (
         InvalidSignature,
-        "The deadline of this signature has passed (at {0} s). Have it signed again.",
+        "The deadline of this signature has passed ({time}). Have it signed again.",
     ),
     "InvalidSignature": (InvalidSignature, "This is not {0}'s signature of this action on this contract and chain."),
     "NonceUsed": (InvalidSignature, "This signature of {0}'s was submitted or cancelled already (nonce {1})."),

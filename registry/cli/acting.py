@@ -64,7 +64,7 @@ class How:
     valid_for: str
 
     def check(self, **given: Any) -> None:
-        """Raises `InputError` where `--submit` stands beside what it already holds, or something is missing.
+        """Raises `InputError` where `--submit` stands beside what it already holds.
 
         `given` are the arguments that say what to do, by the name that a person knows them by.
         """
@@ -101,7 +101,9 @@ def act(
 
 
 def print_signed(parts: Parts, output: Output, action: Action, how: How) -> None:
-    """Sign an action and print the file for whoever submits it."""
+    """Sign an action and print the file for whoever submits it. Raises `InputError` for what would be over at once."""
+    if not duration(how.valid_for):
+        raise InputError(f"--valid-for {how.valid_for}: nobody could submit it; write 12h or 7d, for example.")
     signed = sign(
         action,
         parts.signer,

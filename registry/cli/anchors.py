@@ -176,7 +176,10 @@ def _artifact(what: str, output: Output) -> Cid:
         return hashed(Path(what), output, sha256=False).root
     if "/" in what or "." in what:
         raise PathMissing(f"There is no “{what}”.")
-    cid = Cid.parse(what)
+    try:
+        cid = Cid.parse(what)
+    except InvalidIdentifier:
+        raise PathMissing(f"There is no folder “{what[:80]}” here, and it is no CID either.") from None
     if cid.codec != DAG_PB:
         raise InvalidIdentifier(f"“{what}” is the CID of a file; an artifact's begins with bafybei.")
     return cid

@@ -24,7 +24,8 @@ def delegate(
         str | None, typer.Argument(metavar="ADDRESS", help="Who may act for you. Without it: list your delegates.")
     ] = None,
     scope: Annotated[
-        str | None, typer.Option(help="publish, status, grant, statement, separated by commas, or all.")
+        str | None,
+        typer.Option(help="publish, status, grant, statement, separated by commas, or all; none takes all back."),
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then: a date, 90d, or never.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="It may do nothing any more.")] = False,
@@ -55,13 +56,16 @@ def delegate(
         if remove and (scope is not None or until is not None):
             raise InputError("--remove takes all scopes back: give nothing else beside it.")
         scopes = Scope(0) if scope is None else Scope.from_labels(scope)
-        if not scopes and not remove:
+        taken_back = remove or scope == "none"
+        if taken_back and until is not None:
+            raise InputError("--scope none takes all scopes back: give no --until beside it.")
+        if not scopes and not taken_back:
             raise InputError("Say what it may do: --scope publish,status, for example; or --remove.")
-        if not remove and until is None:
+        if not taken_back and until is None:
             raise InputError("Say until when: --until 90d, for example, or --until never.")
         who = account_address(address or "", parts)
         ending = Scope(0) if sign_only else _scopes_now(parts, parts.signer.address, who) & ~scopes
-        if ending and not remove:
+        if ending and not taken_back:
             output.note(f"{who} may now: {', '.join(ending.labels)}. That ends: these scopes replace those of before.")
         return actions.set_delegate(who, int(scopes), 0 if until is None else moment(until))
 

@@ -1,6 +1,8 @@
 """Names that people give on the command line: releases, accounts, subjects of statements."""
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from registry.chain.identifiers import (
     Account,
@@ -17,6 +19,7 @@ from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier, ReleaseNotFound, RpcUnavailable
 
+_T = TypeVar("_T")
 _NAMED = re.compile(r"(?:eip155:(\d+):)?(0x[0-9a-fA-F]{40})/([^/@]+)@([^/@]+)", re.ASCII)
 _HEX32 = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
@@ -51,7 +54,9 @@ def is_named_release(text: str) -> bool:
 def find_release(parts: Parts, text: str) -> tuple[bytes, Record]:
     """A release by `release:0x…` or `ADDRESS/NAME@VERSION`: its id and record. Raises `ReleaseNotFound`."""
     registry = parts.registry
-    identifier = named_release(text, registry.deployment) or parse_release_id(text)
+    identifier = named_release(text, registry.deployment) or _parsed(
+        parse_release_id, text, "A release may also be written ADDRESS/NAME@VERSION."
+    )
     found = registry.find_record(identifier)
     if found is None:
         raise ReleaseNotFound(f"There is no {text} in this registry.")
@@ -96,7 +101,11 @@ def subject(text: str, deployment: Deployment) -> tuple[SubjectKind, bytes]:
     prefix = text.partition(":")[0]
     if prefix in plain:
         return plain[prefix], prefixed(text, prefix)
-    found = parse_identifier(text)
+    found = _parsed(
+        parse_identifier,
+        text,
+        "A subject may also be ADDRESS/NAME@VERSION, statement:0xHEX, anchor:0xHEX or dataset:0xHEX.",
+    )
     if isinstance(found, Account):
         _check_chain(found.chain_id, deployment.chain_id, text)
         return SubjectKind.ACCOUNT, bytes.fromhex(found.address[2:]).rjust(32, b"\0")
@@ -132,6 +141,14 @@ def prefixed(text: str, prefix: str) -> bytes:
     if digits == text or not _HEX32.fullmatch(digits):
         raise InvalidIdentifier(f"“{text[:80]}” is malformed; write {prefix}:0x and 64 hexadecimal characters.")
     return bytes.fromhex(digits[2:])
+
+
+def _parsed(parse: Callable[[str], _T], text: str, also: str) -> _T:
+    """What `parse` makes of `text`. Raises its `InvalidIdentifier`, with the forms that are known here as well."""
+    try:
+        return parse(text)
+    except InvalidIdentifier as error:
+        raise InvalidIdentifier(f"{error.message} {also}", **error.details) from None
 
 
 def _check_chain(chain_id: int, here: int, text: str) -> None:

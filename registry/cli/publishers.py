@@ -139,11 +139,19 @@ def freeze(
     def action() -> Action:
         if compromised_since is None:
             raise InputError("Say since when the key may be a thief's: --compromised-since 2027-01-31T12:00Z, or now.")
+        if compromised_since == "never":
+            raise InputError(
+                "--compromised-since never is no time: if no key was stolen, say --compromised-since now, which trusts "
+                "everything until the freeze."
+            )
         whom = parts.signer.address if publisher is None else account_address(publisher, parts)
+        heir = None if successor is None else account_address(successor, parts)
+        if heir == whom:
+            raise InputError(f"{whom} cannot go on in its own place: name another --successor, or none.")
         since = moment(compromised_since)
         if compromised_since == "now" and not sign_only:
             since = min(since, parts.chain.latest().timestamp)  # the contract takes no time in its future
-        return actions.freeze(whom, NOBODY if successor is None else account_address(successor, parts), since)
+        return actions.freeze(whom, heir or NOBODY, since)
 
     def perform(done: Action | SignedAction) -> dict[str, Any]:
         registry = parts.acting.publishers
@@ -183,7 +191,7 @@ def cancel(
     signed = read_signed(file)
     if signed.nonce is None:
         raise InputError(
-            f"A {signed.action.primary_type} has no nonce: it can be submitted until {shown(signed.deadline)}."
+            f"The action {signed.action.primary_type} has no nonce: it can be submitted until {shown(signed.deadline)}."
         )
     if signed.actor != parts.signer.address:
         raise InputError(f"This is {signed.actor}'s signature, and the configured key is {parts.signer.address}'s.")

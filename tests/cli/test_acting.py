@@ -270,6 +270,9 @@ def test_how_long_a_signature_counts_is_a_duration(provenance: Provenance) -> No
     for valid_for in ("soon", "", "-1h", "1"):
         done = provenance("guardian", GUARDIAN, "--sign-only", "--valid-for", valid_for)
         assert done.code == 2 and "duration" in done.err and not done.out
+    for valid_for in ("0s", "00d"):
+        done = provenance("guardian", GUARDIAN, "--sign-only", "--valid-for", valid_for)
+        assert done.code == 2 and "nobody could submit it" in done.err and not done.out
 
 
 def test_a_signature_of_no_time_at_all_comes_too_late(provenance: Provenance, node: DevNode, tmp_path: Path) -> None:
@@ -310,7 +313,7 @@ class TestCancel:
         for name in ("publish", "anchor", "statement make"):
             file = kept(provenance(*scene[name], "--sign-only"), tmp_path / "signed.json")
             done = provenance("cancel", file, "--yes")
-            assert done.code == 2 and "no nonce" in done.err, (name, done)
+            assert done.code == 2 and "The action " in done.err and "has no nonce" in done.err, (name, done)
 
     def test_only_ones_own_on_this_chain(self, provenance: Provenance, tmp_path: Path) -> None:
         file = kept(provenance("guardian", GUARDIAN, "--sign-only"), tmp_path / "signed.json")

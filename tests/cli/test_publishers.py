@@ -74,6 +74,12 @@ class TestDelegate:
         later(node, 2 * DAY)
         assert provenance("delegate", FRIEND, "--remove", "--yes", "--json").json["ended"] == [], "it had expired"
 
+    def test_scope_none_takes_all_back_as_remove_does(self, provenance: Provenance) -> None:
+        assert provenance("delegate", FRIEND, "--scope", "all", "--until", "never", "--yes").code == 0
+        done = provenance("delegate", FRIEND, "--scope", "none", "--yes", "--json")
+        assert done.code == 0 and done.json["scopes"] == [], done
+        assert [one["scopes"] for one in provenance("delegate", "--json").json] == [[]]
+
     def test_a_delegate_names_no_delegates(self, provenance: Provenance) -> None:
         provenance("delegate", FRIEND, "--scope", "all", "--until", "never", "--yes")
         named = provenance("delegate", STRANGER, "--scope", "all", "--until", "never", "--yes", "--json", account=2)
@@ -231,9 +237,9 @@ class TestFreeze:
             ((), "input", "--compromised-since"),
             (("--compromised-since", "20240101"), "input", "no time"),
             (("--compromised-since", "yesterday"), "input", "no time"),
-            (("--compromised-since", "never"), "chain.reverted", "future"),
-            (("--compromised-since", "1d"), "chain.reverted", "future"),
-            (("--compromised-since", "now", "--successor", PUBLISHER), "chain.reverted", "successor"),
+            (("--compromised-since", "never"), "input", "--compromised-since now"),
+            (("--compromised-since", "1d"), "chain.reverted", " UTC) is in the future"),
+            (("--compromised-since", "now", "--successor", PUBLISHER), "input", "in its own place"),
             (("--compromised-since", "now", "--successor", "me"), "input.identifier", "me"),
             (("me", "--compromised-since", "now"), "input.identifier", "me"),
             (("--compromised-since", "now", "--of", STRANGER), "input", "--of"),
