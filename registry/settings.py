@@ -71,7 +71,10 @@ class Settings(BaseSettings):
         default=None, description="The acting key itself, as hex, where no keystore is given."
     )
     max_fee: float = Field(
-        default=1.0, gt=0, description="The most that one transaction may cost, in the chain's coin (ETH)."
+        default=1.0,
+        gt=0,
+        description="The most that one transaction may cost, in the chain's coin (ETH): gas, and on chains of the OP "
+        "Stack the fee for its data. Other rollups may take such a fee on top, which is not known here.",
     )
     signer_url: str | None = Field(
         default=None,

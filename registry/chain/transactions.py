@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from registry.chain.client import Chain, Receipt
+from registry.chain.data_fee import data_fee
 from registry.chain.reverts import revert_of
 from registry.chain.signer import Signer
 from registry.errors import FeeTooHigh, InsufficientFunds, RpcRefused, TransactionPending, TransactionReverted
@@ -26,11 +27,13 @@ class Cost:
     max_priority_fee_per_gas: int
     expected: int
     balance: int
+    data_fee: int = 0
+    """What a rollup may take for the transaction's data, on top of gas."""
 
     @property
     def maximum(self) -> int:
-        """All gas of the limit at the highest fee offered."""
-        return self.gas_limit * self.max_fee_per_gas
+        """All gas of the limit at the highest fee offered, and the fee for data."""
+        return self.gas_limit * self.max_fee_per_gas + self.data_fee
 
 
 def estimate(chain: Chain, sender: str, to: str, data: bytes) -> Cost:
@@ -42,14 +45,15 @@ def estimate(chain: Chain, sender: str, to: str, data: bytes) -> Cost:
         if revert is not None:
             raise revert from refusal
         raise
-    fees = chain.fees()
+    fees, for_data = chain.fees(), data_fee(chain, data)
     return Cost(
         gas=gas,
         gas_limit=int(gas * _GAS_MARGIN),
         max_fee_per_gas=fees.maximum,
         max_priority_fee_per_gas=fees.tip,
-        expected=gas * (fees.base + fees.tip),
+        expected=gas * (fees.base + fees.tip) + for_data,
         balance=chain.balance(sender),
+        data_fee=for_data,
     )
 
 

@@ -51,7 +51,9 @@ def signed_lines(signed: SignedAction, issuer: str | None = None) -> Iterator[Li
 def cost_line(cost: Cost) -> Line:
     """The most that a transaction may cost."""
     gwei = Decimal(cost.max_fee_per_gas) / 10**9
-    return "cost", f"at most {coins(cost.maximum)} of the chain's coin (gas limit {cost.gas_limit:,} × {gwei:f} gwei)"
+    for_data = f", and {coins(cost.data_fee)} for its data" * bool(cost.data_fee)
+    paid_for = f"gas limit {cost.gas_limit:,} × {gwei:f} gwei{for_data}"
+    return "cost", f"at most {coins(cost.maximum)} of the chain's coin ({paid_for})"
 
 
 def coins(wei: int) -> str:
