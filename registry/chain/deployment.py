@@ -78,6 +78,14 @@ class Registries:
         self._check_asked(found, PublisherRegistryClient, found.publisher_registry())
         return found
 
+    def named(self, name: str) -> ContractClient:
+        """The contract of this name."""
+        if name == ModelRegistryClient.NAME:
+            return self.models
+        if name == PublisherRegistryClient.NAME:
+            return self.publishers
+        return self.licenses if name == LicenseRegistryClient.NAME else self.statements
+
     def address(self, name: str) -> str:
         """Where the named contract is looked for. Needs no node."""
         given = self._addresses.get(name)

@@ -5,6 +5,7 @@
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from registry.chain.actions import Action, SignedAction, sign
 from registry.chain.transactions import Cost
 from registry.cli.output import ERROR, Output
 from registry.cli.parts import Parts
-from registry.cli.times import duration
+from registry.cli.times import duration, shown
 from registry.cli.wording import cost_line, signed_lines
 from registry.errors import InputError, InvalidDocument, InvalidSignature, NobodyToAsk, PathMissing
 
@@ -90,7 +91,11 @@ def act(
     `perform` is given the action, or the signed one, and sends it. Nothing that another command signs reaches it.
     """
     if how.submit is not None:
-        return perform(submitted(parts, output, command, how.submit, yes))
+        signed = submitted(parts, output, command, how.submit, yes)
+        done = perform(signed)
+        if done.get("unchanged"):
+            _say_unused(parts, output, signed, how.submit)
+        return done
     action = make()
     if how.sign_only:
         print_signed(parts, output, action, how)
@@ -137,6 +142,16 @@ def submitted(parts: Parts, output: Output, command: str, path: Path, yes: bool)
 
     parts.before_relaying(approve)
     return signed
+
+
+def _say_unused(parts: Parts, output: Output, signed: SignedAction, path: Path) -> None:
+    """Say of a signature that was not needed that it can still do its work, also once that was undone."""
+    if signed.nonce is None or parts.registries.named(signed.action.contract).is_nonce_used(signed.actor, signed.nonce):
+        return
+    output.note(
+        f"This signature was not used: anyone can still submit it until {shown(signed.deadline)}, also when what it "
+        f"does was undone by then. {signed.actor} can make it worthless: provenance cancel {shlex.quote(str(path))}"
+    )
 
 
 def _issuer(parts: Parts, signed: SignedAction) -> str | None:

@@ -1,7 +1,5 @@
 """`provenance export`: an artifact in the forms that other tools read."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,5 +32,5 @@ def export_oms(
     """
     output = Output(as_json=False)
     statement = oms_statement(hashed(path, output, sha256=True), path.resolve().name)
-    sys.stdout.write(json.dumps(statement, ensure_ascii=False, indent=2) + "\n")
+    output.document(statement)
     output.note(f"oms:{statement['subject'][0]['digest']['sha256']} ({NAMES_NOT_BOUND})")

@@ -51,6 +51,8 @@ def grant(
     """Permit uses of a release beyond its terms, take that back, or (with neither) list the release's grants.
 
     A grant replaces what the same grantee had. A revoked release permits nothing, whatever was granted.
+
+    What was signed with --sign-only can be submitted after --revoke too: make it worthless with `provenance cancel`.
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))

@@ -43,10 +43,14 @@ class Output:
     def result(self, value: Any) -> None:
         """The JSON document; nothing without `--json`."""
         if self.as_json:
-            unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-            text = json.dumps(value, ensure_ascii=not unicode, indent=2)  # no newline in it but those of the layout
-            sys.stdout.write("\n".join(_json_safe(line) for line in text.split("\n")) + "\n")
-            sys.stdout.flush()
+            self.document(value)
+
+    def document(self, value: Any) -> None:
+        """A JSON document that is the command's whole result, in which only what can be seen stands as it is."""
+        unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        text = json.dumps(value, ensure_ascii=not unicode, indent=2)  # no newline in it but those of the layout
+        sys.stdout.write("\n".join(_json_safe(line) for line in text.split("\n")) + "\n")
+        sys.stdout.flush()
 
     def error(self, error: ProvenanceError) -> None:
         """One sentence and the code, on standard error; as JSON on standard output with `--json`."""

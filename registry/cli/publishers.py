@@ -7,8 +7,8 @@ import typer
 
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
-from registry.chain.contract import ContractClient, only_record
-from registry.chain.publishers import Freeze, FreezeRecord, GuardianRecord
+from registry.chain.contract import only_record
+from registry.chain.publishers import GUARDIAN_DELAY, Freeze, FreezeRecord, GuardianRecord
 from registry.chain.static import NOBODY
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask, check_here, read_signed
 from registry.cli.naming import account_address
@@ -45,10 +45,19 @@ def guardian(
         nothing_said(sign_only)
         publisher = publisher_shown(parts, of)
         found = parts.registries.publishers.guardian(publisher)
+        mends = None if found.since is None else found.since + GUARDIAN_DELAY
         output.result(
-            {"guardian": found.guardian, "since": found.since, "next": found.next, "next_from": found.next_from}
+            {
+                "guardian": found.guardian,
+                "since": found.since,
+                "mends_from": mends,
+                "next": found.next,
+                "next_from": found.next_from,
+            }
         )
         output.say(f"guardian  {found.guardian or 'none'}")
+        if mends is not None:
+            output.say(f"          {_mends(mends)}")
         if found.next_from is not None:
             output.say(f"from {shown(found.next_from)} on: {found.next or 'none'}")
         for named in {found.guardian, found.next} - {None}:
@@ -78,8 +87,11 @@ def guardian(
         if not unchanged:
             record: GuardianRecord = only_record(registry, registry.perform(done), GuardianRecord)
             begins = record.from_
-        result = {"publisher": publisher, "guardian": named, "from": begins, "unchanged": unchanged}
-        return result | {"warnings": warnings}
+        there = registry.guardian(publisher)
+        named_at = there.since if there.next_from is None else there.next_from - GUARDIAN_DELAY
+        mends = None if named is None or named_at is None else named_at + GUARDIAN_DELAY
+        result = {"publisher": publisher, "guardian": named, "from": begins, "mends_from": mends}
+        return result | {"unchanged": unchanged, "warnings": warnings}
 
     question = "Set this guardian? A later change waits seven days."
     done = act(parts, output, "guardian", action, how, perform, question=question, yes=yes)
@@ -87,6 +99,8 @@ def guardian(
         output.result(done)
         begins = "" if done["from"] is None else f", from {shown(done['from'])} on"
         output.say(f"guardian  {done['guardian'] or 'none'}{begins}" + "  unchanged" * done["unchanged"])
+        if done["mends_from"] is not None:
+            output.say(f"          {_mends(done['mends_from'])}")
 
 
 def freeze(
@@ -197,17 +211,17 @@ def cancel(
         raise InputError(f"This is {signed.actor}'s signature, and the configured key is {parts.signer.address}'s.")
     check_here(parts, signed)
     ask("Cancel this signature?", yes)
-    client: ContractClient = {
-        "ModelRegistry": parts.acting.models,
-        "PublisherRegistry": parts.acting.publishers,
-        "LicenseRegistry": parts.acting.licenses,
-        "StatementRegistry": parts.acting.statements,
-    }[signed.action.contract]
+    client = parts.acting.named(signed.action.contract)
     used = client.is_nonce_used(signed.actor, signed.nonce)
     if not used:
         client.cancel(signed.nonce)
     output.result({"nonce": str(signed.nonce), "unchanged": used})
     output.say("unchanged: it was used or cancelled already" if used else "cancelled")
+
+
+def _mends(since: int) -> str:
+    """From when on a guardian is a help against a thief that freezes first: it is no thief's own then."""
+    return f"can correct a thief's freeze that is made from {shown(since)} on: seven days after it was named"
 
 
 def _stays_frozen(publisher: str, there: Freeze) -> PublisherFrozen:

@@ -341,6 +341,13 @@ def test_a_later_first_block_before_which_nothing_was_recorded(
     assert provenance("show", done.json["release"]).code == 0
 
 
+def test_a_file_name_does_not_steer_the_terminal(provenance: Provenance, model: Path) -> None:
+    (model / "a\u202etxt.\x9b31mexe\x7f").write_bytes(b"x")
+    done = provenance("export", "oms", str(model))
+    assert done.code == 0 and all(line.isprintable() for line in done.out.split("\n"))
+    assert "a\u202etxt.\x9b31mexe\x7f" in [one["name"] for one in done.json["predicate"]["resources"]]
+
+
 def test_no_contract_at_the_address(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROVENANCE_MODEL_REGISTRY", "0x" + "11" * 20)
     assert "chain.no-contract" in provenance("show", "release:0x" + "ab" * 32).err

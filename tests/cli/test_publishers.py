@@ -120,10 +120,13 @@ class TestGuardian:
     def test_the_first_counts_at_once_and_a_change_waits_seven_days(
         self, provenance: Provenance, node: DevNode
     ) -> None:
-        nobody = {"guardian": None, "since": None, "next": None, "next_from": None}
+        nobody = {"guardian": None, "since": None, "mends_from": None, "next": None, "next_from": None}
         assert provenance("guardian", "--json").json == nobody
         first = provenance("guardian", GUARDIAN, "--yes", "--json").json
-        assert set(first) == {"publisher", "guardian", "from", "unchanged", "warnings"} and not first["unchanged"]
+        assert (
+            set(first) == {"publisher", "guardian", "from", "mends_from", "unchanged", "warnings"}
+            and not first["unchanged"]
+        )
         assert first["warnings"] == []
         assert first["from"] <= node.chain.latest().timestamp
         change = provenance("guardian", FRIEND, "--yes", "--json").json
@@ -132,12 +135,21 @@ class TestGuardian:
         again = provenance("guardian", FRIEND, "--yes", "--json").json
         assert again == change | {"unchanged": True}, "asked for again, the seven days do not begin anew"
         waiting = provenance("guardian", "--json").json
-        assert waiting == {"guardian": GUARDIAN, "since": first["from"], "next": FRIEND, "next_from": change["from"]}
+        assert waiting == {
+            "guardian": GUARDIAN,
+            "since": first["from"],
+            "mends_from": first["from"] + GUARDIAN_DELAY,
+            "next": FRIEND,
+            "next_from": change["from"],
+        }
+        assert first["mends_from"] == waiting["mends_from"] and change["mends_from"] == change["from"]
+        assert "thief's freeze that is made from" in provenance("guardian").out
         assert FRIEND in provenance("guardian", "--of", PUBLISHER, account=1).out
         later(node, GUARDIAN_DELAY)
         assert provenance("guardian", "--json").json == nobody | {
             "guardian": FRIEND,
             "since": change["from"] - GUARDIAN_DELAY,
+            "mends_from": change["from"],
         }
 
     def test_naming_the_one_of_before_ends_a_change(self, provenance: Provenance) -> None:

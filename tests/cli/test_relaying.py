@@ -74,6 +74,24 @@ def test_what_is_there_already_is_neither_asked_for_nor_paid(
     assert again.code == 0 and "unchanged" in again.out and not again.err and node.chain.latest().number == before
 
 
+def test_of_a_signature_that_was_not_needed_it_says_that_it_still_can_be_used(
+    provenance: Provenance, release: str, tmp_path: Path
+) -> None:
+    words = ("grant", release, "--to", FRIEND, "--use", "commercial", "--from", "0")
+    files = [kept(provenance(*words, "--sign-only"), tmp_path / name) for name in ("one.json", "other.json")]
+    assert provenance("grant", "--submit", files[0], "--yes", account=1).code == 0
+    used = provenance("grant", "--submit", files[0], "--yes", account=1)
+    assert "unchanged" in used.out and "not used" not in used.err
+    unused = provenance("grant", "--submit", files[1], "--yes", account=1)
+    assert unused.code == 0 and "unchanged" in unused.out
+    assert "not used" in unused.err and f"{PUBLISHER} can" in unused.err
+    assert f"provenance cancel {files[1]}" in unused.err
+    assert provenance("cancel", files[1], "--yes").code == 0
+    assert "not used" not in provenance("grant", "--submit", files[1], "--yes", account=1).err
+    assert provenance("grant", release, "--to", FRIEND, "--revoke", "--yes").code == 0
+    assert provenance("grant", "--submit", files[1], "--yes", account=1).code == 2
+
+
 def test_more_than_one_transaction_may_cost_is_not_even_asked_for(
     provenance: Provenance, node: DevNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
