@@ -9,7 +9,7 @@ is submitted.
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Self
@@ -18,10 +18,10 @@ from registry.chain.anchors import Anchor
 from registry.chain.artifact import contract_artifact
 from registry.chain.identifiers import parse_address
 from registry.chain.licenses import Grant
-from registry.chain.records import Parent, Reason, Relation, Release, Status
+from registry.chain.records import Parent, Reason, Relation, Release, Status, check_name, check_version
 from registry.chain.signer import Signer
 from registry.chain.statements import Kind, Statement, SubjectKind
-from registry.errors import InvalidIdentifier, InvalidSignature
+from registry.errors import InvalidIdentifier, InvalidRelease, InvalidSignature
 
 DAY: Final = 24 * 3600
 _DOMAIN: Final = (
@@ -68,6 +68,14 @@ _ENUMS: Final[dict[str, type[IntEnum]]] = {
     "kind": Kind,
     "subjectKind": SubjectKind,
 }
+# Members that are text, and the form that the contracts take: nothing else is ever shown to a person.
+_FORMS: Final[dict[str, Callable[[str], None]]] = {
+    "name": check_name,
+    "version": check_version,
+    "successorName": check_name,
+    "successorVersion": check_version,
+}
+_MAY_BE_EMPTY: Final = frozenset({"successorName", "successorVersion"})
 # Which contract and function takes what.
 _FUNCTIONS: Final = {
     "Publish": ("ModelRegistry", "publish"),
@@ -189,7 +197,15 @@ class SignedAction:
                 raise ValueError("its domain is not that of the contract")
             if _text(document) != _text(signed.as_json()):
                 raise ValueError("it is not written as it is when it is signed here, or has more in it")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidIdentifier) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            InvalidIdentifier,
+            InvalidRelease,
+        ) as error:
             raise InvalidSignature(f"This is not a signed action: {error}.") from error
         return signed
 
@@ -352,6 +368,9 @@ def _from_json(kind: str, value: Any) -> Any:
 
 
 def _member(name: str, value: Any) -> Any:
+    check = _FORMS.get(name)
+    if check is not None and (value or name not in _MAY_BE_EMPTY):
+        check(value)
     return int(_ENUMS[name](value)) if name in _ENUMS else value
 
 

@@ -231,7 +231,7 @@ def test_nonces_are_random_and_deadlines_a_day_away():
 
 # the file
 
-texts = st.text(max_size=8)
+texts = st.from_regex(r"[a-z0-9]{1,4}([._-][a-z0-9]{1,3})?", fullmatch=True)  # of the contract's form
 uint8, uint48 = st.integers(0, 255), st.integers(0, 2**48 - 1)
 releases = st.builds(
     Release,
@@ -464,4 +464,20 @@ def test_a_number_that_no_enum_of_the_contracts_has_is_refused(action: Action, p
     inner, name = (inner["parents"][0], "relation") if path == 0 else (inner, path)
     inner[name] = 255
     with pytest.raises(InvalidSignature, match="255 is not a valid"):
+        SignedAction.from_json(document)
+
+
+@pytest.mark.parametrize("text", ["m@1   \n  grantee  me", "m 1", "m\u202e", "m\x9b", "", "M"])
+@pytest.mark.parametrize("field", ["name", "version", "successorName"])
+def test_text_of_a_form_that_no_contract_takes_is_not_shown(text: str, field: str) -> None:
+    """What stands in a signed file is shown to whoever pays for it: blanks could draw other fields on the screen."""
+    signer = dev_signer(0)
+    action = actions.set_status(signer.address, "m", "1", Status.DEPRECATED, Reason.SUPERSEDED, bytes(32), ("n", "2"))
+    document = sign(action, signer, chain_id=31337, registry=ELSEWHERE).as_json()
+    assert SignedAction.from_json(document).action == action
+    document["typed_data"]["message"]["update"][field] = text
+    if field == "successorName" and not text:
+        assert SignedAction.from_json(document).action != action
+        return
+    with pytest.raises(InvalidSignature, match="cannot be registered"):
         SignedAction.from_json(document)
