@@ -10,6 +10,8 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -50,8 +52,15 @@ class PartialFolder:
             os.close(descriptor)
 
     def prepare(self, files: Sequence[FileLayout], empty: Sequence[str]) -> None:
-        """Make the folders, and take away what is no part of the artifact. Raises OSError."""
-        self.tree.mkdir(exist_ok=True)
+        """Make the folders, and take away what is no part of the artifact, or may be somebody else's: a link, a file
+        that has other names too. No link is followed. Raises DestinationNotEmpty, OSError.
+        """
+        with contextlib.suppress(FileExistsError):
+            self.tree.mkdir(0o700)
+        found = self.tree.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise _not_ours(self.tree)
+        os.chmod(self.tree, 0o700)  # it has its last mode already when a process ended just before the renaming
         folders = {os.path.dirname(file.path) for file in files} | set(empty)
         known = {parent for path in folders for parent in _with_parents(path)}
         paths = {file.path for file in files}
@@ -62,11 +71,11 @@ class PartialFolder:
                 for entry in list(entries):
                     path = os.path.join(place, entry.name)
                     if entry.is_dir(follow_symlinks=False):
-                        if path in known:
+                        if path in known and _is_own(entry):
                             pending.append(path)
                         else:
                             shutil.rmtree(entry.path)
-                    elif path not in paths or not entry.is_file(follow_symlinks=False):
+                    elif path not in paths or not _is_own(entry):
                         os.unlink(entry.path)
         for path in sorted(known):
             (self.tree / path).mkdir(exist_ok=True)
@@ -92,6 +101,7 @@ class PartialFolder:
                 os.ftruncate(descriptor, file.size)  # what somebody else left behind the end
             finally:
                 os.close(descriptor)
+        os.chmod(self.tree, self._ordinary_mode())
         try:
             self.tree.rename(self._destination)
         except OSError as error:
@@ -101,6 +111,16 @@ class PartialFolder:
                     path=str(self._destination),
                 ) from error
             raise
+
+    def _ordinary_mode(self) -> int:
+        """The mode of a new folder here: the umask of a process cannot be read without changing it for all threads."""
+        probe = self.folder / "mode"
+        with contextlib.suppress(FileNotFoundError):
+            probe.rmdir()
+        probe.mkdir()
+        mode = stat.S_IMODE(probe.lstat().st_mode)
+        probe.rmdir()
+        return mode
 
     def discard(self) -> None:
         """Take away all that was fetched. Raises OSError."""
@@ -115,7 +135,8 @@ class PartialFolder:
 def partial_folder(destination: Path, root: Cid) -> Iterator[PartialFolder]:
     """The locked partial folder for an artifact and a destination; gone afterwards unless it is worth keeping.
 
-    Raises FolderInUse when another process fetches there, and OSError.
+    Raises FolderInUse when another process fetches there, DestinationNotEmpty for a folder that others can write, and
+    OSError.
     """
     folder = destination.parent / f".{destination.name[:100]}.{str(root)[-16:]}.partial"
     descriptor = _locked(folder)
@@ -132,11 +153,17 @@ def partial_folder(destination: Path, root: Cid) -> Iterator[PartialFolder]:
 def _locked(folder: Path) -> int:
     """A descriptor that holds the lock of the folder, which is made where it is not there."""
     while True:
-        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(0o700)
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
+        except (NotADirectoryError, PermissionError) as error:
+            raise _not_ours(folder) from error
+        if not _is_private(folder, os.fstat(descriptor)):
+            os.close(descriptor)
+            raise _not_ours(folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -149,6 +176,31 @@ def _locked(folder: Path) -> int:
             if os.path.samestat(os.fstat(descriptor), os.stat(folder, follow_symlinks=False)):
                 return descriptor
         os.close(descriptor)  # whoever had it finished between our opening and our lock
+
+
+def _is_private(folder: Path, found: os.stat_result) -> bool:
+    """Whether nobody else can write there; a file system without modes is the business of who mounted it."""
+    if found.st_uid != os.geteuid():
+        return False
+    if not found.st_mode & 0o022:
+        return True
+    with tempfile.TemporaryDirectory(prefix=".mode.", dir=folder.parent) as fresh:
+        return bool(os.lstat(fresh).st_mode & 0o022)
+
+
+def _is_own(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder or file of this user that has no other name."""
+    found = entry.stat(follow_symlinks=False)
+    is_file = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    return found.st_uid == os.geteuid() and (is_file or stat.S_ISDIR(found.st_mode))
+
+
+def _not_ours(path: Path) -> DestinationNotEmpty:
+    return DestinationNotEmpty(
+        f"{str(path)!r}, where a fetch keeps what it has, is a link, or somebody else can write there. Look at it and "
+        "remove it, or give another destination.",
+        path=str(path),
+    )
 
 
 def _is_hole(descriptor: int, start: int, length: int) -> bool:

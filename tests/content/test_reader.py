@@ -389,3 +389,49 @@ class TestDocuments:
         with pytest.raises(InvalidDag, match="larger than it says"):
             read_document(blocks, link.cid, 100)
         assert len(blocks.asked) < 20
+
+
+def partial_of(destination: Path, root: Cid) -> Path:
+    return destination.parent / f".{destination.name}.{str(root)[-16:]}.partial"
+
+
+@pytest.mark.parametrize("link", ["", "tree"])
+def test_a_partial_folder_that_is_a_link_is_refused_and_nothing_is_removed_behind_it(tmp_path: Path, link: str) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    kept = tmp_path / "home" / "tree" / "thesis.tex"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("years of work")
+    partial = partial_of(tmp_path / "out", artifact.root)
+    if link:
+        partial.mkdir()
+    (partial / link).symlink_to(kept.parent if link else kept.parent.parent)
+    with pytest.raises(DestinationNotEmpty, match="is a link"):
+        fetch_artifact([Blocks(every_block(artifact))], artifact.root, tmp_path / "out")
+    assert kept.read_text() == "years of work"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_a_partial_folder_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    partial = partial_of(tmp_path / "out", artifact.root)
+    partial.mkdir()
+    partial.chmod(mode)
+    with pytest.raises(DestinationNotEmpty, match="somebody else can write"):
+        fetch_artifact([Blocks(every_block(artifact))], artifact.root, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_kept_file_with_another_name_is_not_written_through_and_the_result_has_the_usual_mode(tmp_path: Path) -> None:
+    artifact = write_artifact(tmp_path / "artifact")
+    mine = tmp_path / "mine.bin"
+    mine.write_bytes(b"x" * 5000)
+    usual = tmp_path / "usual"
+    usual.mkdir()
+    file = max(artifact.files, key=lambda file: file.size)
+    place = partial_of(tmp_path / "out", artifact.root) / "tree" / file.path
+    place.parent.mkdir(parents=True)
+    place.hardlink_to(mine)
+    fetch_artifact([Blocks(every_block(artifact))], artifact.root, tmp_path / "out")
+    assert mine.read_bytes() == b"x" * 5000
+    assert (tmp_path / "out").stat().st_mode == usual.stat().st_mode
+    assert digest_artifact(tmp_path / "out").root == artifact.root
