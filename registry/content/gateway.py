@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
+from urllib3.util import parse_url
 
 from registry.content import car
 from registry.content.cid import Cid
@@ -43,13 +44,12 @@ class GatewaySource:
         try:
             parts = urlsplit(address.rstrip("/") + "/")
             self._place = (parts.scheme, parts.hostname, parts.port)
-        except ValueError as error:
-            raise InvalidSettings(f"{address!r} is not the address of a gateway.", value=address) from error
+            self._base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+            self._origin = parse_url(self._base)._replace(path=None, query=None, fragment=None)
+        except ValueError:
+            raise _no_gateway(address) from None  # the cause would show a password
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise InvalidSettings(
-                f"{address!r} is not the address of a gateway: it is like https://gateway.example.", value=address
-            )
-        self._base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+            raise _no_gateway(address)
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "provenance"}
         if parts.username is not None:
             self._headers |= urllib3.make_headers(basic_auth=f"{parts.username}:{parts.password or ''}")
@@ -147,19 +147,23 @@ class GatewaySource:
         return self._made
 
     def _same_host(self, url: str, location: str) -> str:
+        """The address that a redirect leads to: a path on the gateway's own host, whatever else the redirect says.
+
+        It is read by the parser that the request is made with; where parsers differ, a host is taken for a path.
+        """
+        if not location or any(sign == "\\" or sign < " " or sign == "\x7f" for sign in location):
+            raise StoreUnavailable(f"{self.name} redirects to no address.", source=self.name)
         try:
-            target = urljoin(url, location)
-            parts = urlsplit(target)
-            place = (parts.scheme, parts.hostname, parts.port)
+            target = parse_url(urljoin(url, location))
         except ValueError as error:
             raise StoreUnavailable(f"{self.name} redirects to no address.", source=self.name) from error
-        if place != self._place or not location:
+        if target.auth is not None or target._replace(path=None, query=None, fragment=None) != self._origin:
             raise StoreUnavailable(
-                f"{self.name} redirects to another host, {str(parts.hostname)[:200]}, which is not followed. "
+                f"{self.name} redirects to another host, {str(target.host)[:200]}, which is not followed. "
                 "Name that gateway itself if you want it asked.",
                 source=self.name,
             )
-        return target
+        return self._origin.url + target.request_uri
 
     def close(self) -> None:
         """Close the connections."""
@@ -241,6 +245,14 @@ class _Body(io.RawIOBase):
             raise StoreUnavailable(
                 f"{self._name} is too slow: a block had not come after {self._seconds:g} seconds.", source=self._name
             )
+
+
+def _no_gateway(address: str) -> InvalidSettings:
+    """The refusal of an address, which is shown without what may be a name and a password."""
+    shown = address.rpartition("@")[2]
+    return InvalidSettings(
+        f"{shown!r} is not the address of a gateway: it is like https://gateway.example.", value=shown
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -51,6 +51,44 @@ def test_a_redirect_to_another_host_or_without_end_is_not_followed(serve: Serve)
             gateway.get_block(CID)
 
 
+@pytest.mark.parametrize(
+    "location",
+    ["{other}\\@{own}/here", "http://u:p@{own}/here", "//{other}/here", "/he\x01re", "http://{own}\\.example/"],
+)
+def test_a_redirect_that_parsers_read_differently_is_not_followed(serve: Serve, location: str) -> None:
+    hits: list[str] = []
+    other = serve(lambda path: (hits.append(path), (200, {}, BLOCK))[1])
+
+    def answer(path: str) -> tuple[int, dict[str, str], bytes]:
+        if not path.startswith("/ipfs/"):
+            hits.append(path)
+            return 200, {}, BLOCK
+        own = urlsplit(address).netloc
+        return 302, {"Location": location.format(other=other if "\\@" in location else other[7:], own=own)}, b""
+
+    address = serve(answer)
+    named = address.replace("//", "//u:secret@")
+    with GatewaySource(named) as gateway, pytest.raises(StoreUnavailable, match="redirects to"):
+        gateway.get_block(CID)
+    assert not hits
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://bob:secret@gw.example/?x=1",
+        "https://bob:secret@gw.example:99999",
+        "ftp://bob:secret@gw",
+        "bob:secret@gw",
+    ],
+)
+def test_a_refused_address_does_not_show_its_password(address: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        GatewaySource(address)
+    assert "secret" not in str(caught.value.as_dict())
+    assert caught.value.__cause__ is None
+
+
 def test_a_gateway_that_is_down(unused_port: int) -> None:
     with GatewaySource(f"http://127.0.0.1:{unused_port}") as gateway, pytest.raises(StoreUnavailable, match="reached"):
         gateway.get_block(CID)
