@@ -300,7 +300,7 @@ class EmbeddedStore:
             yield None
             return
         with open_places(path, self._leaves_of, create=False) as places:
-            yield places
+            yield places if places.made() else None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Places]:

@@ -50,6 +50,10 @@ class Places:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
 
+    def made(self) -> bool:
+        """Whether it has its tables. A writer that was killed before its first transaction ended leaves it without."""
+        return bool(_tables(self._sql))
+
     def of_leaf(self, digest: bytes) -> list[Place]:
         """Every file with that leaf, the store's own first."""
         rows = self._sql.execute(

@@ -16,10 +16,12 @@ import pytest
 from artifact_files import every_block, write_artifact
 
 from registry.artifacts.digest import Artifact, digest_artifact
+from registry.content import places
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import Store, open_store
 from registry.content.unixfs import LEAF_SIZE, document_shape
+from registry.content.upkeep import verify
 from registry.errors import BlockMismatch, BlockNotFound, FileChanged, InvalidSettings, StoreFull, StoreUnavailable
 
 
@@ -195,6 +197,22 @@ class TestKill:
         for cid, block in every_block(artifact).items():
             assert store.get_block(Cid.parse(cid)) == block
         assert [path.relative_to(folder) for path in stored(folder)] == reference  # nothing twice, nothing left
+
+    def test_killed_while_the_index_is_made_the_store_is_empty_and_can_be_used(self, store: EmbeddedStore) -> None:
+        child = multiprocessing.get_context("fork").Process(target=_killed_making_the_index, args=(store.folder,))
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL
+        assert (store.folder / "index.sqlite").is_file()
+        assert not store.has_block(Cid.of(RAW, b"one")) and not store.has_dag(Cid.of(RAW, b"one"))
+        assert store.roots() == [] and not store.remove(Cid.of(RAW, b"one"))
+        assert not verify(store).damage
+        assert [store.put_document(b"one")] == store.roots()
+
+
+def _killed_making_the_index(folder: Path) -> None:
+    places._bring_up = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    EmbeddedStore(folder).put_document(b"one")
 
 
 class TestSeveralWriters:
