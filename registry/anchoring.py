@@ -162,8 +162,7 @@ def open_list(path: Path, deployment: Deployment) -> Anchoring:
 def store_list(anchoring: Anchoring, store: Store) -> Cid:
     """Keep the list; its address, which the anchor names."""
     with _as_artifact(anchoring.document) as artifact:
-        if not store.has_dag(artifact.root):
-            store.put_dag(artifact.dag())
+        store.put_dag(artifact.dag())
         return artifact.root
 
 

@@ -21,6 +21,7 @@ from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.reader import fetch_artifact
 from registry.content.unixfs import document_shape
+from registry.content.upkeep import verify
 from registry.errors import (
     InputError,
     InsufficientFunds,
@@ -70,6 +71,18 @@ def test_the_same_again_registers_nothing_and_says_so(
     again = execute(plan(folder, publisher, Asked("m", "1")), store, publisher)
     assert not again.created
     assert publisher.size() == 1
+
+
+def test_the_same_again_mends_what_rotted_in_the_store(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    execute(plan(folder, publisher, Asked("m", "1")), store, publisher)
+    kept = next(path for path in (tmp_path / "store" / "files").rglob("*") if path.is_file())
+    kept.write_bytes(bytes(kept.stat().st_size))
+    assert verify(store).damage
+    execute(plan(folder, publisher, Asked("m", "1")), store, publisher)
+    assert not verify(store).damage
 
 
 def test_the_same_content_with_a_file_that_is_left_out_is_the_same_release(

@@ -16,6 +16,7 @@ import errno
 import hashlib
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -131,9 +132,7 @@ class EmbeddedStore:
     def has_block(self, cid: Cid) -> bool:
         """Whether the store holds the block. Raises StoreUnavailable."""
         with self.translated():
-            return self.block_path(cid).is_file() or any(
-                self._holds(place.file, place.position) for place in self.leaf_places(cid)
-            )
+            return self.block_path(cid).is_file() or any(self._holds(place.file) for place in self.leaf_places(cid))
 
     def has_dag(self, root: Cid) -> bool:
         """Whether the root is marked as kept and every block below it is there. Raises StoreUnavailable."""
@@ -154,12 +153,13 @@ class EmbeddedStore:
             return changed.remove_root(root)
 
     def _complete(self, root: Cid, places: Places) -> bool:
-        pending, seen = [root], {root}
+        pending: list[tuple[Cid, int | None]] = [(root, None)]
+        seen = {root}
         while pending:
-            cid = pending.pop()
+            cid, size = pending.pop()
             if cid.codec == RAW:
-                if not self.block_path(cid).is_file() and not any(
-                    self._holds(place.file, place.position) for place in places.of_leaf(cid.digest)
+                if not self._has_leaf(cid, size) and not any(
+                    self._holds(place.file) for place in places.of_leaf(cid.digest)
                 ):
                     return False
                 continue
@@ -169,8 +169,16 @@ class EmbeddedStore:
             for link in dagpb.decode(block).links:
                 if link.cid not in seen:
                     seen.add(link.cid)
-                    pending.append(link.cid)
+                    pending.append((link.cid, link.tsize))
         return True
+
+    def _has_leaf(self, cid: Cid, size: int | None) -> bool:
+        """Whether a raw block on its own is there, in the size that the link to it gives."""
+        try:
+            status = self.block_path(cid).stat(follow_symlinks=False)
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and size in (None, status.st_size)
 
     def leaf_places(self, cid: Cid) -> list[Place]:
         """Where in files the index says that a leaf is."""
@@ -179,14 +187,14 @@ class EmbeddedStore:
         with self.reading() as places:
             return [] if places is None else places.of_leaf(cid.digest)
 
-    def _holds(self, file: KeptFile, position: int) -> bool:
+    def _holds(self, file: KeptFile) -> bool:
         try:
-            status = self.file_path(file).stat(follow_symlinks=file.path is None)
+            status = self.file_path(file).stat(follow_symlinks=False)
         except OSError:
             return False
-        if file.path is not None:
-            return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
-        return status.st_size > position * LEAF_SIZE
+        if not stat.S_ISREG(status.st_mode) or status.st_size != file.size:
+            return False
+        return file.path is None or status.st_mtime_ns == file.mtime_ns
 
     # Writing
 
@@ -205,7 +213,7 @@ class EmbeddedStore:
                 self._intake = None
 
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
-        """Keep a DAG: complete, durable and kept when this returns.
+        """Keep a DAG: complete, durable and kept when this returns. What is there is hashed; what rotted is replaced.
 
         Raises FileChanged, PathMissing, StoreFull, StoreUnavailable.
         """

@@ -116,9 +116,15 @@ class KuboStore:
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
         """Send and pin a DAG; of files that the node has begun to have, only the leaves that it lacks.
 
+        One that is pinned already is not sent again: the node answers for what it pinned.
         A break is met by trying again, with growing pauses, and continues where it was.
         Raises FileChanged, PathMissing, StoreFull, StoreUnavailable, RootMismatch.
         """
+        with contextlib.suppress(StoreUnavailable):  # one that is down may be back when it is tried again
+            if self.has_dag(dag.root):
+                if progress is not None:
+                    progress(dag.size)
+                return
         told = _once(progress)
         try:
             self._patiently(lambda: self._import(dag.root, car.dag_chunks(dag, told(), self._lacking)))

@@ -211,8 +211,7 @@ class PinnedStore:
 
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
         """Keep a DAG in the store, then have it pinned. Raises what both raise."""
-        if not self.store.has_dag(dag.root):
-            self.store.put_dag(dag, progress)
+        self.store.put_dag(dag, progress)
         self._service.pin(dag.root, f"artifact {dag.root}", self._origins())
 
     def put_document(self, data: bytes) -> Cid:

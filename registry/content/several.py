@@ -44,15 +44,7 @@ class SeveralStores:
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
         """Keep a DAG on each. Raises PartlyKept when some took it and others did not, and what they raise."""
         told = _shared(progress, len(self.stores))
-
-        def put(store: Store) -> None:
-            if store.has_dag(dag.root):
-                if told is not None:
-                    told(dag.size)
-            else:
-                store.put_dag(dag, told)
-
-        self._on_each(put, "kept on")
+        self._on_each(lambda store: store.put_dag(dag, told), "kept on")
 
     def put_document(self, data: bytes) -> Cid:
         """Keep a document on each. Raises as `put_dag` does."""

@@ -19,6 +19,7 @@ from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import places
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
+from registry.content.several import SeveralStores
 from registry.content.store import Store, open_store
 from registry.content.unixfs import LEAF_SIZE, document_shape
 from registry.content.upkeep import verify
@@ -119,6 +120,32 @@ class TestWhatIsWrongOnDisk:
             assert not store.has_dag(artifact.root), path
             path.write_bytes(kept)
         assert store.has_dag(artifact.root)
+
+    def test_a_dag_is_not_complete_when_any_file_is_cut_or_grew(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        store.put_dag(artifact.dag())
+        for path in stored(tmp_path / "store"):
+            if path.suffix == ".sqlite":
+                continue
+            kept = path.read_bytes()
+            for other in (kept[:-1], kept + b"x"):
+                path.write_bytes(other)
+                assert (other == kept) == store.has_dag(artifact.root), path
+            path.write_bytes(kept)
+        assert store.has_dag(artifact.root)
+
+    def test_several_stores_mend_what_rotted_in_one(self, artifact: Artifact, tmp_path: Path) -> None:
+        both = SeveralStores([EmbeddedStore(tmp_path / "a"), EmbeddedStore(tmp_path / "b")])
+        both.put_dag(artifact.dag())
+        path = max(stored(tmp_path / "a" / "files"), key=lambda path: path.stat().st_size)
+        with path.open("r+b") as stream:
+            stream.write(b"rotted")
+        assert verify(EmbeddedStore(tmp_path / "a")).damage
+        done: list[int] = []
+        both.put_dag(artifact.dag(), done.append)
+        assert not verify(EmbeddedStore(tmp_path / "a")).damage
+        assert sum(done) == artifact.size
 
     def test_a_file_that_changed_since_its_digest_is_refused(
         self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
