@@ -6,6 +6,7 @@ them and they for all of it, in the shape of the profile, with names that stay i
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,7 +88,7 @@ def import_car(store: EmbeddedStore, stream: BinaryIO, progress: Progress | None
             spool.add(cid, block)
             if progress is not None:
                 progress(len(block))
-        files = _files(spool.node, root)
+        files = _files(spool.node, root, shutil.disk_usage(store.folder).free)
         kept = [row for file in files if (row := _put(store, putting, spool, file)) is not None]
         spool.check_all_used(root)
         store.put_blocks(putting, spool.nodes())
@@ -96,8 +97,11 @@ def import_car(store: EmbeddedStore, stream: BinaryIO, progress: Progress | None
     return root
 
 
-def _files(get_block: Callable[[Cid], bytes], root: Cid) -> list[FileLayout]:
-    """The distinct files below a root: of an artifact, or the one that a document is."""
+def _files(get_block: Callable[[Cid], bytes], root: Cid, room: int) -> list[FileLayout]:
+    """The distinct files below a root: of an artifact, or the one that a document is.
+
+    A CAR of a few blocks may unfold to any size. Raises StoreFull when the files take more than `room` bytes.
+    """
     if root.codec == RAW:
         size = len(get_block(root))
         if size > LEAF_SIZE:
@@ -107,10 +111,10 @@ def _files(get_block: Callable[[Cid], bytes], root: Cid) -> list[FileLayout]:
     if data.type == FILE:  # looked at as if it lay in a folder
         around = directory_shape([("file", data.size, root)], ())
         layout = read_layout(
-            lambda cid: around.nodes[cid] if cid in around.nodes else get_block(cid), around.cid, 1 << 62
+            lambda cid: around.nodes[cid] if cid in around.nodes else get_block(cid), around.cid, room, once=True
         )
     else:
-        layout = read_layout(get_block, root, 1 << 62)
+        layout = read_layout(get_block, root, room, once=True)
     return list({file.cid: file for file in layout.files}.values())
 
 

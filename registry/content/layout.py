@@ -66,15 +66,23 @@ class Layout:
         return sum(file.size for file in self.files)
 
 
-def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int, selection: Selection | None = None) -> Layout:
+def read_layout(
+    get_block: Callable[[Cid], bytes],
+    root: Cid,
+    room: int,
+    selection: Selection | None = None,
+    *,
+    once: bool = False,
+) -> Layout:
     """Walk the folders and the inner nodes of files below `root`. `get_block` gives verified blocks.
 
     With a selection only what leads to its files is read: those are proven, and what is beside them is not looked at.
-    Raises InvalidDag, UnsafeName, NameCollision, and StoreFull when the files would take more than `room` bytes.
+    Raises InvalidDag, UnsafeName, NameCollision, and StoreFull when the files would take more than `room` bytes,
+    where with `once` a file that stands in several places counts once.
     """
     if root.codec != DAG_PB:
         raise InvalidDag(f"{root} is a single block; the root of an artifact is a folder.")
-    walk = _Walk(get_block, room, selection)
+    walk = _Walk(get_block, room, selection, once)
     walk.folders(root)
     found = Layout(tuple(walk.files), () if selection else tuple(walk.empty))
     if selection is not None:
@@ -86,10 +94,11 @@ def read_layout(get_block: Callable[[Cid], bytes], root: Cid, room: int, selecti
 
 
 class _Walk:
-    def __init__(self, get_block: Callable[[Cid], bytes], room: int, selection: Selection | None) -> None:
+    def __init__(self, get_block: Callable[[Cid], bytes], room: int, selection: Selection | None, once: bool) -> None:
         self._get_block = get_block
         self._selection = selection
         self._room = room
+        self._taken: set[Cid] | None = set() if once else None
         self._bytes = 0
         self._entries = 0
         self._repeated = 0
@@ -183,7 +192,11 @@ class _Walk:
             check_path(f"{path}/{link.name}" if path else link.name)
         check_collisions((link.name for link in links), path)
 
-    def _take(self, size: int) -> None:
+    def _take(self, cid: Cid, size: int) -> None:
+        if self._taken is not None:
+            if cid in self._taken:
+                return
+            self._taken.add(cid)
         self._bytes += size
         if self._bytes > self._room:
             raise StoreFull(
@@ -193,12 +206,12 @@ class _Walk:
     def _leaf_file(self, link: dagpb.Link, path: str) -> None:
         if link.tsize > LEAF_SIZE:
             raise InvalidDag(f"{path!r} is one block and says to have {link.tsize} bytes.")
-        self._take(link.tsize)
+        self._take(link.cid, link.tsize)
         self.files.append(FileLayout(path, link.tsize, link.cid, link.cid.digest))
 
     def _file(self, cid: Cid, root: tuple[dagpb.Node, UnixFs], path: str) -> None:
         node, unixfs = root
-        self._take(unixfs.size)
+        self._take(cid, unixfs.size)
         if cid not in self._leaves:
             self._leaves[cid] = self._read_leaves(cid, node, unixfs.size, path)
         self.files.append(FileLayout(path, unixfs.size, cid, self._leaves[cid]))

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.kubo import KuboStore
 from registry.content.reader import fetch_artifact
-from registry.content.unixfs import LEAF_SIZE, directory_root
+from registry.content.unixfs import LEAF_SIZE, WIDTH, directory_root, encode_file_data
 from registry.errors import (
     BlockMismatch,
     BlockNotFound,
@@ -28,6 +29,7 @@ from registry.errors import (
     InvalidDag,
     NameCollision,
     ProvenanceError,
+    StoreFull,
     UnsafeName,
 )
 
@@ -242,6 +244,26 @@ class TestWhatIsRefused:
             blocks.append(folder(("d", blocks[-1][0], 60)))
         with pytest.raises(UnsafeName, match="deep"):
             take(store, blocks[-1][0], blocks)
+        assert_nothing_is_kept(store)
+
+    @pytest.mark.parametrize("levels", [2, 3])
+    def test_few_blocks_that_unfold_beyond_the_disk(self, store: EmbeddedStore, levels: int) -> None:
+        """1 TiB, or 1 PiB, of one leaf."""
+        leaf = Cid.of(RAW, bytes(LEAF_SIZE)), bytes(LEAF_SIZE)
+        blocks, size, tsize = [leaf], LEAF_SIZE, LEAF_SIZE
+        for _ in range(levels):
+            links = tuple(dagpb.Link(blocks[-1][0], "", tsize) for _ in range(WIDTH))
+            node = dagpb.encode(dagpb.Node(links, encode_file_data(size * WIDTH, [size] * WIDTH)))
+            blocks.append((Cid.of(DAG_PB, node), node))
+            size, tsize = size * WIDTH, len(node) + tsize * WIDTH
+        root = folder(("w.bin", blocks[-1][0], tsize))
+        assert size >= 1 << 40
+        assert sum(len(block) for _, block in blocks) < 2 << 20
+        room = shutil.disk_usage(store.folder.parent)
+        if room.free >= size:
+            pytest.skip("a disk that has room for it")
+        with pytest.raises(StoreFull, match="room"):
+            take(store, root[0], [root, *blocks])
         assert_nothing_is_kept(store)
 
     def test_sizes_that_are_not_true(self, store: EmbeddedStore) -> None:
