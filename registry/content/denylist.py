@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from registry.content.cid import Cid
+from registry.content.cid import DAG_PB, RAW, Cid
 from registry.errors import ContentBlocked, InvalidIdentifier, InvalidSettings
 
 _log = logging.getLogger(__name__)
@@ -56,13 +56,16 @@ class Denylist:
         found += [(place, deny) for start, place, deny in self.prefixes.get(cid.digest, ()) if path.startswith(start)]
         if self.functions:
             multihash = _base58(b"\x12\x20" + cid.digest)
-            named = {
-                function: f"{cid}/{path}" if function == _LEGACY else f"{multihash}/{path}".removesuffix("/")
+            named = [
+                (function, f"{multihash}/{path}".removesuffix("/"))
                 for function in self.functions
-            }
+                if function != _LEGACY
+            ]
+            if _LEGACY in self.functions:  # whoever wrote the rule hashed one codec, and the bytes are the same
+                named += [(_LEGACY, f"{Cid(codec, cid.digest)}/{path}") for codec in (RAW, DAG_PB)]
             found += [
                 rule
-                for function, text in named.items()
+                for function, text in named
                 if (rule := self.hashed.get((function, _digest(function, text.encode("utf-8"))))) is not None
             ]
         return max(found)[1] if found else False
