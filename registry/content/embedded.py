@@ -132,7 +132,7 @@ class EmbeddedStore:
     def has_block(self, cid: Cid) -> bool:
         """Whether the store holds the block. Raises StoreUnavailable."""
         with self.translated():
-            return self.block_path(cid).is_file() or any(self._holds(place.file) for place in self.leaf_places(cid))
+            return self._has_alone(cid, None) or any(self._holds(place.file) for place in self.leaf_places(cid))
 
     def has_dag(self, root: Cid) -> bool:
         """Whether the root is marked as kept and every block below it is there. Raises StoreUnavailable."""
@@ -158,7 +158,7 @@ class EmbeddedStore:
         while pending:
             cid, size = pending.pop()
             if cid.codec == RAW:
-                if not self._has_leaf(cid, size) and not any(
+                if not self._has_alone(cid, size) and not any(
                     self._holds(place.file) for place in places.of_leaf(cid.digest)
                 ):
                     return False
@@ -172,8 +172,8 @@ class EmbeddedStore:
                     pending.append((link.cid, link.tsize))
         return True
 
-    def _has_leaf(self, cid: Cid, size: int | None) -> bool:
-        """Whether a raw block on its own is there, in the size that the link to it gives."""
+    def _has_alone(self, cid: Cid, size: int | None) -> bool:
+        """Whether a block is there on its own, in the size that the link to it gives."""
         try:
             status = self.block_path(cid).stat(follow_symlinks=False)
         except OSError:
@@ -319,7 +319,7 @@ class EmbeddedStore:
     def _leaves_of(self, cid: Cid) -> tuple[int, bytes] | None:
         """The size of a file that is kept whole, and the digests of its leaves: by its nodes, or else by its bytes."""
         try:
-            with self.file_path(KeptFile(cid, 0)).open("rb", buffering=0) as stream:
+            with open(scratch.open_regular(self.file_path(KeptFile(cid, 0))), "rb", buffering=0) as stream:
                 leaves = self._leaves_below(cid)
                 if leaves is None:
                     leaves = b"".join(
@@ -375,7 +375,7 @@ class EmbeddedStore:
     @staticmethod
     def _read(path: Path, start: int, length: int) -> bytes | None:
         try:
-            with path.open("rb", buffering=0) as stream:
+            with open(scratch.open_regular(path), "rb", buffering=0) as stream:
                 stream.seek(start)
                 return stream.read(length)
         except (FileNotFoundError, NotADirectoryError):

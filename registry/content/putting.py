@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from registry.content.dag import DagFile
-from registry.content.scratch import Draft, flush_folder
+from registry.content.scratch import Draft, flush_folder, open_regular
 from registry.content.unixfs import LEAF_SIZE
 from registry.errors import FileChanged, PathMissing
 
@@ -93,7 +93,7 @@ class Putting:
     def file(self, file: DagFile, target: Path) -> None:
         """Keep a copy of a publisher's file at `target`. One that is there and right stays; one that rotted goes."""
         try:
-            descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_regular(target)
         except FileNotFoundError:
             self._copy(file, target)
             return

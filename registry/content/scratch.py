@@ -5,6 +5,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,12 +117,29 @@ def _create(folder: Path) -> tuple[int, Path]:
         os.close(descriptor)  # another process cleared it between its creation and its lock
 
 
+def open_regular(path: Path, access: int = os.O_RDONLY) -> int:
+    """Open a file, and nothing else: no link is followed, no FIFO waited for.
+
+    Raises FileNotFoundError for what is there and no file, and OSError.
+    """
+    try:
+        descriptor = os.open(path, access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise FileNotFoundError(errno.ENOENT, "is no file", str(path)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "is no file", str(path))
+    return descriptor
+
+
 def clear(folder: Path) -> None:
-    """Unlink the files that no living process holds locked."""
+    """Unlink the files that no living process holds locked. What is no file of ours, a folder or a link, stays."""
     for path in folder.iterdir():
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
+            descriptor = open_regular(path, os.O_RDWR)
+        except OSError:
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

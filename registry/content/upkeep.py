@@ -61,7 +61,7 @@ def verify(store: EmbeddedStore, progress: Progress | None = None) -> Verified:
     blocks = files = in_place = size = 0
     with store.translated():
         for path in _kept(store.folder / "blocks"):
-            block = path.read_bytes()[: LARGEST_BLOCK + 1]
+            block = _read(path)
             blocks, size = blocks + 1, size + len(block)
             damage += _wrong_block(path, block)
             if progress is not None:
@@ -107,7 +107,8 @@ def _collect(store: EmbeddedStore) -> Collected:
     counts, size = {"blocks": 0, "files": 0}, 0
     for kind, reached in (("blocks", blocks), ("files", files)):
         for path in _kept(store.folder / kind):
-            if _named(path) not in reached:
+            cid = _named(path)
+            if cid is not None and cid not in reached and path.parent.name == path.name[-2:]:
                 size += path.stat().st_size
                 store.step(f"remove from {kind}")
                 path.unlink()
@@ -142,7 +143,7 @@ def _reached(store: EmbeddedStore, places: Places) -> tuple[set[Cid], set[Cid]]:
 
 def _node(store: EmbeddedStore, cid: Cid) -> bytes:
     try:
-        block = store.block_path(cid).read_bytes()
+        block = _read(store.block_path(cid))
     except FileNotFoundError:
         block = b""
     if hashlib.sha256(block).digest() != cid.digest:
@@ -165,7 +166,7 @@ def _missing(store: EmbeddedStore, places: Places, root: Cid) -> Iterator[Damage
                 yield Damage("block", str(cid), None, f"missing below {root}")
             continue
         try:
-            block = store.block_path(cid).read_bytes()
+            block = _read(store.block_path(cid))
         except FileNotFoundError:
             yield Damage("block", str(cid), None, f"missing below {root}")
             continue
@@ -186,10 +187,17 @@ def _wrong_block(path: Path, block: bytes) -> Iterator[Damage]:
 
 
 def _kept(folder: Path) -> Iterator[Path]:
-    """The files in the folders below `folder`."""
+    """The files in the folders below `folder`: no link is followed, and what is no file is not looked at."""
     if folder.is_dir():
         for below in sorted(folder.iterdir()):
-            yield from sorted(below.iterdir())
+            if below.is_dir() and not below.is_symlink():
+                yield from (path for path in sorted(below.iterdir()) if path.is_file() and not path.is_symlink())
+
+
+def _read(path: Path) -> bytes:
+    """A block, and a byte more of what is longer than any. Raises FileNotFoundError for what is no file."""
+    with open(scratch.open_regular(path), "rb") as stream:
+        return stream.read(LARGEST_BLOCK + 1)
 
 
 def _named(path: Path) -> Cid | None:

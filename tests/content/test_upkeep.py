@@ -98,6 +98,44 @@ class TestVerify:
         assert [one.problem for one in verify(store).damage] == ["strange"]
 
 
+class TestWhatIsNotTheStores:
+    def test_a_link_is_not_followed_and_strangers_files_stay(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        store.put_dag(artifact.dag())
+        (tmp_path / "documents").mkdir()
+        mine = tmp_path / "documents" / "thesis.tex"
+        mine.write_text("years of work")
+        (store.folder / "blocks/zz").symlink_to(mine.parent)
+        strange = [store.folder / "blocks/.DS_Store", store.folder / "files/.DS_Store"]
+        strange.append(next(path for path in (store.folder / "blocks").iterdir() if path.is_dir()) / "notes.txt")
+        for path in strange:
+            path.write_bytes(b"x")
+        assert [one.problem for one in verify(store).damage] == ["strange"]
+        assert collect(store) == Collected(0, 0, 0, 0)
+        assert all(path.is_file() for path in (mine, *strange))
+        assert store.has_dag(artifact.root)
+
+    def test_what_is_strange_in_tmp_does_not_stop_a_put(self, store: EmbeddedStore) -> None:
+        store.put_document(b"one")
+        (store.folder / "tmp/folder").mkdir()
+        (store.folder / "tmp/link").symlink_to("/nowhere")
+        os.mkfifo(store.folder / "tmp/fifo")
+        store.put_document(b"two")
+        assert collect(store).blocks == 0
+
+    def test_a_fifo_is_not_waited_for_and_a_put_replaces_it(self, store: EmbeddedStore) -> None:
+        cid = store.put_document(b"document")
+        path = store.block_path(cid)
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(BlockNotFound):
+            store.get_block(cid)
+        assert [one.problem for one in verify(store).damage] == [f"missing below {cid}"]
+        store.put_document(b"document")
+        assert store.get_block(cid) == b"document"
+
+
 class TestCollect:
     def test_nothing_goes_that_a_root_reaches(self, artifact: Artifact, other: Artifact, store: EmbeddedStore) -> None:
         blocks, others = every_block(artifact), every_block(other)
