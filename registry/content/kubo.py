@@ -57,10 +57,11 @@ class KuboStore:
             self._client: Any = ipfshttpclient.Client(
                 multiaddress(address), timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS)
             )
-        except (self._errors.Error, ValueError) as error:
+        except (self._errors.Error, ValueError):
+            shown = address.rpartition("@")[2]
             raise InvalidSettings(
-                f"{address!r} is not the address of a Kubo RPC, such as http://127.0.0.1:5001.", value=address
-            ) from error
+                f"{shown!r} is not the address of a Kubo RPC, such as http://127.0.0.1:5001.", value=shown
+            ) from None  # the cause would show a password
 
     @property
     def name(self) -> str:
@@ -233,7 +234,7 @@ def multiaddress(address: str) -> str:
     if not address.startswith(("http://", "https://")):
         return address
     url = urlsplit(address)
-    if not url.hostname or url.path.rstrip("/") or url.query or url.username:
+    if not url.hostname or url.path.rstrip("/") or url.query or "@" in url.netloc:
         raise ValueError("a Kubo RPC address is a scheme, a host and a port")
     kind = "ip6" if ":" in url.hostname else "ip4" if url.hostname.replace(".", "").isdigit() else "dns"
     port = url.port or (443 if url.scheme == "https" else 5001)

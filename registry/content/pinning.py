@@ -38,8 +38,9 @@ class PinningService:
     ) -> None:
         try:
             self._base = httpx.URL(address.rstrip("/") + "/")
-        except httpx.InvalidURL as error:
-            raise InvalidSettings(f"{address!r} is not the address of a pinning service.", value=address) from error
+        except httpx.InvalidURL:
+            shown = address.rpartition("@")[2]
+            raise InvalidSettings(f"{shown!r} is not the address of a pinning service.", value=shown) from None
         if self._base.scheme not in ("http", "https") or not self._base.host or self._base.userinfo:
             raise InvalidSettings("A pinning service has an address like https://api.example/psa, without credentials.")
         if self._base.scheme == "http" and self._base.host not in ("127.0.0.1", "localhost", "::1"):

@@ -198,6 +198,13 @@ class TestAddresses:
         with pytest.raises(InvalidSettings, match="Kubo RPC"):
             open_store(address)
 
+    @pytest.mark.parametrize("address", ["http://bob:secret@node:5001", "http://:secret@node:5001"])
+    def test_a_refused_address_does_not_show_its_password(self, address: str) -> None:
+        with pytest.raises(InvalidSettings, match="Kubo RPC") as caught:
+            open_store(address)
+        assert "secret" not in str(caught.value.as_dict())
+        assert caught.value.__suppress_context__
+
     def test_a_node_that_is_down_is_said(self, tmp_path: Path, unused_port: int) -> None:
         store = KuboStore(f"http://127.0.0.1:{unused_port}")
         artifact = write_artifact(tmp_path / "artifact")
