@@ -120,10 +120,11 @@ class TestOffline:
                 done = provenance(*words)
                 assert done.code == 2 and "chain.rpc-unavailable" in done.err, done
                 assert "Without a node, write ADDRESS/NAME@VERSION" in done.err
-            monkeypatch.delenv("PROVENANCE_CHAIN_ID")
-            for words in (*commands, ("guardian", GUARDIAN, "--sign-only")):
-                done = provenance(*words)
-                assert done.code == 2 and "chain.rpc-unavailable" in done.err and "PROVENANCE_CHAIN_ID" in done.err
+            with monkeypatch.context() as patch:
+                patch.delenv("PROVENANCE_CHAIN_ID")
+                for words in (*commands, ("guardian", GUARDIAN, "--sign-only")):
+                    done = provenance(*words)
+                    assert done.code == 2 and "chain.rpc-unavailable" in done.err and "PROVENANCE_CHAIN_ID" in done.err
 
     def test_a_node_of_another_chain_is_no_missing_node(
         self, provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch

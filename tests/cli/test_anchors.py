@@ -133,7 +133,7 @@ class TestReserve:
         cases = {
             "./none": "artifact.path-missing",
             "empty": "artifact.empty",
-            "x" * 5000: "input.identifier",
+            "x" * 5000: "artifact.path-missing",
             "sha256:" + "ab" * 32: "input.identifier",
             "ab" * 32: "input.identifier",
             str(digest_artifact(model).files[0].cid): "input.identifier",

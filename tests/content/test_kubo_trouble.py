@@ -298,10 +298,12 @@ class TestVersions:
 
     @pytest.mark.parametrize("answer", [b"{}", b'{"Root": {}}', b'{"Root": {"Cid": 7}}', b"[]", b"<html>", b""])
     def test_a_node_that_answers_otherwise_is_not_believed(
-        self, large: Artifact, before: tuple[str, dict[str, bytes]], answer: bytes
+        self, tmp_path: Path, before: tuple[str, dict[str, bytes]], answer: bytes
     ) -> None:
         """Of what it does not have yet: what it has pinned is not sent again."""
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new/model.bin").write_bytes(os.urandom(1000))
         address, answers = before
         answers["/api/v0/dag/import"] = answer
         with pytest.raises(StoreUnavailable):
-            KuboStore(address, sleep=lambda seconds: None).put_dag(large.dag())
+            KuboStore(address, sleep=lambda seconds: None).put_dag(digest_artifact(tmp_path / "new").dag())
