@@ -134,8 +134,8 @@ class TestReserve:
             "./none": "artifact.path-missing",
             "empty": "artifact.empty",
             "x" * 5000: "artifact.path-missing",
-            "sha256:" + "ab" * 32: "input.identifier",
-            "ab" * 32: "input.identifier",
+            "sha256:" + "ab" * 32: "artifact.path-missing",
+            "ab" * 32: "artifact.path-missing",
             str(digest_artifact(model).files[0].cid): "input.identifier",
         }
         for what, code in cases.items():
