@@ -3,9 +3,9 @@
 Verifying computes the address alone, as `provenance verify` does without its cache. The files are read from the page
 cache, into which making them put them.
 
-What is aimed at is 2.2 times Model Signing's rate over four files and 1.9 times over one. Model Signing hashes several
-files on all cores too, so that on few cores the machine itself can forbid that: the rows that begin with SHA-256 of
-memory show the most that there is beside each peer, and where 80 % of it is less than the aim, that is the limit.
+The limits are 2.2 times Model Signing's rate over four files and 1.9 times over one. Model Signing hashes several files
+on all cores too, so that on few cores the machine itself can forbid that: the rows that begin with SHA-256 of memory
+show the most that there is beside each peer. A limit that is missed is missed all the same.
 """
 
 import sys
@@ -38,7 +38,6 @@ PAIRS = (
     ("verify 4 files", RAW, 0.7),
     ("verify 4 files", "ipfs add -n", 2.0),
 )
-OF_THE_MOST = 0.8
 
 
 def main() -> int:
@@ -74,14 +73,12 @@ def main() -> int:
 
 def results(rates: Mapping[str, float]) -> Iterator[Result]:
     """Each pair; before one with a peer, what hashing memory alone reaches beside that peer."""
-    for ours, peer, aim in PAIRS:
+    for ours, peer, limit in PAIRS:
         if peer not in rates:
             continue
-        limit = aim
         if not peer.startswith("sha256"):
-            limit = min(aim, OF_THE_MOST * rates[RAW] / rates[peer])
             yield compare(RAW, rates[RAW], rates[peer], peer, limit=0.0, unit="GB/s")
-        yield compare(ours, rates[ours], rates[peer], peer, limit=round(limit, 3), unit="GB/s")
+        yield compare(ours, rates[ours], rates[peer], peer, limit=limit, unit="GB/s")
 
 
 if __name__ == "__main__":
