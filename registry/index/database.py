@@ -6,6 +6,7 @@ SQLite in WAL mode sees one state from its first read to its end, and never wait
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from registry.errors import IndexOutdated, IndexUnavailable, InvalidSettings
 from registry.index.schema import SCHEMA_VERSION, deployments, meta, metadata
 
 _BUSY_SECONDS: Final = 30
+_BUSY_PAUSE_SECONDS: Final = 0.01
 _POOL_SIZE: Final = 16
 
 
@@ -140,14 +142,29 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", f"busy_timeout = {_BUSY_SECONDS * 1000}"):
+        for pragma in (f"busy_timeout = {_BUSY_SECONDS * 1000}", "synchronous = NORMAL"):
             connection.execute(f"PRAGMA {pragma}").close()
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("registry_writes", False)
         # A write that began as a read could fail half-way, when another has written meanwhile.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """WAL, once and for all. SQLite refuses the change at once, without its busy timeout, while another makes it."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 @contextlib.contextmanager
