@@ -188,7 +188,6 @@ def publish(
         reserved = reservations.find(registry, who, artifact.digest)
         with parts.sources() as sources:
             plan = prepare(artifact, asked, registry, who, Sources(sources))
-        _note_needless_reason(plan, asked, output)
         if plan.existing is None:
             if not as_json and not sign_only:
                 _show(plan, parts, output)
@@ -226,11 +225,6 @@ def publish(
         output.say(f"differs   {plan.license_differs.reason}")
 
 
-def _note_needless_reason(plan: Plan, asked: Asked, output: Output) -> None:
-    if asked.license_differs is not None and plan.license_differs is None:
-        output.note("--license-differs is not recorded: nothing in the folder names another licence.")
-
-
 def _relay(parts: Parts, output: Output, file: Path, yes: bool) -> None:
     """Register what another key signed. Its artifact and documents are its publisher's to store."""
     signed = submitted(parts, output, "publish", file, yes)
@@ -266,7 +260,6 @@ def _sign_without_node(
         "submitted. No reservation is revealed."
     )
     plan = prepare(artifact, asked, parts.deployment, publisher)
-    _note_needless_reason(plan, asked, output)
     with output.progress("storing", artifact.size) as progress:
         keep(plan, parts.store, progress=progress)
     print_signed(parts, output, publish_action(plan.release, ZERO), how)
