@@ -16,6 +16,7 @@ from urllib3.util import parse_url
 from registry.content import car
 from registry.content.cid import Cid
 from registry.content.store import verified
+from registry.content.timed import TimedReader, timed_pools
 from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE
 from registry.errors import BlockMismatch, BlockNotFound, InvalidDag, InvalidSettings, StoreUnavailable
 
@@ -144,6 +145,7 @@ class GatewaySource:
                 self._made = urllib3.PoolManager(
                     timeout=self._timeout, retries=False, maxsize=_MOST_CONNECTIONS, num_pools=2
                 )
+            self._made.pool_classes_by_scheme = timed_pools(self._block_seconds)
         return self._made
 
     def _same_host(self, url: str, location: str) -> str:
@@ -187,20 +189,23 @@ class _Body(io.RawIOBase):
         self._response = response
         self._name = name
         self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+        reader = getattr(response._fp.fp, "raw", None)
+        self._reader: TimedReader | None = reader  # none behind an answer that has no body
+        self.next_block()
         self.ended = False
         self.media_type: str = response.headers.get("Content-Type", "").strip().lower()
 
     def next_block(self) -> None:
         """Give the next block its own time."""
-        self._deadline = time.monotonic() + self._seconds
+        if self._reader is not None:
+            self._reader.deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        count = self._receive(memoryview(buffer))
-        self._check_time()
+        with self._in_time():
+            count = self._receive(memoryview(buffer))
         self.ended = self.ended or not count
         return count
 
@@ -213,8 +218,8 @@ class _Body(io.RawIOBase):
         return b"".join(pieces)
 
     def _piece(self, size: int) -> bytes:
-        piece: bytes = self._response.read1(min(size, _PIECE), decode_content=False)
-        self._check_time()
+        with self._in_time():
+            piece: bytes = self._response.read1(min(size, _PIECE), decode_content=False)
         self.ended = self.ended or not piece
         return piece
 
@@ -240,11 +245,16 @@ class _Body(io.RawIOBase):
             http.length = left - count
         return count
 
-    def _check_time(self) -> None:
-        if time.monotonic() > self._deadline:
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        try:
+            yield
+        except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
+            if self._reader is None or time.monotonic() < self._reader.deadline:
+                raise
             raise StoreUnavailable(
                 f"{self._name} is too slow: a block had not come after {self._seconds:g} seconds.", source=self._name
-            )
+            ) from error
 
 
 def _no_gateway(address: str) -> InvalidSettings:

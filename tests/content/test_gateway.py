@@ -1,5 +1,8 @@
 """A gateway is believed in nothing: every block is hashed, and a redirect stays on its host."""
 
+import socket
+import threading
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -98,3 +101,53 @@ def test_a_gateway_that_is_down(unused_port: int) -> None:
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(InvalidSettings):
         GatewaySource(address)
+
+
+@pytest.mark.parametrize(
+    ("start", "step"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n", b"X-T: a\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    ],
+    ids=["header", "continue", "trailer", "body", "chunk extension"],
+)
+@pytest.mark.parametrize(
+    "ask",
+    [lambda gateway: gateway.get_block(CID), lambda gateway: list(gateway.get_leaves(CID, 0, 2))],
+    ids=["block", "leaves"],
+)
+def test_a_gateway_that_trickles_is_given_up_in_time(
+    start: bytes, step: bytes, ask: Callable[[GatewaySource], object]
+) -> None:
+    stop, hung_up = threading.Event(), threading.Event()
+
+    def trickle(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(65536)
+            try:
+                client.sendall(start.replace(b"200 OK\r\n", b"200 OK\r\nContent-Type: application/vnd.ipld.car\r\n"))
+                while not stop.wait(0.1):
+                    client.sendall(step)
+            except OSError:
+                hung_up.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,), daemon=True)
+        thread.start()
+        ender = threading.Timer(30, stop.set)  # so that the test fails, and does not hang
+        ender.start()
+        try:
+            with (
+                GatewaySource(f"http://127.0.0.1:{listener.getsockname()[1]}", block_seconds=0.5) as gateway,
+                pytest.raises((StoreUnavailable, BlockMismatch)),
+            ):
+                ask(gateway)
+            assert hung_up.wait(10)
+        finally:
+            ender.cancel()
+            stop.set()
+            thread.join()
