@@ -16,7 +16,7 @@ from registry.chain.records import Deployment
 from registry.content.cid import Cid
 from registry.content.denylist import DenylistFiles
 from registry.content.gateway import GatewaySource
-from registry.content.reader import Sources
+from registry.content.sources import Sources
 from registry.content.store import BlockSource, Store, open_store
 from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
 from registry.index.database import Database, open_database

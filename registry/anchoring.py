@@ -31,7 +31,8 @@ from registry.chain.merkle import MerkleTree
 from registry.chain.records import ZERO, Deployment, Parent, Relation, Release, check_release
 from registry.content import dagpb
 from registry.content.cid import DAG_PB, Cid
-from registry.content.reader import Sources, read_document
+from registry.content.reader import read_document
+from registry.content.sources import Sources
 from registry.content.store import BlockSource, Store
 from registry.errors import InvalidDocument, InvalidIdentifier, InvalidRelease, PathMissing, ReleaseNotFound
 

@@ -18,8 +18,8 @@ from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.gateway import GatewaySource
 from registry.content.pinning import PinnedStore, PinningService
-from registry.content.reader import Sources
 from registry.content.several import SeveralStores
+from registry.content.sources import Sources
 from registry.content.store import BlockSource, HasAddresses, Store, open_store
 from registry.errors import InvalidSettings, RpcUnavailable
 from registry.index.database import open_database

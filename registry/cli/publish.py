@@ -22,7 +22,7 @@ from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output, count, human_bytes
 from registry.cli.parts import Parts, each_store
 from registry.cli.times import shown
-from registry.content.reader import Sources
+from registry.content.sources import Sources
 from registry.errors import InputError, TransactionReverted
 from registry.publishing import Asked, Plan, check_asked, execute, keep, prepare
 from registry.reservations import Reservations

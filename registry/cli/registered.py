@@ -12,7 +12,8 @@ from registry.chain.identifiers import TermsId
 from registry.chain.licenses import TermsRecord
 from registry.cli.parts import Parts
 from registry.content.cid import RAW, Cid
-from registry.content.reader import Sources, read_document
+from registry.content.reader import read_document
+from registry.content.sources import Sources
 from registry.content.store import BlockSource
 from registry.errors import ContentError, InvalidDocument, InvalidIdentifier
 from registry.policy.catalogue import CatalogueEntry, whose_name

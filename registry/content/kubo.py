@@ -33,6 +33,8 @@ _OFFLINE: Final = {"offline": "true"}
 
 _CONNECT_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 600
+_BLOCK_SECONDS: Final = 30
+"""For a block that the node has, or not: it looks nowhere else."""
 _PAUSES: Final = (0.5, 2.0, 8.0)
 """Seconds to wait before each attempt after the first."""
 _WORTH_ASKING: Final = 4
@@ -69,7 +71,9 @@ class KuboStore:
 
     def get_block(self, cid: Cid) -> bytes:
         """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
-        with self._translated(cid), self._client.block.get(str(cid), opts=_OFFLINE, stream=True) as chunks:
+        timeout = (_CONNECT_SECONDS, _BLOCK_SECONDS)
+        ask = self._client.block.get
+        with self._translated(cid), ask(str(cid), opts=_OFFLINE, stream=True, timeout=timeout) as chunks:
             block = bytearray()
             for chunk in chunks:
                 block += chunk

@@ -5,7 +5,8 @@ when it comes out the same, the DAG has the shape of the profile `unixfs-v1-2025
 (but for that of a single leaf, which is checked as it is fetched).
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -26,6 +27,9 @@ from registry.content.unixfs import (
     leaf_count,
 )
 from registry.errors import InvalidDag, StoreFull
+
+GetBlock = Callable[[Cid], bytes]
+GetBlocks = Callable[[Sequence[Cid]], Iterator[bytes]]
 
 MAX_REPEATED: Final = 10_000
 """Files and folders in folders that stand in the DAG once more: a small one can name more than there are atoms."""
@@ -67,14 +71,17 @@ class Layout:
 
 
 def read_layout(
-    get_block: Callable[[Cid], bytes],
+    get_block: GetBlock,
     root: Cid,
     room: int,
     selection: Selection | None = None,
     *,
     once: bool = False,
+    get_blocks: GetBlocks | None = None,
 ) -> Layout:
     """Walk the folders and the inner nodes of files below `root`. `get_block` gives verified blocks.
+
+    With `get_blocks` what is linked from one node is asked for together.
 
     With a selection only what leads to its files is read: those are proven, and what is beside them is not looked at.
     Raises InvalidDag, UnsafeName, NameCollision, and StoreFull when the files would take more than `room` bytes,
@@ -82,7 +89,7 @@ def read_layout(
     """
     if root.codec != DAG_PB:
         raise InvalidDag(f"{root} is a single block; the root of an artifact is a folder.")
-    walk = _Walk(get_block, room, selection, once)
+    walk = _Walk(get_block, room, selection, once, get_blocks or (lambda cids: map(get_block, cids)))
     walk.folders(root)
     found = Layout(tuple(walk.files), () if selection else tuple(walk.empty))
     if selection is not None:
@@ -94,8 +101,11 @@ def read_layout(
 
 
 class _Walk:
-    def __init__(self, get_block: Callable[[Cid], bytes], room: int, selection: Selection | None, once: bool) -> None:
+    def __init__(
+        self, get_block: GetBlock, room: int, selection: Selection | None, once: bool, get_blocks: GetBlocks
+    ) -> None:
         self._get_block = get_block
+        self._get_blocks = get_blocks
         self._selection = selection
         self._room = room
         self._taken: set[Cid] | None = set() if once else None
@@ -105,12 +115,13 @@ class _Walk:
         self._path_characters = 0
         self._nodes: dict[Cid, tuple[dagpb.Node, UnixFs]] = {}
         self._leaves: dict[Cid, bytes] = {}
+        self._sizes: dict[Cid, int] = {}
         self.files: list[FileLayout] = []
         self.empty: list[str] = []
 
     def folders(self, root: Cid) -> None:
         """Every folder, the root first."""
-        pending = [("", self._node(root, ""))]
+        pending = [("", self._node(root, "", self._get_block))]
         while pending:
             path, (node, unixfs) = pending.pop()
             if unixfs.type == FILE:
@@ -118,14 +129,18 @@ class _Walk:
             self._check_names(path, node.links)
             if not node.links and path:
                 self.empty.append(path)
-            for link in node.links:
-                child = f"{path}/{link.name}" if path else link.name
-                if self._selection is not None and not self._is_selected(child, link):
-                    continue
+            below_path = f"{path}/" if path else ""
+            links = [link for link in node.links if self._is_selected(f"{below_path}{link.name}", link)]
+            ahead = self._ahead(link.cid for link in links)
+            for link in links:
+                child = f"{below_path}{link.name}"
                 if link.cid.codec == RAW:
                     self._leaf_file(link, child)
                     continue
-                below = self._node(link.cid, child)
+                if link.cid in self._sizes:
+                    self._known_file(link.cid, child)
+                    continue
+                below = self._node(link.cid, child, ahead)
                 if below[1].type == FILE:
                     if self._selection is not None and not self._selection.takes(child):
                         continue
@@ -135,10 +150,22 @@ class _Walk:
 
     def _is_selected(self, path: str, link: dagpb.Link) -> bool:
         selection = self._selection
-        assert selection is not None  # noqa: S101 - asked only where there is one
-        return selection.takes(path) or (link.cid.codec == DAG_PB and selection.enters(path))
+        return selection is None or selection.takes(path) or (link.cid.codec == DAG_PB and selection.enters(path))
 
-    def _node(self, cid: Cid, path: str) -> tuple[dagpb.Node, UnixFs]:
+    def _ahead(self, cids: Iterable[Cid]) -> GetBlock:
+        """Gives blocks as `get_block` does; the nodes among these, which will be asked for in this order, together."""
+        wanted = [cid for cid in dict.fromkeys(cids) if cid.codec == DAG_PB and cid not in self._nodes]
+        order, blocks = deque(wanted), iter(self._get_blocks(wanted))
+
+        def get_block(cid: Cid) -> bytes:
+            if not order or order[0] != cid:
+                return self._get_block(cid)
+            order.popleft()
+            return next(blocks)
+
+        return get_block
+
+    def _node(self, cid: Cid, path: str, get_block: GetBlock) -> tuple[dagpb.Node, UnixFs]:
         """A dag-pb node that is a folder or a file, a folder in shards with the entries of all of them.
 
         A folder is read once, however often it stands in the DAG.
@@ -150,7 +177,7 @@ class _Walk:
                 raise InvalidDag(f"This DAG repeats its folders to more than {MAX_REPEATED} files and folders.")
             self._count(known[0])
             return known
-        node = dagpb.decode(self._get_block(cid))
+        node = dagpb.decode(get_block(cid))
         unixfs = decode_data(node.data)
         if unixfs.type not in (DIRECTORY, SHARDED_DIRECTORY, FILE):
             raise InvalidDag(f"{path!r} is neither a file nor a folder but a UnixFS node of type {unixfs.type}.")
@@ -169,19 +196,21 @@ class _Walk:
     def _entries_of_shards(self, root: dagpb.Node) -> tuple[dagpb.Link, ...]:
         """The entries of a folder in shards. Depth first, so that a shard that is linked twice is soon found out."""
         entries: list[dagpb.Link] = []
-        pending: list[tuple[bytes, Cid]] = []
+        pending: list[tuple[bytes, Cid, GetBlock]] = []
         node, buckets, shards = root, b"", 0
         while True:
             shard = hamt.read(node, buckets)
             entries += shard.entries
-            pending += ((buckets + bytes((bucket,)), cid) for bucket, cid in shard.shards)
+            below = shard.shards[::-1]
+            ahead = self._ahead(cid for _, cid in reversed(below))
+            pending += ((buckets + bytes((bucket,)), cid, ahead) for bucket, cid in below)
             shards += 1
             if max(len(entries), shards) > MAX_ENTRIES:
                 raise _too_many()
             if not pending:
                 return tuple(entries)
-            buckets, below = pending.pop()
-            node = dagpb.decode(self._get_block(below))
+            buckets, cid, get_block = pending.pop()
+            node = dagpb.decode(get_block(cid))
 
     def _check_names(self, path: str, links: tuple[dagpb.Link, ...]) -> None:
         self._path_characters += sum(len(path) + 1 + len(link.name) for link in links)
@@ -212,9 +241,15 @@ class _Walk:
     def _file(self, cid: Cid, root: tuple[dagpb.Node, UnixFs], path: str) -> None:
         node, unixfs = root
         self._take(cid, unixfs.size)
-        if cid not in self._leaves:
-            self._leaves[cid] = self._read_leaves(cid, node, unixfs.size, path)
+        self._leaves[cid] = self._read_leaves(cid, node, unixfs.size, path)
+        self._sizes[cid] = unixfs.size
         self.files.append(FileLayout(path, unixfs.size, cid, self._leaves[cid]))
+
+    def _known_file(self, cid: Cid, path: str) -> None:
+        """A file whose content stands in the DAG once more: nothing of it is read again."""
+        if self._selection is None or self._selection.takes(path):
+            self._take(cid, self._sizes[cid])
+            self.files.append(FileLayout(path, self._sizes[cid], cid, self._leaves[cid]))
 
     def _read_leaves(self, cid: Cid, root: dagpb.Node, size: int, path: str) -> bytes:
         """The leaf digests of a file, level by level. The size says how many links each level has."""
@@ -229,8 +264,8 @@ class _Walk:
                 if level[0].codec != DAG_PB:
                     raise _misshapen(path)
                 below: list[Cid] = []
-                for child in level:
-                    links = dagpb.decode(self._get_block(child)).links
+                for block in self._get_blocks(level):
+                    links = dagpb.decode(block).links
                     if len(links) > WIDTH:
                         raise _misshapen(path)
                     below += [link.cid for link in links]

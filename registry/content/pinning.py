@@ -189,6 +189,11 @@ class PinnedStore:
     def name(self) -> str:
         return f"{self.store.name} and {self._service.name}"
 
+    @property
+    def sources(self) -> tuple[Store]:
+        """See `HasSources`: the service gives no blocks."""
+        return (self.store,)
+
     def get_block(self, cid: Cid) -> bytes:
         """The block from the store. Raises as it does."""
         return self.store.get_block(cid)

@@ -8,7 +8,7 @@ from typing import Final
 
 from registry.content import dagpb
 from registry.content.cid import RAW, Cid
-from registry.content.reader import Sources
+from registry.content.sources import Sources
 from registry.content.store import BlockSource
 from registry.content.unixfs import MAX_ENTRIES
 from registry.errors import BlockMismatch, BlockNotFound, ContentError, InvalidDag, StoreUnavailable

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,19 +14,16 @@ from registry.content import dagpb
 from registry.content.cid import RAW, Cid
 from registry.content.layout import FileLayout, Layout, Selection, read_layout
 from registry.content.partial import PartialFolder, partial_folder
+from registry.content.sources import Sources
 from registry.content.store import BlockSource, Progress
 from registry.content.transfer import STALL_SECONDS, Run, Transfer
 from registry.content.unixfs import DIGEST_SIZE, FILE, LEAF_SIZE, WIDTH, decode_data, document_shape
 from registry.errors import (
-    BlockMismatch,
-    BlockNotFound,
     ContentError,
     DestinationNotEmpty,
     InvalidDag,
     PathMissing,
-    SourceChanged,
     StoreFull,
-    StoreUnavailable,
 )
 
 _THREADS: Final = 4
@@ -45,55 +41,6 @@ class Fetched:
     kept: int
     subset: bool
     dropped: tuple[ContentError, ...]
-
-
-class Sources:
-    """Several sources as one: each block from the first that has it. One that lies or fails is not asked again."""
-
-    def __init__(self, sources: Sequence[BlockSource]) -> None:
-        self._sources = list(sources)
-        self._dropped: dict[int, ContentError] = {}
-        self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return " and ".join(source.name for source in self._sources) or "no source"
-
-    @property
-    def dropped(self) -> tuple[ContentError, ...]:
-        """The errors of the sources that are not asked any more; each message names its source."""
-        with self._lock:
-            return tuple(self._dropped.values())
-
-    @property
-    def live(self) -> list[BlockSource]:
-        """The sources that are still asked."""
-        with self._lock:
-            return [source for index, source in enumerate(self._sources) if index not in self._dropped]
-
-    def get_block(self, cid: Cid) -> bytes:
-        """The block. Raises BlockMismatch when a source lied and no other has it, StoreUnavailable, BlockNotFound."""
-        gone: SourceChanged | None = None
-        for index, source in enumerate(self._sources):
-            if index in self._dropped:
-                continue
-            try:
-                return source.get_block(cid)
-            except SourceChanged as error:
-                gone = error  # of this block alone: the store has others
-            except BlockNotFound:
-                continue
-            except (BlockMismatch, StoreUnavailable) as error:
-                with self._lock:
-                    self._dropped.setdefault(index, error)
-        if gone is not None:
-            raise gone
-        for kind in (BlockMismatch, StoreUnavailable):
-            for earlier in self.dropped:
-                if isinstance(earlier, kind):
-                    raise kind(earlier.message, **earlier.details) from earlier
-        holds = "does not hold" if len(self._sources) == 1 else "do not hold" if self._sources else "does not give"
-        raise BlockNotFound(f"{self.name} {holds} the block {cid}.", cid=str(cid))
 
 
 def read_document(source: BlockSource, cid: Cid, limit: int) -> bytes:
@@ -148,7 +95,7 @@ def fetch_artifact(
     _check_destination(destination)
     together = Sources(sources)
     with _translated(destination):
-        layout = read_layout(together.get_block, root, _room(destination), selection)
+        layout = read_layout(together.get_block, root, _room(destination), selection, get_blocks=together.get_blocks)
         if selection is not None and not layout.files:
             raise PathMissing(f"No file of {root} is among those that are asked for.", cid=str(root))
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,16 @@
-"""Several stores as one: what is put is kept on each of them, and read from the first that gives it."""
+"""Several stores as one: what is put is kept on each of them, and read from whichever gives it first."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from registry.content.cid import Cid
 from registry.content.dag import Dag
-from registry.content.reader import Sources
+from registry.content.sources import Sources
 from registry.content.store import Progress, Store
 from registry.errors import ContentError, PartlyKept
+
+_AGAIN_SECONDS: Final = 10.0
+"""A store that failed is not asked for blocks for so long."""
 
 
 class SeveralStores:
@@ -14,14 +18,20 @@ class SeveralStores:
 
     def __init__(self, stores: Sequence[Store]) -> None:
         self.stores = tuple(stores)
+        self._reading = Sources(self.stores, again_after=_AGAIN_SECONDS)
+
+    @property
+    def sources(self) -> tuple[Store, ...]:
+        """See `HasSources`."""
+        return self.stores
 
     @property
     def name(self) -> str:
         return f"{len(self.stores)} stores ({', '.join(store.name for store in self.stores)})"
 
     def get_block(self, cid: Cid) -> bytes:
-        """The block from the first that has it. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
-        return Sources(self.stores).get_block(cid)
+        """The block from the first that gives it. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
+        return self._reading.get_block(cid)
 
     def has_block(self, cid: Cid) -> bool:
         """Whether all of them hold the block. Raises StoreUnavailable."""

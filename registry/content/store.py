@@ -1,7 +1,7 @@
 """What a source of blocks and a store promise, and which store a location means."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -25,6 +25,15 @@ class BlockSource(Protocol):
 
     def get_block(self, cid: Cid) -> bytes:
         """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
+
+
+@runtime_checkable
+class HasSources(Protocol):
+    """A source that is several others, each of which can be asked by itself."""
+
+    @property
+    def sources(self) -> Sequence[BlockSource]:
+        """Those that it asks itself."""
 
 
 @runtime_checkable

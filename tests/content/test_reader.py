@@ -17,7 +17,8 @@ from registry.content import dagpb, layout
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.dagpb import Link, Node
 from registry.content.embedded import EmbeddedStore
-from registry.content.reader import Sources, fetch_artifact, read_document
+from registry.content.reader import fetch_artifact, read_document
+from registry.content.sources import Sources
 from registry.content.store import BlockSource, verified
 from registry.content.unixfs import LEAF_SIZE, directory_shape, document_shape, encode_file_data, file_tsize
 from registry.errors import (
