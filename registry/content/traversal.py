@@ -20,6 +20,12 @@ GetBlocks = Callable[[Sequence[Cid]], Iterator[bytes]]
 _LARGEST_OFFSET: Final = 2**63 - 1
 
 
+Below = tuple["Below | None", Cid, str]
+"""A name in a folder, behind where that folder stands itself: None at the end of the path."""
+
+Enter = Callable[[Below], None]
+
+
 class Scope(StrEnum):
     """What of the DAG at the end of a path is wanted."""
 
@@ -52,6 +58,19 @@ class Terminus:
     cid: Cid
     along: tuple[tuple[Cid, bytes], ...]
     roots: tuple[Cid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A block to read: where a file's node starts, the ends of the span that lie in it (None: it is cut on no such
+    side), the folder that a shard is of, and where it stands."""
+
+    cid: Cid
+    start: int = 0
+    first: int | None = None
+    end: int | None = None
+    folder: Cid | None = None
+    below: Below | None = None
 
 
 def parse_span(text: str) -> Span:
@@ -118,24 +137,28 @@ def blocks_below(
     *,
     duplicates: bool = False,
     get_blocks: GetBlocks | None = None,
+    enter: Enter | None = None,
 ) -> Iterator[tuple[Cid, bytes]]:
     """The blocks along the path, then those at its end: with `duplicates` as often as they are linked, else once.
 
     With `get_blocks` the leaves below a node of a file are asked for together, and come as they are read.
     A `span` limits a file to the blocks that hold its bytes; of one that lies behind the end the root proves so.
-    Memory grows with the number of blocks when each is sent once, about 100 bytes for each of 1 MiB.
-    Raises what `get_block` does, and InvalidDag, wherever it has come to by then.
+    `enter` is told each name below the end of the path before its block is read, and raises where it is not to be.
+    Without `duplicates` a block is read once, but for the two nodes of each level that a span cuts, however often a
+    small DAG repeats it. Memory grows with the number of blocks then, about 100 bytes for each of 1 MiB.
+    Raises what `get_block` and `enter` do, and InvalidDag, wherever it has come to by then.
     """
     sent: set[Cid] = set()
+    whole: set[Cid] = set()
     for cid, block in terminus.along:
         if duplicates or cid not in sent:
             sent.add(cid)
             yield cid, block
-    pending = [(terminus.cid, 0)]
-    bounds: tuple[int, int] | None = None
+    pending = [_Visit(terminus.cid)]
     while pending:
-        cid, start = pending.pop()
-        if cid in sent and not duplicates and bounds is None:
+        visit = pending.pop()
+        cid = visit.cid
+        if not duplicates and (cid in whole or (cid.codec == RAW and cid in sent)):
             continue
         block = get_block(cid)
         if duplicates or cid not in sent:
@@ -146,13 +169,19 @@ def blocks_below(
             continue
         node = dagpb.decode(block)
         unixfs = decode_data(node.data)
-        if span is not None and bounds is None and cid == terminus.cid and unixfs.type == FILE:
-            bounds = span.within(unixfs.size)
-        children = list(_children(node, unixfs, scope, start, bounds))
-        if unixfs.type != FILE or any(child.codec != RAW for child, _ in children):
+        if span is not None and cid == terminus.cid and unixfs.type == FILE:
+            visit = _Visit(cid, 0, *span.within(unixfs.size))
+        if not duplicates and visit.first is visit.end is None:
+            whole.add(cid)
+        children = list(_children(node, unixfs, scope, visit))
+        if enter is not None:
+            for child in children:
+                if child.below is not None and child.below is not visit.below:
+                    enter(child.below)
+        if unixfs.type != FILE or any(child.cid.codec != RAW for child in children):
             pending += reversed(children)
             continue
-        leaves = [child for child, _ in children]
+        leaves = [child.cid for child in children]
         if not duplicates:
             leaves = [leaf for leaf in dict.fromkeys(leaves) if leaf not in sent]
             sent.update(leaves)
@@ -160,19 +189,32 @@ def blocks_below(
         yield from zip(leaves, blocks, strict=True)
 
 
-def _children(
-    node: dagpb.Node, unixfs: UnixFs, scope: Scope, start: int, bounds: tuple[int, int] | None
-) -> Iterator[tuple[Cid, int]]:
-    """The links to follow from a node, each with the offset of its first byte in the file."""
-    if unixfs.type == FILE and bounds is not None:
-        if len(unixfs.block_sizes) != len(node.links):
-            raise InvalidDag("A node of a file does not say how many bytes each of its links has.")
-        for link, size in zip(node.links, unixfs.block_sizes, strict=True):
-            if start < bounds[1] and start + size > bounds[0]:
-                yield link.cid, start
-            start += size
+def _children(node: dagpb.Node, unixfs: UnixFs, scope: Scope, visit: _Visit) -> Iterator[_Visit]:
+    """The links to follow from a node."""
+    if unixfs.type == FILE and not visit.first is visit.end is None:
+        yield from _within(node, unixfs, visit)
         return
     for link in node.links:
         is_shard = unixfs.type == SHARDED_DIRECTORY and len(link.name) == 2
-        if scope is Scope.ALL or unixfs.type == FILE or is_shard:
-            yield link.cid, 0
+        if unixfs.type == FILE or is_shard:
+            yield _Visit(link.cid, folder=(visit.folder or visit.cid) if is_shard else None, below=visit.below)
+        elif scope is Scope.ALL:
+            name = link.name[2:] if unixfs.type == SHARDED_DIRECTORY else link.name
+            yield _Visit(link.cid, below=(visit.below, visit.folder or visit.cid, name))
+
+
+def _within(node: dagpb.Node, unixfs: UnixFs, visit: _Visit) -> Iterator[_Visit]:
+    """The links of a file's node that have bytes of a span.
+
+    One that lies within the span has none of its ends any more: so at most two nodes of a level are cut, whatever
+    sizes they claim.
+    """
+    if len(unixfs.block_sizes) != len(node.links):
+        raise InvalidDag("A node of a file does not say how many bytes each of its links has.")
+    start = visit.start
+    for link, size in zip(node.links, unixfs.block_sizes, strict=True):
+        if (visit.end is None or start < visit.end) and (visit.first is None or start + size > visit.first):
+            first = visit.first if visit.first is not None and start < visit.first else None
+            end = visit.end if visit.end is not None and start + size > visit.end else None
+            yield _Visit(link.cid, start, first, end)
+        start += size

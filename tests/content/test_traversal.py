@@ -203,3 +203,57 @@ def test_a_missing_block_ends_it_where_it_is(tmp_path: Path, blocks: dict[str, b
     assert [next(found)[0] for _ in range(3)] == [file.cid, file.leaf(0)[0], file.leaf(1)[0]]
     with pytest.raises(KeyError):
         next(found)
+
+
+class TestRepeats:
+    """A small DAG that claims to be large costs no more than it is."""
+
+    def read(self, blocks: dict[Cid, bytes], root: Cid, span: Span | None) -> tuple[list[Cid], list[Cid]]:
+        """The blocks that are read, and those that are sent."""
+        read: list[Cid] = []
+
+        def get_block(cid: Cid) -> bytes:
+            read.append(cid)
+            return blocks[cid]
+
+        sent = blocks_below(get_block, resolve(get_block, root, []), Scope.ENTITY, span)
+        return read, [cid for cid, _ in sent]
+
+    @pytest.mark.parametrize("span", [None, Span(0, None), Span(5, -5), Span(LEAF_SIZE - 1, LEAF_SIZE * 3000)])
+    def test_a_file_of_one_leaf_many_times(self, span: Span | None) -> None:
+        leaf = bytes(LEAF_SIZE)
+        shape = file_root(Cid.of(RAW, leaf).digest * 4096, 4096 * LEAF_SIZE)
+        read, sent = self.read({**shape.nodes, Cid.of(RAW, leaf): leaf}, shape.cid, span)
+        assert set(sent) == {*shape.nodes, Cid.of(RAW, leaf)} and len(sent) == 3
+        assert len(read) <= 5
+
+    @pytest.mark.parametrize("lie", [1, 3])
+    @pytest.mark.parametrize("span", [None, Span(0, None), Span(3, -3), Span(-(2**39), 2**39 + 5)])
+    def test_nodes_that_link_twice_to_the_one_below(self, span: Span | None, lie: int) -> None:
+        cid, size = Cid.of(RAW, b"leaf"), 4
+        blocks = {cid: b"leaf"}
+        for level in range(40):
+            data = encode_file_data(2 * size, [size, size])
+            node = dagpb.encode(Node((Link(cid, "", size), Link(cid, "", size)), data))
+            cid, size = (
+                Cid.of(DAG_PB, node),
+                (2 if level % 7 else 2 * lie) * size,
+            )  # what is above says more than there is
+            blocks[cid] = node
+        read, sent = self.read(blocks, cid, span)
+        assert len(sent) == len(set(sent)) <= 41
+        assert len(read) <= 3 * 41
+
+    def test_a_node_cut_by_the_span_is_entered_again_where_it_is_whole(self) -> None:
+        leaves = [Cid.of(RAW, bytes([number])) for number in range(4)]
+        blocks = {leaf: bytes([number]) for number, leaf in enumerate(leaves)}
+        node = dagpb.encode(Node(tuple(Link(leaf, "", 1) for leaf in leaves), encode_file_data(4, [1] * 4)))
+        inner = Cid.of(DAG_PB, node)
+        root = dagpb.encode(Node((Link(inner, "", 4), Link(inner, "", 4)), encode_file_data(8, [4, 4])))
+        blocks |= {inner: node, Cid.of(DAG_PB, root): root}
+        _, sent = self.read(blocks, Cid.of(DAG_PB, root), Span(2, 7))
+        assert sent == [Cid.of(DAG_PB, root), inner, leaves[2], leaves[3], leaves[0], leaves[1]]
+        _, sent = self.read(blocks, Cid.of(DAG_PB, root), Span(2, 5))
+        assert set(sent[2:]) == set(leaves)
+        _, sent = self.read(blocks, Cid.of(DAG_PB, root), Span(3, 4))
+        assert sent[2:] == [leaves[3], leaves[0]]
