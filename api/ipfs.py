@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -24,7 +24,7 @@ from registry.chain.identifiers import parse_identifier
 from registry.content import car
 from registry.content.cid import Cid
 from registry.content.embedded import EmbeddedStore
-from registry.content.traversal import GetBlock, GetBlocks, blocks_below, resolve
+from registry.content.traversal import Below, Enter, GetBlock, GetBlocks, Terminus, blocks_below, resolve
 from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, NotHeld, RangeNotSatisfiable, ServiceBusy
 
 router = APIRouter(tags=["content"])
@@ -151,7 +151,13 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
     if not service.streams.acquire(blocking=False):
         raise ServiceBusy("Too many CARs are being sent. Ask again in a moment, or for raw blocks.")
     blocks = blocks_below(
-        get_block, terminus, query.scope, query.span, duplicates=query.duplicates, get_blocks=get_blocks
+        get_block,
+        terminus,
+        query.scope,
+        query.span,
+        duplicates=query.duplicates,
+        get_blocks=get_blocks,
+        enter=_denial(service, terminus, names) if service.denylists.has_lists else None,
     )
     return _CarResponse(service.streams, _chunks(terminus.cid, blocks), media_type=query.media_type, headers=headers)
 
@@ -232,6 +238,26 @@ def _readers(service: Service) -> tuple[GetBlock, GetBlocks]:
             yield next(blocks)
 
     return get_block, get_blocks
+
+
+def _denial(service: Service, terminus: Terminus, names: list[str]) -> Enter:
+    """Raises ContentBlocked for a name below the end of a path that a rule on a path denies, from whichever folder.
+
+    IPIP-383 has such a rule block what is resolved, and not the CID that is found: a CAR of the folder above resolves
+    every path below it. The block itself, asked for by its CID, is denied by a rule on that.
+    """
+
+    def enter(below: Below) -> None:
+        path, place = "", cast("Below | None", below)
+        while place is not None:
+            above, folder, name = place
+            path = f"{name}/{path}" if path else name
+            service.denylists.check(folder, path)
+            place = above
+        for depth, cid in enumerate(terminus.roots[:-1]):
+            service.denylists.check(cid, "/".join([*names[depth:], path]))
+
+    return enter
 
 
 def _headers(root: Cid, names: list[str], tag: str, filename: str) -> dict[str, str]:

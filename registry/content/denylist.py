@@ -3,6 +3,10 @@
 `/ipfs/CID` denies a block by its multihash, `/ipfs/CID/PATH` a path, `/ipfs/CID/PATH*` a prefix of paths, `//HASH` a
 block or a path by a second hash, so that the list does not say what it is about. `!` before a rule allows again. The
 last rule that matches counts. Rules on `/ipns/` are read and concern nothing here.
+
+A rule on a path is about what is resolved, and not about the CID that is found. Whoever gives all that is below a
+folder resolves every path there: a denied one is in no such answer, while the block itself is had by its CID until a
+rule denies that.
 """
 
 import contextlib
@@ -209,6 +213,11 @@ class DenylistFiles:
         self._lock = threading.Lock()
         self._seen = self._state()
         self._rules = self._read()
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether there is anything to check."""
+        return bool(self._files)
 
     def check(self, cid: Cid, path: str = "") -> None:
         """Raises ContentBlocked when this block, or this path below it, is denied."""

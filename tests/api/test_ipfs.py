@@ -320,6 +320,27 @@ class TestDenylists:
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
             client.get(f"/ipfs/{artifact.root}?format=car")
 
+    def test_a_car_of_a_folder_above_never_holds_what_is_at_a_denied_path(
+        self, client: httpx.Client, artifact: Artifact, denylist: Path
+    ) -> None:
+        below_a = client.head(f"/ipfs/{artifact.root}/a?format=car").headers["x-ipfs-roots"].split(",")[-1]
+        for rule, asked in (
+            (f"/ipfs/{artifact.root}/leaf", ""),
+            (f"/ipfs/{artifact.root}/a/b/*", ""),
+            (f"/ipfs/{artifact.root}/a/b/copy.bin", "/a"),
+            (f"/ipfs/{below_a}/b/copy.bin", ""),
+        ):
+            denylist.write_text(rule + "\n")
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+                client.get(f"/ipfs/{artifact.root}{asked}?format=car")
+            assert client.get(f"/ipfs/{artifact.root}{asked}?format=car&dag-scope=entity").status_code == 200
+            assert client.get(f"/ipfs/{artifact.root}/config.json?format=car").status_code == 200
+            assert client.get(f"/ipfs/{leaf(artifact, 'leaf')}").status_code == 200  # the path is denied, not the block
+        denylist.write_text(f"/ipfs/{artifact.root}/*\n!/ipfs/{artifact.root}\n")
+        assert client.get(f"/ipfs/{artifact.root}?format=car&dag-scope=entity").status_code == 200
+        denylist.write_text(f"/ipfs/{artifact.root}/other\n")
+        assert client.get(f"/ipfs/{artifact.root}?format=car").status_code == 200
+
     def test_a_list_that_cannot_be_read_ends_the_start(self, home: Path, tmp_path: Path) -> None:
         from api.service import open_service
 
