@@ -5,21 +5,19 @@ Never a fetch on a stranger's behalf, never a content type that a browser would 
 
 import asyncio
 import hashlib
-import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Any, Final, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Receive, Scope, Send
 
 from api.dependencies import ServiceOf
 from api.models import EXAMPLE_CID
 from api.negotiation import CAR, RAW_BLOCK, CarQuery, byte_range, wanted
 from api.problems import problem, responses
 from api.service import Service
+from api.streams import CarResponse, client_of
 from registry.chain.identifiers import parse_identifier
 from registry.content import car
 from registry.content.cid import Cid
@@ -148,8 +146,9 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         response = Response(media_type=query.media_type, headers=headers)
         del response.headers["content-length"]
         return response
-    if not service.streams.acquire(blocking=False):
-        raise ServiceBusy("Too many CARs are being sent. Ask again in a moment, or for raw blocks.")
+    client = client_of(request)
+    if not service.cars.take(client):
+        raise ServiceBusy("Too many CARs are being sent, or to you. Ask again in a moment, or for raw blocks.")
     blocks = blocks_below(
         get_block,
         terminus,
@@ -159,21 +158,9 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         get_blocks=get_blocks,
         enter=_denial(service, terminus, names) if service.denylists.has_lists else None,
     )
-    return _CarResponse(service.streams, _chunks(terminus.cid, blocks), media_type=query.media_type, headers=headers)
-
-
-class _CarResponse(StreamingResponse):
-    """A stream that gives back its place, however it ends."""
-
-    def __init__(self, places: threading.Semaphore, content: AsyncIterator[bytes], **rest: Any) -> None:
-        super().__init__(content, **rest)
-        self._places = places
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._places.release()
+    content = _chunks(terminus.cid, blocks)
+    seconds = service.settings.send_seconds
+    return CarResponse(service.cars, client, seconds, content, media_type=query.media_type, headers=headers)
 
 
 async def _chunks(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from api.streams import CarPlaces
 from registry.chain.client import connect
 from registry.chain.deploy import contract_address
 from registry.chain.identifiers import parse_address
@@ -31,8 +32,6 @@ _log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 2.0
 _WORKERS = 2
 _WAITING = 32
-_STREAMS = 64
-"""CARs sent at once: each holds two blocks, of 2 MiB at most, for as long as its client takes."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -55,7 +54,7 @@ class Service:
         self._database = database
         self._reader: Reader | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
-        self.streams = threading.BoundedSemaphore(_STREAMS)
+        self.cars = CarPlaces()
         self._room = threading.BoundedSemaphore(_WORKERS + _WAITING)
 
     async def answer(self, work: Work[T], *, quick: bool = True) -> T:

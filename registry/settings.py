@@ -121,6 +121,12 @@ class Settings(BaseSettings):
     body_seconds: float = Field(
         default=20.0, gt=0, description="How long the service waits for a whole request body, however it trickles in."
     )
+    send_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="How long a client may take for a piece of a CAR, a block of 1 MiB or several small ones, before "
+        "the service ends it.",
+    )
     max_files: int = Field(default=10_000, ge=1, description="Longest list of files in one verify request.")
 
     @field_validator("gateways", "denylists", mode="before")

@@ -156,7 +156,11 @@ def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
     config = uvicorn.Config(create_app(settings, follow=follow), host=host, port=port, log_level="warning")
     server = uvicorn.Server(config)
     try:
-        server.run()  # raises the signal again that ended it
+        listener = config.bind_socket()
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # what nobody takes is dropped with its connection, buffers and all
+            unread = max(1, int(settings.send_seconds * 1000))
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
+        server.run([listener])  # raises the signal again that ended it
     except SystemExit as stop:  # uvicorn's way to say that it could not start; it has printed why
         raise SetupError(f"The service could not listen on {host}:{port}: is something else there?") from stop
     if not server.started:

@@ -162,23 +162,30 @@ class TestCar:
                 next(answer.iter_raw())
         assert gateway.get("/healthz").status_code == 200
 
-    def test_only_so_many_are_sent_at_once(self, home: Path, artifact: Artifact) -> None:
+    @pytest.mark.parametrize("leave", [True, False], ids=["they leave", "they stay"])
+    def test_clients_that_do_not_read_leave_cars_for_others(self, home: Path, artifact: Artifact, leave: bool) -> None:
         path = f"/ipfs/{artifact.root}?format=car&car-dups=y"
-        with (
-            serving(load_settings(home=home, rpc_url="http://127.0.0.1:9"), follow=False) as client,
-            contextlib.ExitStack() as slow,
-        ):
+        seconds = 60 if leave else 1.5
+        settings = load_settings(home=home, rpc_url="http://127.0.0.1:9", send_seconds=seconds)
+        with serving(settings, follow=False) as client, contextlib.ExitStack() as slow:
             # Whoever does not read leaves the service with what the sockets do not take.
             asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            answers = []
             for _ in range(64):
                 connection = slow.enter_context(socket.create_connection((client.base_url.host, client.base_url.port)))
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 connection.sendall(asked)
-                assert connection.recv(12) == b"HTTP/1.1 200"
+                answers.append(connection.recv(12))
             refused = client.get(path)
             assert (refused.status_code, refused.json()["code"]) == (503, "service.unavailable.busy")
+            assert answers.count(b"HTTP/1.1 200") == 32  # of one address: the others have the other half
+            assert answers.count(b"HTTP/1.1 503") == 32
+            transport = httpx.HTTPTransport(local_address="127.0.0.2")
+            with httpx.Client(base_url=client.base_url, transport=transport, timeout=30) as other:
+                assert other.get(path).status_code == 200
             assert client.get(f"/ipfs/{artifact.root}").status_code == 200
-            slow.close()
+            if leave:
+                slow.close()
             deadline = time.monotonic() + 20
             while client.get(path).status_code != 200:
                 assert time.monotonic() < deadline
