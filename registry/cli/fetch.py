@@ -1,5 +1,6 @@
 """`provenance fetch`: an artifact by its CID, every block hashed before it is written."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def fetch(
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     root = _root(what, parts)
     with parts.sources() as sources, output.progress("fetching", None) as progress:
-        fetched = fetch_artifact(sources, root, destination, progress, selection=selection)
+        fetched = fetch_artifact(sources, root, destination, progress, begin=progress.begin, selection=selection)
     output.result(
         {
             "cid": str(root),
@@ -46,6 +47,7 @@ def fetch(
             "size": fetched.size,
             "kept": fetched.kept,
             "subset": fetched.subset,
+            "left": None if fetched.left is None else str(fetched.left),
             "dropped": [error.as_dict() for error in fetched.dropped],
         }
     )
@@ -53,6 +55,8 @@ def fetch(
         output.say(f"dropped: {error.message}", style="yellow")
     if fetched.kept:
         output.say(f"{human_bytes(fetched.kept)} were there from before, and were hashed again")
+    if fetched.left is not None:
+        output.say(f"what another fetch to this destination had is still in {fetched.left}")
     if fetched.subset:
         output.say(f"a subset of {root} is in {destination}: {count(fetched.files, 'file')}; every block was hashed")
         output.say("the folder has another CID; a policy that accepts a subset can allow it")
@@ -74,6 +78,12 @@ class Selected:
         above = {"/".join(names[:depth]) for names in segmented for depth in range(1, len(names))}
         above |= {pattern for pattern, names in zip(patterns, segmented, strict=True) if names[-1] == "**"}
         self._files, self._folders = Globs(patterns), Globs(sorted(above))
+        self._key = hashlib.sha256("\n".join(sorted(set(patterns))).encode("utf-8")).hexdigest()[:16]
+
+    @property
+    def key(self) -> str:
+        """See `Selection`."""
+        return self._key
 
     def takes(self, path: str) -> bool:
         """See `Selection`."""

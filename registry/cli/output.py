@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -60,8 +61,8 @@ class Output:
             self.errors.print(Text.assemble(("error ", "red"), (error.code, "bold"), f": {printable(error.message)}"))
 
     @contextmanager
-    def progress(self, title: str, total: int | None) -> Iterator[Any]:
-        """A bar over `total` bytes (None: not known yet); yields a function that takes the bytes done since."""
+    def progress(self, title: str, total: int | None) -> Iterator["Bar"]:
+        """A bar over `total` bytes (None: not known yet), with the rate and the time left."""
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -72,8 +73,22 @@ class Output:
             transient=True,
             disable=self.as_json or not self.errors.is_terminal,
         ) as bars:
-            task = bars.add_task(title, total=total)
-            yield lambda done: bars.advance(task, done)
+            yield Bar(bars, bars.add_task(title, total=total))
+
+
+class Bar:
+    """A bar: a function that takes the bytes done since it was last called."""
+
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars = bars
+        self._task = task
+
+    def __call__(self, done: int) -> None:
+        self._bars.advance(self._task, done)
+
+    def begin(self, total: int, done: int) -> None:
+        """Say how many bytes there are, and that `done` are done, which counts for no rate."""
+        self._bars.reset(self._task, total=total, completed=done)
 
 
 def printable(text: str) -> str:

@@ -50,6 +50,10 @@ class FileLayout:
 class Selection(Protocol):
     """Which files of an artifact are wanted."""
 
+    @property
+    def key(self) -> str:
+        """Tells it apart from other selections: a name for a file."""
+
     def takes(self, path: str) -> bool:
         """Whether the file is wanted."""
 

@@ -25,11 +25,14 @@ _ZEROS: Final = bytes(LEAF_SIZE)
 
 
 class PartialFolder:
-    """The folder `.NAME.CID.partial` beside a destination, locked; its `tree` becomes the destination at the end."""
+    """The folder `.NAME.CID.partial` beside a destination, locked; its `tree` becomes the destination at the end.
 
-    def __init__(self, folder: Path, destination: Path) -> None:
+    A fetch of some files has a tree of its own in it, so that it takes nothing away from that of others, or of all.
+    """
+
+    def __init__(self, folder: Path, destination: Path, part: str | None = None) -> None:
         self.folder = folder
-        self.tree = folder / "tree"
+        self.tree = folder / _tree(part)
         self._destination = destination
 
     def leaves_kept(self, file: FileLayout) -> Iterator[int]:
@@ -122,25 +125,34 @@ class PartialFolder:
         probe.rmdir()
         return mode
 
+    def allocated(self, files: Sequence[FileLayout]) -> int:
+        """Bytes that the files have on the disk already, right or not. Raises OSError."""
+        size = 0
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                size += min(file.size, os.lstat(self.tree / file.path).st_blocks * 512)
+        return size
+
     def discard(self) -> None:
         """Take away all that was fetched. Raises OSError."""
         shutil.rmtree(self.tree)
 
     def is_worth_keeping(self) -> bool:
         """Whether there is anything in it but folders."""
-        return any(files for _, _, files in os.walk(self.tree))
+        return any(files for _, _, files in os.walk(self.folder))
 
 
 @contextlib.contextmanager
-def partial_folder(destination: Path, root: Cid) -> Iterator[PartialFolder]:
+def partial_folder(destination: Path, root: Cid, part: str | None = None) -> Iterator[PartialFolder]:
     """The locked partial folder for an artifact and a destination; gone afterwards unless it is worth keeping.
 
+    `part` tells fetches of some files apart; None is the whole artifact.
     Raises FolderInUse when another process fetches there, DestinationNotEmpty for a folder that others can write, and
     OSError.
     """
-    folder = destination.parent / f".{destination.name[:100]}.{str(root)[-16:]}.partial"
+    folder = _place(destination, root)
     descriptor = _locked(folder)
-    partial = PartialFolder(folder, destination)
+    partial = PartialFolder(folder, destination, part)
     try:
         yield partial
     finally:
@@ -148,6 +160,24 @@ def partial_folder(destination: Path, root: Cid) -> Iterator[PartialFolder]:
             if not partial.is_worth_keeping():
                 shutil.rmtree(folder)
         os.close(descriptor)
+
+
+def kept_at_most(destination: Path, root: Cid, part: str | None = None) -> int:
+    """The sizes of the files that a fetch kept there before a break, whatever of them was written. Raises OSError."""
+    size = 0
+    for folder, _, files in os.walk(_place(destination, root) / _tree(part)):
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                size += os.lstat(os.path.join(folder, name)).st_size
+    return size
+
+
+def _place(destination: Path, root: Cid) -> Path:
+    return destination.parent / f".{destination.name[:100]}.{str(root)[-16:]}.partial"
+
+
+def _tree(part: str | None) -> str:
+    return "tree" if part is None else f"tree.{part}"
 
 
 def _locked(folder: Path) -> int:

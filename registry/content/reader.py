@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Final
 from registry.content import dagpb
 from registry.content.cid import RAW, Cid
 from registry.content.layout import FileLayout, Layout, Selection, read_layout
-from registry.content.partial import PartialFolder, partial_folder
+from registry.content.partial import PartialFolder, kept_at_most, partial_folder
 from registry.content.sources import Sources
 from registry.content.store import BlockSource, Progress
 from registry.content.transfer import STALL_SECONDS, Run, Transfer
@@ -28,19 +28,24 @@ from registry.errors import (
 
 _THREADS: Final = 4
 """Files hashed at once that are there after a break."""
+Begin = Callable[[int, int], None]
+"""Told the bytes that there will be, and how many of them are there from before a break."""
+
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What there is now: files, bytes, how many of these were there after a break, whether it is a part of the
-    artifact only, and what each source that was dropped on the way had done."""
+    artifact only, what each source that was dropped on the way had done, and the folder where something is left of
+    another fetch to the same destination that has not ended."""
 
     files: int
     size: int
     kept: int
     subset: bool
     dropped: tuple[ContentError, ...]
+    left: Path | None
 
 
 def read_document(source: BlockSource, cid: Cid, limit: int) -> bytes:
@@ -75,36 +80,46 @@ def read_document(source: BlockSource, cid: Cid, limit: int) -> bytes:
     return data
 
 
+def free_room(folder: Path) -> int:
+    """Bytes that may be written in a folder that exists. Raises OSError."""
+    return shutil.disk_usage(folder).free
+
+
 def fetch_artifact(
     sources: Sequence[BlockSource],
     root: Cid,
     destination: Path,
     progress: Progress | None = None,
     *,
+    begin: Begin | None = None,
     selection: Selection | None = None,
     stall_seconds: float = STALL_SECONDS,
+    room: Callable[[Path], int] = free_room,
 ) -> Fetched:
     """Fetch an artifact, or the files of it that are selected, into a folder that does not exist yet or is empty.
 
     Every block is hashed. The folder appears whole under its name, or not at all; what was fetched before a break is
-    kept beside it, and the same call goes on from there.
+    kept beside it, apart for each selection, and the same call goes on from there.
     Raises DestinationNotEmpty, FolderInUse, UnsafeName, NameCollision, InvalidDag, DirectoryTooLarge, BlockNotFound,
     BlockMismatch, StoreUnavailable, StoreFull, PathMissing.
     """
     destination = Path(os.path.abspath(destination))
     _check_destination(destination)
     together = Sources(sources)
+    part = None if selection is None else selection.key
     with _translated(destination):
-        layout = read_layout(together.get_block, root, _room(destination), selection, get_blocks=together.get_blocks)
+        free = room(_existing(destination)) + kept_at_most(destination, root, part)
+        layout = read_layout(together.get_block, root, free, selection, get_blocks=together.get_blocks)
         if selection is not None and not layout.files:
             raise PathMissing(f"No file of {root} is among those that are asked for.", cid=str(root))
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with partial_folder(destination, root) as partial:
+        with partial_folder(destination, root, part) as partial:
             _check_destination(destination)
             partial.prepare(layout.files, layout.empty_directories)
             runs, kept = _missing(partial, layout)
-            if progress is not None and kept:
-                progress(kept)
+            _check_room(layout.size - max(kept, partial.allocated(layout.files)), room(partial.folder))
+            if begin is not None:
+                begin(layout.size, kept)
             paths: dict[Cid, list[str]] = {}
             for file in layout.files:
                 paths.setdefault(file.cid, []).append(file.path)
@@ -121,7 +136,8 @@ def fetch_artifact(
                 raise
             partial.finish(layout.files)
     dropped = (*together.dropped, *transfer.dropped.values())
-    return Fetched(len(layout.files), layout.size, kept, selection is not None, dropped)
+    left = partial.folder if partial.folder.exists() else None
+    return Fetched(len(layout.files), layout.size, kept, selection is not None, dropped, left)
 
 
 def _missing(partial: PartialFolder, layout: Layout) -> tuple[list[Run], int]:
@@ -169,12 +185,16 @@ def _check_destination(destination: Path) -> None:
         )
 
 
-def _room(destination: Path) -> int:
-    """Bytes that may be written where the destination will be."""
-    existing = destination
-    while not existing.exists():
-        existing = existing.parent
-    return shutil.disk_usage(existing).free
+def _existing(folder: Path) -> Path:
+    """The first of a folder and those above it that is there."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _check_room(needed: int, free: int) -> None:
+    if needed > free:
+        raise StoreFull(f"What is missing of this artifact takes {needed} bytes, and there is room for {free}.")
 
 
 @contextmanager

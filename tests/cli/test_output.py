@@ -58,6 +58,19 @@ def test_a_bar_on_a_terminal_tells_what_is_done_the_rate_and_the_time_left() -> 
     assert re.search(r"hashing .*/1\.1 TB .* [TG]B/s .*0:00:\d\d", shown), shown[-500:]
 
 
+def test_what_was_there_before_counts_for_the_whole_and_not_for_the_rate() -> None:
+    output, terminal = Output(as_json=False), io.StringIO()
+    output.errors = Console(file=terminal, force_terminal=True, color_system=None, width=120)
+    with output.progress("fetching", None) as told:
+        told.begin(1 << 40, 1 << 39)
+        for _ in range(3):
+            told(1 << 20)
+            time.sleep(0.15)
+    shown = terminal.getvalue()
+    rate = re.findall(r"0\.5/1\.1 TB ([0-9.]+) MB/s \d+:\d\d:\d\d", shown)
+    assert rate and float(rate[-1]) < 100, shown[-500:]
+
+
 def test_no_bar_is_drawn_where_nobody_looks() -> None:
     for as_json, terminal in ((True, True), (False, False)):
         output, errors = Output(as_json=as_json), io.StringIO()

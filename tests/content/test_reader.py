@@ -2,7 +2,9 @@
 
 import hashlib
 import multiprocessing
+import os
 import resource
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -436,3 +438,82 @@ def test_a_kept_file_with_another_name_is_not_written_through_and_the_result_has
     assert mine.read_bytes() == b"x" * 5000
     assert (tmp_path / "out").stat().st_mode == usual.stat().st_mode
     assert digest_artifact(tmp_path / "out").root == artifact.root
+
+
+def half_there(tmp_path: Path) -> tuple[Artifact, Path]:
+    """An artifact of which a fetch kept the large files before a break, and the tree that has them."""
+    artifact = write_artifact(tmp_path / "artifact")
+    tree = partial_of(tmp_path / "out", artifact.root) / "tree"
+    for file in artifact.files:
+        if file.size > LEAF_SIZE:
+            (tree / file.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file.source, tree / file.path)
+    return artifact, tree
+
+
+def test_a_rerun_needs_room_only_for_what_is_missing(tmp_path: Path) -> None:
+    artifact, tree = half_there(tmp_path)
+    there = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
+    missing = artifact.size - there
+    source = Blocks(every_block(artifact))
+    with pytest.raises(StoreFull, match="room for"):
+        fetch_artifact([source], artifact.root, tmp_path / "out", room=lambda folder: missing - 1)
+    begun: list[tuple[int, int]] = []
+    done: list[int] = []
+    fetched = fetch_artifact(
+        [source],
+        artifact.root,
+        tmp_path / "out",
+        done.append,
+        begin=lambda total, kept: begun.append((total, kept)),
+        room=lambda folder: missing,
+    )
+    assert begun == [(artifact.size, there)] and sum(done) == missing and fetched.kept == there
+    assert digest_artifact(tmp_path / "out").root == artifact.root
+
+
+def test_room_for_what_a_hole_only_seems_to_hold_is_asked_for(tmp_path: Path) -> None:
+    artifact, tree = half_there(tmp_path)
+    file = max(artifact.files, key=lambda file: file.size)
+    (tree / file.path).write_bytes(b"")
+    os.truncate(tree / file.path, file.size)
+    source = Blocks(every_block(artifact))
+    with pytest.raises(StoreFull, match="What is missing"):
+        fetch_artifact([source], artifact.root, tmp_path / "out", room=lambda folder: LEAF_SIZE + 100)
+    assert not any(cid.codec == RAW for cid in source.asked)
+
+
+class Only:
+    """A selection of one path."""
+
+    def __init__(self, path: str) -> None:
+        self.path = self.key = path
+
+    def takes(self, path: str) -> bool:
+        return path == self.path
+
+    def enters(self, path: str) -> bool:
+        return False
+
+
+def test_a_fetch_of_some_files_keeps_what_others_to_the_same_destination_had(tmp_path: Path) -> None:
+    artifact, tree = half_there(tmp_path)
+    source = Blocks(every_block(artifact))
+    kept = {path.relative_to(tree): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+    def down(cid: Cid) -> None:
+        if cid.codec == RAW:
+            raise StoreUnavailable("down")
+
+    with pytest.raises(StoreUnavailable):
+        fetch_artifact(
+            [Blocks(source.blocks, fault=down)], artifact.root, tmp_path / "out", selection=Only("config.json")
+        )
+    fetched = fetch_artifact([source], artifact.root, tmp_path / "out", selection=Only("config.json"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["config.json"]
+    assert fetched.left == tree.parent
+    assert {path.relative_to(tree): path.read_bytes() for path in tree.rglob("*") if path.is_file()} == kept
+    shutil.rmtree(tmp_path / "out")
+    whole = fetch_artifact([source], artifact.root, tmp_path / "out")
+    assert whole.kept == sum(map(len, kept.values())) and whole.left is None
+    assert not tree.parent.exists()

@@ -380,6 +380,7 @@ class Only:
 
     def __init__(self, *paths: str) -> None:
         self.paths = paths
+        self.key = "-".join(paths).replace("/", "-")
 
     def takes(self, path: str) -> bool:
         return path in self.paths
