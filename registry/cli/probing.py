@@ -26,15 +26,15 @@ def probe(
 ) -> int:
     """Ask each store and gateway for random blocks of a release, hash them, and say whether it can still be had.
 
-    Exit codes: 0 each block asked for came from some source, 1 some came from none, 3 a source did not answer that
-    may have them.
+    Exit codes: 0 each block asked for came from some source, 1 some came from none, or no fetch would take what is
+    there, 3 a source did not answer that may have them.
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     roots = _roots(what, parts)
     with parts.sources() as sources:
         found = ask_sources(sources, roots, None if every else sample)
-    code = REFUSED if found.lost else UNKNOWN if found.undecided else ALLOWED
+    code = REFUSED if found.lost or found.refused else UNKNOWN if found.undecided else ALLOWED
     output.result(
         {
             "roots": [str(root) for root in roots],
@@ -43,6 +43,7 @@ def probe(
             "asked": found.asked,
             "lost": [str(cid) for cid in found.lost],
             "undecided": [str(cid) for cid in found.undecided],
+            "refused": None if found.refused is None else found.refused.as_dict(),
             "sources": [
                 {
                     "name": one.source,
@@ -57,8 +58,14 @@ def probe(
         }
     )
     known = f"of {count(found.blocks, 'block')}" if found.complete else "of what is known of it"
-    said = {ALLOWED: "can be had", REFUSED: "cannot be had whole", UNKNOWN: "nobody knows: a source did not answer"}
+    said = {
+        ALLOWED: "can be had",
+        REFUSED: "cannot be had whole" if found.lost else "cannot be had",
+        UNKNOWN: "nobody knows: a source did not answer",
+    }
     output.say(f"{said[code]} ({found.asked} {known} asked for)", style="bold")
+    if found.refused is not None:
+        output.say(f"  no fetch takes it: {found.refused.message}", style="red")
     for one in found.answers:
         output.say(f"  {one.source}: {_answer(one)}", style="" if one.held == one.asked else "yellow")
     for cid in (*found.lost, *found.undecided)[:10]:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from registry.content import dagpb
-from registry.content.cid import RAW, Cid
-from registry.content.sources import Sources
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.layout import read_layout
+from registry.content.sources import Sources, each_source
 from registry.content.store import BlockSource
-from registry.content.unixfs import MAX_ENTRIES
-from registry.errors import BlockMismatch, BlockNotFound, ContentError, InvalidDag, StoreUnavailable
+from registry.content.unixfs import FILE, MAX_ENTRIES, decode_data
+from registry.errors import BlockMismatch, BlockNotFound, ContentError, InvalidDag, ProvenanceError, StoreUnavailable
 
 MAX_BLOCKS: Final = 4 * MAX_ENTRIES
 _THREADS: Final = 4
+_MEMORY: Final = 64 << 20
+_ANY_ROOM: Final = 2**63
 _PATIENCE: Final = 3
 """Failures after which a source is not asked any more."""
 
@@ -40,7 +43,7 @@ class Probed:
     """Of `blocks` known blocks these were asked; `lost` are those that no source gave, though each said what it has.
 
     `undecided` are those that none gave, where a source failed and may have it. `complete`: all nodes of the DAG
-    could be read, so that every block of it is known.
+    could be read, so that every block of it is known. `refused`: why no fetch would take it though it is all there.
     """
 
     blocks: int
@@ -49,6 +52,7 @@ class Probed:
     lost: tuple[Cid, ...]
     undecided: tuple[Cid, ...]
     answers: tuple[Answered, ...]
+    refused: ProvenanceError | None
 
 
 def probe(sources: Sequence[BlockSource], roots: Iterable[Cid], sample: int | None) -> Probed:
@@ -57,7 +61,10 @@ def probe(sources: Sequence[BlockSource], roots: Iterable[Cid], sample: int | No
     The roots are always among them, and nodes that could not be read. Raises InvalidDag for one that is no DAG.
     """
     roots = list(dict.fromkeys(roots))
-    blocks, unread = _blocks(Sources(sources), roots)
+    sources = [one for source in sources for one in each_source(source)]
+    nodes = _Nodes(Sources(sources))
+    blocks, unread = _blocks(nodes, roots)
+    refused = None if unread else _refused(nodes, roots)
     always = list(dict.fromkeys([*roots, *unread]))
     others = [cid for cid in blocks if cid not in set(always)]
     chosen = always + (others if sample is None else _some(others, sample - len(always)))
@@ -77,6 +84,7 @@ def probe(sources: Sequence[BlockSource], roots: Iterable[Cid], sample: int | No
         tuple(cid for cid in missing if cid not in undecided),
         tuple(cid for cid in missing if cid in undecided),
         tuple(answers),
+        refused,
     )
 
 
@@ -84,7 +92,39 @@ def _some(blocks: Sequence[Cid], count: int) -> list[Cid]:
     return random.SystemRandom().sample(blocks, min(max(0, count), len(blocks)))
 
 
-def _blocks(source: BlockSource, roots: list[Cid]) -> tuple[list[Cid], list[Cid]]:
+class _Nodes:
+    """The blocks of a source, of which what was read of late is not asked for again."""
+
+    def __init__(self, source: BlockSource) -> None:
+        self._source = source
+        self._kept: dict[Cid, bytes] = {}
+        self._room = _MEMORY
+
+    def get_block(self, cid: Cid) -> bytes:
+        """See `BlockSource`."""
+        block = self._kept.get(cid)
+        if block is None:
+            block = self._source.get_block(cid)
+            if len(block) <= self._room:
+                self._kept[cid] = block
+                self._room -= len(block)
+        return block
+
+
+def _refused(nodes: _Nodes, roots: Sequence[Cid]) -> ProvenanceError | None:
+    """Why a fetch of a folder among the roots would be refused, by its names or its shape. Its nodes are all there."""
+    try:
+        for root in roots:
+            if root.codec == DAG_PB and decode_data(dagpb.decode(nodes.get_block(root)).data).type != FILE:
+                read_layout(nodes.get_block, root, _ANY_ROOM)
+    except (BlockNotFound, BlockMismatch, StoreUnavailable):
+        return None  # it was there a moment ago: what is asked below says more
+    except ProvenanceError as error:
+        return error
+    return None
+
+
+def _blocks(source: _Nodes, roots: list[Cid]) -> tuple[list[Cid], list[Cid]]:
     """Every block that the roots reach, as far as their nodes can be read, and the nodes that could not be."""
     found = dict.fromkeys(roots)
     pending, unread = list(roots), list[Cid]()

@@ -114,7 +114,7 @@ def test_a_probe_says_whether_a_release_can_be_had(provenance: Provenance, model
     assert whole.code == 0 and "can be had (6 of 6 blocks asked for)" in whole.out
     assert "has 6 of 6" in whole.out
     sample = provenance("probe", release["cid"], "--sample", "2", "--json").json
-    assert sample["asked"] == 2 and sample["available"] is True
+    assert sample["asked"] == 2 and sample["available"] is True and sample["refused"] is None
     (kept,) = [path for path in (tmp_path / "home/store/files").rglob("*") if path.is_file()]
     kept.write_bytes(bytes(kept.stat().st_size))
     wrong = provenance("probe", release["cid"], "--all", "--json")

@@ -1,5 +1,6 @@
 """A probe says of each source what it has, and of the artifact whether all of it can be had from somewhere."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,14 @@ from artifact_files import every_block, write_artifact
 from http_answers import Answer, Serve
 
 from registry.artifacts.digest import Artifact
-from registry.content.cid import RAW, Cid
+from registry.content import dagpb
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.dagpb import Link, Node
 from registry.content.embedded import EmbeddedStore
 from registry.content.gateway import GatewaySource
 from registry.content.probe import probe
-from registry.errors import InvalidDag
+from registry.content.several import SeveralStores
+from registry.errors import InvalidDag, UnsafeName
 
 
 @pytest.fixture
@@ -97,3 +101,31 @@ def test_what_is_no_dag_is_said(store: EmbeddedStore) -> None:
     store.block_path(cid).write_bytes(block)
     with pytest.raises(InvalidDag):
         probe([store], [cid], None)
+
+
+def test_each_of_several_stores_is_asked_by_itself(store: EmbeddedStore, artifact: Artifact, tmp_path: Path) -> None:
+    other = EmbeddedStore(tmp_path / "other")
+    other.put_dag(artifact.dag())
+    shutil.rmtree(other.folder)
+    found = probe([SeveralStores([store, other])], [artifact.root], None)
+    assert [one.source for one in found.answers] == [store.name, other.name]
+    assert [one.missing for one in found.answers] == [0, found.asked]
+    assert not found.lost and found.refused is None
+
+
+@pytest.mark.parametrize(("name", "error"), [("../x", UnsafeName), ("a\x00b", UnsafeName), ("", UnsafeName)])
+def test_what_is_all_there_and_no_fetch_takes(store: EmbeddedStore, name: str, error: type[Exception]) -> None:
+    leaf = b"x"
+    folder = dagpb.encode(Node((Link(Cid.of(RAW, leaf), name, 1),), b"\x08\x01"))
+    root = Cid.of(DAG_PB, folder)
+    with store.putting(None) as putting:
+        store.put_blocks(putting, [(root, folder), (Cid.of(RAW, leaf), leaf)])
+        putting.finish()
+    found = probe([store], [root], None)
+    assert not found.lost and not found.undecided and found.complete
+    assert isinstance(found.refused, error)
+
+
+def test_a_file_alone_is_no_folder_and_can_be_had(store: EmbeddedStore, artifact: Artifact) -> None:
+    file = next(file for file in artifact.files if file.cid.codec == DAG_PB)
+    assert probe([store], [file.cid], None).refused is None
