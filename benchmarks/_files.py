@@ -1,6 +1,9 @@
 """What the benchmarks of artifacts share: files to hash and to store, peers that do it, what the machine can do."""
 
+import contextlib
 import hashlib
+import json
+import mmap
 import os
 import subprocess
 import sys
@@ -93,6 +96,52 @@ def sha256_of_memory_in_two_threads(size: int) -> None:
     _together([work, work])
 
 
+def read(folder: Path) -> None:
+    """Read each file once, so that the page cache has it: a system that is short of memory lets go of it again."""
+    for path in folder.iterdir():
+        with path.open("rb", buffering=0) as stream:
+            buffer = bytearray(MIB)
+            while stream.readinto(buffer):
+                pass
+
+
+def hash_and_copy(folder: Path, target: Path) -> None:
+    """Read, hash and copy each file past the page cache a MiB at a time, and nothing else, with three threads a core.
+
+    It is what the machine can, with the bytes on disk at the end.
+    """
+    target.mkdir()
+    with contextlib.ExitStack() as opened:
+        pieces: list[tuple[int, int, int]] = []
+        copies: list[int] = []
+        for path in sorted(folder.iterdir()):
+            size = path.stat().st_size
+            source = os.open(path, os.O_RDONLY)
+            copy = os.open(target / path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_DIRECT)
+            opened.callback(os.close, source)
+            opened.callback(os.close, copy)
+            os.posix_fallocate(copy, 0, size)
+            copies.append(copy)
+            pieces += [(source, copy, start) for start in range(0, size, MIB)]
+        waiting, lock = iter(pieces), threading.Lock()
+
+        def work() -> None:
+            buffer = memoryview(mmap.mmap(-1, MIB))
+            while True:
+                with lock:
+                    piece = next(waiting, None)
+                if piece is None:
+                    return
+                source, copy, start = piece
+                count = os.preadv(source, [buffer], start)
+                hashlib.sha256(buffer[:count]).digest()
+                os.pwrite(copy, buffer[:count], start)
+
+        _together([work] * (3 * (os.cpu_count() or 1)))
+        for copy in copies:
+            os.fsync(copy)
+
+
 def _together(works: Iterable[Callable[[], None]]) -> None:
     threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
@@ -123,6 +172,13 @@ def ipfs(repository: Path, *command: str) -> str:
     return done.stdout.strip()
 
 
-def new_repository(repository: Path) -> None:
-    """A repository with our profile."""
+def new_repository(repository: Path, *, flushing: bool = False) -> None:
+    """A repository with our profile. `flushing`: each block is on disk when it is added; by default Kubo leaves that
+    to the system."""
     ipfs(repository, "init", "--profile=unixfs-v1-2025")
+    if flushing:
+        config = json.loads((repository / "config").read_text())
+        for mount in config["Datastore"]["Spec"]["mounts"]:
+            if mount.get("type") == "flatfs":
+                mount["sync"] = True
+        (repository / "config").write_text(json.dumps(config))

@@ -1,21 +1,26 @@
-"""Putting 2 GiB into the embedded store, against `ipfs add` into a new repository: both end with the bytes on disk.
+"""Putting 2 GiB into the embedded store, against `ipfs add` into a new repository and against what the machine can.
 
-Ours is the whole of it, digest and store, since `ipfs add` does both.
+Ours is the whole of it, digest and store, since `ipfs add` does both, and ends with every byte flushed to the disk. As
+it comes, Kubo flushes no block (`"sync": false` of flatfs): what it added is in memory still, and a power cut loses it.
+So it stands here twice, as it comes and told to flush. The rows that begin with hashing and copying show the most that
+there is beside each: the same bytes read from the page cache, hashed and written past it, and nothing else.
 """
 
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from _files import KUBO, ipfs, make_files, new_repository, timed
-from _harness import arguments, compare, in_turn, report
+from _files import KUBO, hash_and_copy, ipfs, make_files, new_repository, read, timed
+from _harness import Result, arguments, compare, in_turn, report
 
 from registry.artifacts.digest import digest_artifact
 from registry.content.embedded import EmbeddedStore
 
 LIMIT = 3.0
+MACHINE = "hash and copy"
 
 
 def put(folder: Path, store: EmbeddedStore) -> None:
@@ -36,24 +41,49 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="store-", dir=asked.folder) as temporary:
         shards, kept, repository = Path(temporary, "shards"), Path(temporary, "store"), Path(temporary, "ipfs")
+        copies = Path(temporary, "copies")
         size = make_files(shards, Path(temporary, "whole"), asked.size)
         shutil.rmtree(Path(temporary, "whole"))
 
         def ours() -> float:
             shutil.rmtree(kept, ignore_errors=True)
-            os.sync()
+            prepare(shards)
             return timed(lambda: put(shards, EmbeddedStore(kept)))
 
-        def theirs() -> float:
+        def theirs(*, flushing: bool) -> float:
             shutil.rmtree(repository, ignore_errors=True)
-            new_repository(repository)
-            os.sync()
+            new_repository(repository, flushing=flushing)
+            prepare(shards)
             return timed(lambda: ipfs(repository, "add", "-rHQ", str(shards)))
 
-        seconds = in_turn({"store": ours, "ipfs add": theirs}, asked.rounds)
+        def machine() -> float:
+            shutil.rmtree(copies, ignore_errors=True)
+            prepare(shards)
+            return timed(lambda: hash_and_copy(shards, copies))
+
+        runs = {
+            "store": ours,
+            "ipfs add, flushed": lambda: theirs(flushing=True),
+            "ipfs add": lambda: theirs(flushing=False),
+            MACHINE: machine,
+        }
+        seconds = in_turn(runs, asked.rounds)
     rates = {name: size / taken / 1e9 for name, taken in seconds.items()}
-    result = compare("store", rates["store"], rates["ipfs add"], "ipfs add", limit=LIMIT, unit="GB/s")
-    return report([result], as_json=asked.json)
+    return report(list(results(rates)), as_json=asked.json)
+
+
+def prepare(shards: Path) -> None:
+    """The same start for each: nothing waits to be written, and the files are in the page cache."""
+    os.sync()
+    read(shards)
+
+
+def results(rates: Mapping[str, float]) -> Iterator[Result]:
+    """Ours against each peer, before it what the machine can, and ours against that."""
+    for peer in ("ipfs add, flushed", "ipfs add"):
+        yield compare(MACHINE, rates[MACHINE], rates[peer], peer, limit=0.0, unit="GB/s")
+        yield compare("store", rates["store"], rates[peer], peer, limit=LIMIT, unit="GB/s")
+    yield compare("store", rates["store"], rates[MACHINE], MACHINE, limit=0.85, unit="GB/s")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def hash_files(
     Raises PathMissing, and FileChanged when a file changes while it is read.
     """
     cores = os.cpu_count() or 1
-    threads = threads or min(_MOST_THREADS, cores if copies is None else 2 * cores)  # who writes waits for the disk
+    threads = threads or min(_MOST_THREADS, cores if copies is None else 3 * cores)  # who writes waits for the disk
     return _Hashing(entries, sha256, progress, threads, copies).run()
 
 
