@@ -85,15 +85,15 @@ def sha256_in_two_threads(folder: Path) -> None:
     _together([work, work])
 
 
-def sha256_of_memory_in_two_threads(size: int) -> None:
+def sha256_of_memory(size: int, *, threads: int) -> None:
     """SHA-256 of `size` bytes that lie in memory, a MiB again and again: what the machine can hash and read nothing."""
 
     def work() -> None:
         block, whole = bytes(MIB), hashlib.sha256()
-        for _ in range(size // MIB // 2):
+        for _ in range(size // MIB // threads):
             whole.update(block)
 
-    _together([work, work])
+    _together([work] * threads)
 
 
 def read(folder: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _files import make_files, sha256_in_two_threads, sha256_of_memory_in_two_threads, timed
+from _files import make_files, sha256_in_two_threads, sha256_of_memory, timed
 from _harness import arguments, compare, in_turn, report
 
 from registry.artifacts.digest import digest_artifact
@@ -32,9 +32,7 @@ def main() -> int:
             "one pass over 4 files": lambda: timed(lambda: digest_artifact(shards)),
             "half of sha256 in two threads": lambda: 2 * timed(lambda: sha256_in_two_threads(shards)),
             "one pass over 1 file": lambda: timed(lambda: digest_artifact(whole)),
-            "half of sha256 of memory in two threads": (
-                lambda: 2 * timed(lambda: sha256_of_memory_in_two_threads(size))
-            ),
+            "half of sha256 of memory in two threads": (lambda: 2 * timed(lambda: sha256_of_memory(size, threads=2))),
         }
         seconds = in_turn(runs, asked.rounds)
     rates = {name: size / taken / 1e9 for name, taken in seconds.items()}

@@ -84,7 +84,7 @@ class _Job:
 
 
 Task = Callable[[memoryview], None]
-"""A piece of work; it is given its thread's own buffer: `_CHUNK` bytes, or a leaf where what is read is written too."""
+"""A piece of work; it is given its thread's own buffer: a leaf, or `_CHUNK` bytes where each is hashed twice."""
 
 
 class _Hashing:
@@ -139,7 +139,8 @@ class _Hashing:
 
     def _work(self) -> None:
         try:
-            own = memoryview(mmap.mmap(-1, _CHUNK if self._copies is None else LEAF_SIZE))
+            twice = self._sha256 and self._copies is None
+            own = memoryview(mmap.mmap(-1, _CHUNK if twice else LEAF_SIZE))
             while (task := self._take()) is not None:
                 task(own)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller's thread raises it
