@@ -21,6 +21,9 @@ _LARGEST_ANSWER: Final = 1 << 20
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 10.0
+_MOST_LISTED: Final = 100
+"""Pins of one CID that are asked for at once."""
+_MOST_LISTS: Final = 100
 _STATES: Final = frozenset({"queued", "pinning", "pinned", "failed"})
 
 
@@ -49,6 +52,7 @@ class PinningService:
             raise InvalidSettings(
                 "A pinning service needs a token: PROVENANCE_PINNING_TOKEN, or a file PROVENANCE_PINNING_TOKEN_FILE."
             )
+        self._token = token
         self._headers = {"Authorization": f"Bearer {token}"}
         self._patience = patience
         self._client = client or httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
@@ -85,25 +89,36 @@ class PinningService:
         if status["status"] == "failed":
             said = (status.get("info") or {}).get("status_details") if isinstance(status.get("info"), dict) else None
             raise PinFailed(
-                f"{self.name} could not pin {cid}" + (f": {str(said)[:200]}." if said else "."),
+                f"{self.name} could not pin {cid}" + (f": {self._quoted(said)}." if said else "."),
                 source=self.name,
                 cid=str(cid),
             )
 
     def unpin(self, cid: Cid) -> bool:
-        """Take back every pin of this; False: there was none. Raises StoreUnavailable, PinFailed."""
-        found = False
-        while (status := self._find(cid, "queued,pinning,pinned")) is not None:
-            self._ask("DELETE", f"pins/{status['requestid']}")
-            found = True
-        return found
+        """Ask that every pin of this be taken back; False: there was none. Raises StoreUnavailable, PinFailed.
+
+        A service accepts that (202) and may list the pin for a while: each is asked for once.
+        """
+        asked: set[str] = set()
+        for _ in range(_MOST_LISTS):
+            listed = [pin["requestid"] for pin in self._list(cid, "queued,pinning,pinned", _MOST_LISTED)]
+            more = [identity for identity in listed if identity not in asked]
+            if not more:
+                return bool(asked)
+            for identity in more:
+                self._ask("DELETE", f"pins/{identity}")
+                asked.add(identity)
+        raise PinFailed(f"{self.name} lists other pins of {cid} whenever it is asked.", source=self.name, cid=str(cid))
 
     def _find(self, cid: Cid, states: str) -> dict[str, Any] | None:
-        answer = self._ask("GET", "pins", params={"cid": str(cid), "status": states, "limit": "1"})
+        return next(iter(self._list(cid, states, 1)), None)
+
+    def _list(self, cid: Cid, states: str, most: int) -> list[dict[str, Any]]:
+        answer = self._ask("GET", "pins", params={"cid": str(cid), "status": states, "limit": str(most)})
         results = answer.get("results")
         if not isinstance(results, list):
             raise self._strange()
-        return self._checked(results[0], cid) if results else None
+        return [self._checked(status, cid) for status in results[:most]]
 
     def _checked(self, status: Any, cid: Cid) -> dict[str, Any]:
         """A PinStatus of the specification, about what was asked."""
@@ -147,10 +162,15 @@ class PinningService:
             return {}
         document = _json(body)
         if status != (202 if method == "POST" else 200):
-            raise PinFailed(f"{self.name} refused: {status} {_reason(document)}".rstrip(), source=self.name)
+            reason = self._quoted(_reason(document))
+            raise PinFailed(f"{self.name} refused: {status} {reason}".rstrip(), source=self.name)
         if not isinstance(document, dict):
             raise self._strange()
         return document
+
+    def _quoted(self, said: object) -> str:
+        """What the service said, without the token, which it was sent."""
+        return str(said).replace(self._token, "…")[:200]
 
     def _strange(self) -> PinFailed:
         return PinFailed(f"{self.name} gave an answer that is not that of a pinning service.", source=self.name)
@@ -174,7 +194,7 @@ def _json(body: bytes) -> Any:
 def _reason(document: Any) -> str:
     """What the specification's Failure object says."""
     error = document.get("error") if isinstance(document, dict) else None
-    return f"{error.get('reason')}: {error.get('details', '')}"[:200] if isinstance(error, dict) else ""
+    return f"{error.get('reason')}: {error.get('details', '')}" if isinstance(error, dict) else ""
 
 
 class PinnedStore:

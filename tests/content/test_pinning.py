@@ -251,6 +251,38 @@ class TestWhatGoesWrong:
         with pytest.raises(PinFailed, match="302"):
             client(service).pin(self.CID, "x")
 
+    def test_what_repeats_the_token_does_not_make_us_show_it(self, service: Service) -> None:
+        details = "x" * 190 + f" got Bearer {TOKEN}"  # also where the sentence ends within it
+        service.first_answers = [(400, json.dumps({"error": {"reason": "BAD", "details": details}}).encode())]
+        with pytest.raises(PinFailed, match="BAD") as refused:
+            client(service).is_pinned(self.CID)
+        failed = {"requestid": "1", "status": "failed", "pin": {"cid": str(self.CID)}}
+        failed["info"] = {"status_details": f"no {TOKEN}"}
+        service.first_answers = [(200, b'{"results": []}'), (202, json.dumps(failed).encode())]
+        with pytest.raises(PinFailed, match="could not pin") as raised:
+            client(service).pin(self.CID, "x")
+        for error in (refused, raised):
+            assert TOKEN not in str(error.value.as_dict()) and TOKEN[:-2] not in str(error.value)
+
+    def test_unpinning_asks_once_for_each_pin(self, service: Service) -> None:
+        """202 to a DELETE means accepted: the pin may be listed for a while, or for ever."""
+        slow = [self.listed("1", "2"), (202, b""), (202, b""), self.listed("1", "2", "3"), (202, b"")]
+        service.first_answers = [*slow, self.listed("1", "2", "3")]
+        assert client(service).unpin(self.CID)
+        deleted = [path for method, path, _ in service.asked if method == "DELETE"]
+        assert deleted == ["/psa/pins/1", "/psa/pins/2", "/psa/pins/3"] and not service.first_answers
+        service.first_answers = [self.listed()]
+        assert not client(service).unpin(self.CID)
+
+    def test_unpinning_where_the_pins_never_end(self, service: Service) -> None:
+        service.first_answers = [answer for n in range(200) for answer in (self.listed(str(n)), (202, b""))]
+        with pytest.raises(PinFailed, match="other pins"):
+            client(service).unpin(self.CID)
+
+    def listed(self, *identities: str) -> tuple[int, bytes]:
+        pins = [{"requestid": one, "status": "pinned", "pin": {"cid": str(self.CID)}} for one in identities]
+        return 200, json.dumps({"count": len(pins), "results": pins}).encode()
+
     @pytest.mark.parametrize("address", ["", "api.example", "ftp://x", "http://api.example", "https://u:p@api.example"])
     def test_addresses_that_are_none_or_would_show_the_token(self, address: str) -> None:
         with pytest.raises(InvalidSettings):
