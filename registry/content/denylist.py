@@ -56,6 +56,7 @@ class Denylist:
 
     def denies(self, cid: Cid, path: str = "") -> bool:
         """Whether the block (no path), or what the path below it leads to, is not to be served."""
+        path = _plain(path)
         found = [rule for rule in (self.exact.get((cid.digest, path)),) if rule is not None]
         found += [(place, deny) for start, place, deny in self.prefixes.get(cid.digest, ()) if path.startswith(start)]
         if self.functions:
@@ -141,12 +142,17 @@ def _add(rules: Denylist, line: str) -> None:
             return  # content of another hash function, of which nothing here holds anything
         path = unquote(encoded, errors="strict")
         if encoded.endswith("*"):
-            start = path[:-1].removesuffix("/")
+            start = _plain(path[:-1])
             rules.prefixes.setdefault(named, []).append((start, *verdict))
         else:
-            rules.exact[named, path.strip("/")] = verdict
+            rules.exact[named, _plain(path)] = verdict
     elif not rule.startswith("/ipns/") or rule == "/ipns/":
         raise ValueError(f"{rule[:80]!r} is no rule")
+
+
+def _plain(path: str) -> str:
+    """A path in the one form that leads somewhere: `a//b/` is `a/b`."""
+    return "/".join(name for name in path.split("/") if name)
 
 
 def _sha256_of(text: str) -> bytes | None:
@@ -246,13 +252,13 @@ class DenylistFiles:
                 ) from error
         return read_denylists(lists)
 
-    def _state(self) -> list[tuple[int, int, int] | None]:
-        """What changes when a file does."""
-        found: list[tuple[int, int, int] | None] = []
+    def _state(self) -> list[tuple[int, ...] | None]:
+        """What changes when a file does; its ctime also where a copy sets the time back that it was changed."""
+        found: list[tuple[int, ...] | None] = []
         for file in self._files:
             try:
                 status = file.stat()
-                found.append((status.st_mtime_ns, status.st_size, status.st_ino))
+                found.append((status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))
             except OSError:
                 found.append(None)
         return found

@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,12 @@ class TestRules:
         denied = rules(f"/ipfs/{CID}/{rule} reason:none")
         assert denied.denies(CID, "path")
         assert not denied.denies(CID) and not denied.denies(CID, "path/below") and not denied.denies(CID, "path2")
+
+    @pytest.mark.parametrize("rule", ["a//b", "a/b//", "/a/b", "a/%2Fb", "a//b*"])
+    def test_more_slashes_than_lead_somewhere(self, rule: str) -> None:
+        denied = rules(f"/ipfs/{CID}/{rule}")
+        assert denied.denies(CID, "a/b") and denied.denies(CID, "a//b/")
+        assert not denied.denies(CID, "a") and not denied.denies(CID)
 
     def test_exceptions_the_last_rule_that_matches_counts(self) -> None:
         cid = "QmUboz9UsQBDeS6Tug1U8jgoFkgYxyYood9NDyVURAY9pK"
@@ -160,6 +168,17 @@ class TestFiles:
             lists.check(CID)
         file.write_text("")
         lists.check(CID)
+
+    def test_a_change_counts_that_keeps_size_and_time(self, tmp_path: Path) -> None:
+        """As `cp -p`, `rsync --times` or a deployment that sets times leave a file."""
+        file = tmp_path / "mine.deny"
+        file.write_text(f"/ipfs/{Cid.of(RAW, b'y')}\n")
+        lists, before = DenylistFiles([file]), file.stat()
+        time.sleep(0.02)  # a tick of the clock of any file system of Linux
+        file.write_text(f"/ipfs/{CID}\n")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(ContentBlocked):
+            lists.check(CID)
 
     def test_one_that_breaks_later_leaves_what_was_in_force(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
