@@ -333,8 +333,9 @@ def _check_unchanged(job: _Job) -> None:
         raise changed(job.entry.path)
 
 
-def _mark(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+def _mark(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file does. Its mtime can be put back; its ctime is set by the system alone."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def changed(path: str) -> FileChanged:

@@ -1,7 +1,9 @@
 """The digest of an artifact: the published vectors, one read, and a file that changes while it is read."""
 
 import hashlib
+import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,17 @@ class TestAFileThatChangesWhileItIsRead:
                 stream.write(b"x")
 
         assert self.changed(folder, change, sha256=sha256).details["path"] == "w"
+
+    def test_bytes_are_written_into_it_and_its_time_is_put_back(self, folder: Path) -> None:
+        before = (folder / "w").stat()
+
+        def change() -> None:
+            time.sleep(0.02)  # a tick of the clock of any file system of Linux
+            with (folder / "w").open("r+b") as stream:
+                stream.write(b"x")
+            os.utime(folder / "w", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        self.changed(folder, change)
 
     def test_it_grows(self, folder: Path) -> None:
         def change() -> None:
