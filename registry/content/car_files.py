@@ -62,8 +62,9 @@ def export_chunks(source: BlockSource, root: Cid, progress: Progress | None = No
 
 def export_file(source: BlockSource, root: Cid, target: Path, progress: Progress | None = None) -> int:
     """Write a CAR that appears whole or not at all; its bytes. Raises DestinationNotEmpty, PathMissing."""
+    there = DestinationNotEmpty(f"{str(target)!r} is there already. Give another name.", path=str(target))
     if os.path.lexists(target):
-        raise DestinationNotEmpty(f"{str(target)!r} is there already. Give another name.", path=str(target))
+        raise there
     try:
         with Draft(target.absolute().parent) as draft:
             size = 0
@@ -71,7 +72,9 @@ def export_file(source: BlockSource, root: Cid, target: Path, progress: Progress
                 draft.write_at(memoryview(chunk), size)
                 size += len(chunk)
             os.fsync(draft.descriptor)
-            draft.name(target)
+            draft.name(target, replacing=False)
+    except FileExistsError as error:
+        raise there from error
     except OSError as error:
         raise PathMissing(f"{str(target)!r} cannot be written: {error.strerror}.", path=str(target)) from error
     return size

@@ -5,8 +5,8 @@ import ctypes
 import errno
 import fcntl
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
@@ -18,8 +18,7 @@ _FICLONE: Final = 0x40049409
 _NO_CLONES: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EPERM, errno.ENOSYS, errno.EBADF, errno.ETXTBSY}
 )
-
-
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _NO_ALLOCATION: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EINTR})
 
 
@@ -73,9 +72,14 @@ class Draft:
                     raise
         _pwrite(self.descriptor, data, start)
 
-    def name(self, target: Path) -> None:
-        """Let the file appear under its name. It must have been flushed."""
+    def name(self, target: Path, *, replacing: bool = True) -> None:
+        """Let the file appear under its name. It must have been flushed.
+
+        Raises FileExistsError unless it may be `replacing` what has the name, also what appeared just now.
+        """
         target.parent.mkdir(parents=True, exist_ok=True)
+        if not replacing and _link(self.path, target):
+            return  # its first name goes when it is closed
         self.path.rename(target)
         self._named = True
 
@@ -94,6 +98,19 @@ class Draft:
         self.close()
 
 
+def _link(path: Path, target: Path) -> bool:
+    """Give a file a second name that nothing has; False where the file system knows one name only, and it is free."""
+    try:
+        os.link(path, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        return False
+    return True
+
+
 def _allocate(descriptor: int, size: int) -> None:
     """`fallocate(2)`. Not `posix_fallocate`, which writes every block where the file system cannot."""
     if _FALLOCATE is not None and _FALLOCATE(descriptor, 0, 0, size):
@@ -109,11 +126,13 @@ def _pwrite(descriptor: int, data: memoryview, start: int) -> None:
 
 
 def _create(folder: Path) -> tuple[int, Path]:
+    """Readable as the umask says, like the folders around it: a service may run as another user."""
     while True:
-        descriptor, name = tempfile.mkstemp(dir=folder)
+        path = folder / secrets.token_hex(8)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
-            return descriptor, Path(name)
+            return descriptor, path
         os.close(descriptor)  # another process cleared it between its creation and its lock
 
 

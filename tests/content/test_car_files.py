@@ -1,5 +1,6 @@
 """DAGs in and out of a store as CARs: what is right comes back the same, and of what is not nothing is kept."""
 
+import errno
 import io
 import os
 import shutil
@@ -105,6 +106,28 @@ class TestRoundTrip:
         with pytest.raises(DestinationNotEmpty):
             export_file(store, artifact.root, target)
         assert target.read_bytes() == b"mine"
+
+    @pytest.mark.parametrize("links", [True, False])
+    def test_nor_is_one_that_appears_meanwhile(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def no_link(*_: object) -> None:
+            raise OSError(errno.EPERM, "as a FAT file system says")
+
+        def appear() -> None:
+            target.write_text("mine")
+
+        store.put_dag(artifact.dag())
+        target = tmp_path / "out" / "a.car"
+        target.parent.mkdir()
+        if not links:
+            monkeypatch.setattr(os, "link", no_link)
+        with pytest.raises(DestinationNotEmpty):
+            export_file(store, artifact.root, target, lambda count: appear())
+        assert target.read_text() == "mine" and list(target.parent.iterdir()) == [target]
+        target.unlink()
+        export_file(store, artifact.root, target)
+        assert list(target.parent.iterdir()) == [target] and target.stat().st_nlink == 1
 
     def test_what_is_not_there_leaves_no_file(self, store: EmbeddedStore, tmp_path: Path) -> None:
         with pytest.raises(BlockNotFound):

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -80,6 +81,16 @@ class TestBlocks:
         assert all(path.stat().st_nlink == 1 for path in stored(tmp_path / "store"))
         (tmp_path / "artifact/model.bin").write_bytes(b"changed afterwards")
         assert store.has_dag(artifact.root)
+
+    def test_what_is_kept_is_as_readable_as_the_umask_says(self, artifact: Artifact, tmp_path: Path) -> None:
+        """A service that serves the store may run as another user than who publishes."""
+        for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
+            store, usual = EmbeddedStore(tmp_path / f"store-{umask}"), os.umask(umask)
+            try:
+                store.put_dag(artifact.dag())
+            finally:
+                os.umask(usual)
+            assert {stat.S_IMODE(path.stat().st_mode) for path in stored(store.folder)} == {mode}
 
     def test_a_location_is_a_store(self, tmp_path: Path) -> None:
         assert isinstance(open_store(str(tmp_path / "store")), Store)
