@@ -4,14 +4,14 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from registry.artifacts.hashing import Copies, Progress, hash_files
 from registry.artifacts.scan import Entry, Scan, scan
 from registry.content.cid import Cid
-from registry.content.dag import Dag, DagFile
+from registry.content.dag import Copy, Dag, DagFile
 from registry.content.unixfs import directory_shape, file_root
 
 Known = tuple[Cid, bytes | None]
@@ -32,7 +32,8 @@ class DigestCache(Protocol):
 class ArtifactFile:
     """A file of an artifact: `leaves` are the 32-byte digests of its 1 MiB leaves in a row.
 
-    They are empty where the file was not read, since its root was known already.
+    They are empty where the file was not read, since its root was known already. `copy`: what was written of it while
+    it was hashed.
     """
 
     path: str
@@ -41,6 +42,7 @@ class ArtifactFile:
     sha256: bytes | None
     cid: Cid
     leaves: bytes
+    copy: Copy | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Artifact:
         """The artifact as blocks, for a store. ValueError where a file was not read."""
         if not all(file.leaves for file in self.files):
             raise ValueError("The leaves of a file that was not read are not known; digest it without a cache.")
-        files = (DagFile(file.path, file.source, file.size, file.cid, file.leaves) for file in self.files)
+        files = (DagFile(file.path, file.source, file.size, file.cid, file.leaves, file.copy) for file in self.files)
         return Dag(self.root, self.nodes, tuple(files))
 
 
@@ -118,7 +120,9 @@ def digest_scan(
         shape = file_root(hashed.leaves, entry.size)
         nodes.update(shape.nodes)
         read.append(((entry.source, hashed.status), (shape.cid, hashed.sha256)))
-        files.append(ArtifactFile(entry.path, entry.source, entry.size, hashed.sha256, shape.cid, hashed.leaves))
+        files.append(
+            ArtifactFile(entry.path, entry.source, entry.size, hashed.sha256, shape.cid, hashed.leaves, hashed.copy)
+        )
     if cache is not None:
         cache.keep(read, since)
     root = directory_shape(((file.path, file.size, file.cid) for file in files), found.empty_directories)

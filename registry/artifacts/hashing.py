@@ -15,18 +15,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from registry.artifacts.scan import Entry
+from registry.content.dag import Copy
 from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE, leaf_count
 from registry.errors import FileChanged, PathMissing
 
 Progress = Callable[[int], None]
-Write = Callable[[memoryview, int], None]
-"""Writes bytes of a file at a place in it. The memory begins at a page's start."""
-Copies = Callable[[Path, int, int], Write | None]
-"""Given a file's path, descriptor and size: where what is read of it is to be written too."""
+Copies = Callable[[int, int], Copy | None]
+"""Given an open file's descriptor and size: the copy to which what is read of it is to be written too."""
 
 _CHUNK: Final = LEAF_SIZE // 2
 """Read at once by a thread that hashes alone: the bytes are hashed twice before they leave the core's cache."""
@@ -39,11 +37,13 @@ _MOST_THREADS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """The 32-byte digests of a file's leaves in a row, its SHA-256 where it was asked for, and what the file was."""
+    """The 32-byte digests of a file's leaves in a row, its SHA-256 where it was asked for, what the file was, and the
+    copy that was made of it."""
 
     leaves: bytes
     sha256: bytes | None
     status: os.stat_result
+    copy: Copy | None
 
 
 def hash_files(
@@ -75,7 +75,7 @@ class _Job:
     opened: os.stat_result
     leaves: bytearray
     whole: "hashlib._Hash | None"
-    copy: Write | None = None
+    copy: Copy | None = None
     position: int = 0
     waiting: dict[int, tuple[memoryview, mmap.mmap]] = field(default_factory=dict)
     summed: int = 0
@@ -171,7 +171,7 @@ class _Hashing:
         job = _open(index, self._entries[index], self._sha256)
         if self._copies is not None:
             try:
-                job.copy = self._copies(job.entry.source, job.descriptor, job.entry.size)
+                job.copy = self._copies(job.descriptor, job.entry.size)
             except BaseException:
                 os.close(job.descriptor)
                 raise
@@ -287,7 +287,7 @@ class _Hashing:
 
     def _finish(self, job: _Job) -> None:
         whole = job.whole.digest() if job.whole else None
-        self._results[job.index] = Hashed(bytes(job.leaves), whole, job.opened)
+        self._results[job.index] = Hashed(bytes(job.leaves), whole, job.opened, job.copy)
         self._left -= 1
         if not self._left:
             self._changed.notify_all()
@@ -320,7 +320,7 @@ def _fill(job: _Job, view: memoryview, start: int) -> None:
             raise changed(job.entry.path)
         filled += count
     if job.copy is not None:
-        job.copy(view, start)
+        job.copy.write(view, start)
 
 
 def _check_unchanged(job: _Job) -> None:

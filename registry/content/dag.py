@@ -3,23 +3,35 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from registry.content.cid import RAW, Cid
 from registry.content.unixfs import DIGEST_SIZE, LEAF_SIZE
 from registry.errors import FileChanged, PathMissing
 
 
+class Copy(Protocol):
+    """A copy of one file that is made while that file is hashed, of the very bytes that are hashed."""
+
+    def write(self, data: memoryview, start: int) -> None:
+        """Write bytes of the file at their place in it, from any thread. The memory begins at a page's start."""
+
+
 @dataclass(frozen=True, slots=True)
 class DagFile:
-    """A file of the DAG: where it lies, its size in bytes, its root, and the digests of its leaves in a row."""
+    """A file of the DAG: where it lies, its size in bytes, its root, and the digests of its leaves in a row.
+
+    `copy`: what a store wrote while just this was hashed, and may take.
+    """
 
     path: str
     source: Path
     size: int
     cid: Cid
     leaves: bytes
+    copy: Copy | None = field(default=None, repr=False, compare=False)
 
     def leaf(self, index: int) -> tuple[Cid, int, int]:
         """The CID, offset and length of a leaf."""

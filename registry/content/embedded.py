@@ -24,7 +24,7 @@ from typing import Final
 from registry.content import dagpb, scratch
 from registry.content.cid import RAW, Cid
 from registry.content.dag import Dag, DagFile
-from registry.content.intake import Intake
+from registry.content.intake import Intake, IntakeCopy
 from registry.content.places import KeptFile, Place, Places, open_places
 from registry.content.putting import Putting
 from registry.content.store import Progress, verified
@@ -47,7 +47,6 @@ class EmbeddedStore:
         self._folder = folder
         self._in_place = in_place
         self._on_step: Step = on_step or (lambda step: None)
-        self._intake: Intake | None = None
 
     @property
     def name(self) -> str:
@@ -200,17 +199,14 @@ class EmbeddedStore:
 
     @contextlib.contextmanager
     def intake(self) -> Iterator[Intake | None]:
-        """Copies made while an artifact is hashed, which `put_dag` takes in this block; None for files in place."""
+        """Copies made while artifacts are hashed, which `put_dag` takes in this block; None for files in place."""
         if self._in_place:
             yield None
             return
         with self.translated():
             self._make()
-        with Intake(self, self._folder / "tmp") as self._intake:
-            try:
-                yield self._intake
-            finally:
-                self._intake = None
+        with Intake(self, self._folder / "tmp") as intake:
+            yield intake
 
     def put_dag(self, dag: Dag, progress: Progress | None = None) -> None:
         """Keep a DAG: complete, durable and kept when this returns. What is there is hashed; what rotted is replaced.
@@ -256,7 +252,8 @@ class EmbeddedStore:
             status = putting.reference(file)
             path = os.fsencode(os.path.abspath(file.source))
             return KeptFile(file.cid, file.size, path, status.st_mtime_ns), file.leaves
-        draft = self._intake.take(file.source) if self._intake else None
+        copy = file.copy
+        draft = copy.take() if isinstance(copy, IntakeCopy) and copy.store is self else None
         if draft is None or target.is_file():
             putting.file(file, target)
             if draft is not None:

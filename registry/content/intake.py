@@ -1,13 +1,13 @@
 """Copies that are made while an artifact is hashed, so that publishing reads every byte once.
 
-The bytes that a thread has read for hashing are written from the same memory, so what is kept is what was hashed. A
-file that the store seems to have, or could clone, is left to `EmbeddedStore.put_dag`, which hashes what it finds.
+The bytes that a thread has read for hashing are written from the same memory, so what is kept is what was hashed: a
+copy belongs to that one reading of its file, and goes along with the digest that came of it. A file that the store
+seems to have, or could clone, is left to `EmbeddedStore.put_dag`, which hashes what it finds.
 """
 
 import hashlib
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -19,43 +19,53 @@ from registry.content.unixfs import LEAF_SIZE
 if TYPE_CHECKING:
     from registry.content.embedded import EmbeddedStore
 
-Write = Callable[[memoryview, int], None]
-"""Writes bytes of a file at a place in it."""
-
 _MOST: Final = 256
 """Copies that are open at once."""
 
 
+class IntakeCopy:
+    """The copy of one file on its way into a store."""
+
+    def __init__(self, store: "EmbeddedStore", draft: Draft) -> None:
+        self.store = store
+        self._draft: Draft | None = draft
+
+    def write(self, data: memoryview, start: int) -> None:
+        """Write bytes of the file at their place in it. Raises StoreFull, StoreUnavailable."""
+        with self.store.translated():
+            if self._draft is None:
+                raise OSError("a copy was written to after it was taken or given up")
+            self._draft.write_at(data, start)
+
+    def take(self) -> Draft | None:
+        """The copy, from now on the caller's; None when it was taken, or its intake has ended."""
+        draft, self._draft = self._draft, None
+        return draft
+
+
 class Intake:
-    """Copies on their way into a store. What it has not taken at the end is unlinked."""
+    """Copies on their way into a store. What was not taken at the end is unlinked."""
 
     def __init__(self, store: "EmbeddedStore", tmp: Path) -> None:
         self._store = store
         self._tmp = tmp
-        self._drafts: dict[Path, Draft] = {}
+        self._copies: list[IntakeCopy] = []
         self._clones_from: dict[int, bool] = {}
         self._lock = threading.Lock()
 
-    def begin(self, source: Path, descriptor: int, size: int) -> Write | None:
+    def begin(self, descriptor: int, size: int) -> IntakeCopy | None:
         """Where to write what is read of an open file; None when it is not to be copied now. Raises StoreFull."""
         if size <= LEAF_SIZE or self._seems_kept(descriptor, size):
             return None
         with self._store.translated():
             with self._lock:
-                if len(self._drafts) >= _MOST or source in self._drafts or self._can_clone(descriptor):
+                if len(self._copies) >= _MOST or self._can_clone(descriptor):
                     return None
-                draft = self._drafts[source] = Draft(self._tmp)
+                draft = Draft(self._tmp)
+                copy = IntakeCopy(self._store, draft)
+                self._copies.append(copy)
             draft.prepare(size)
-
-        def write(data: memoryview, start: int) -> None:
-            with self._store.translated():
-                draft.write_at(data, start)
-
-        return write
-
-    def take(self, source: Path) -> Draft | None:
-        """The copy of a file that was read to its end, from now on the caller's."""
-        return self._drafts.pop(source, None)
+        return copy
 
     def _seems_kept(self, descriptor: int, size: int) -> bool:
         """Whether the store has a file of this size that begins in the same way."""
@@ -73,5 +83,6 @@ class Intake:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        while self._drafts:
-            self._drafts.popitem()[1].close()
+        for copy in self._copies:
+            if (draft := copy.take()) is not None:
+                draft.close()

@@ -18,6 +18,7 @@ from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import open_store
 from registry.content.unixfs import LEAF_SIZE
+from registry.content.upkeep import verify
 from registry.errors import (
     BlockMismatch,
     BlockNotFound,
@@ -329,6 +330,33 @@ class TestIntake:
             store.put_dag(again.dag())
         assert_gives_every_block(store, artifact, blocks)
 
+    def test_a_copy_is_of_the_reading_that_it_was_made_in(self, store: EmbeddedStore, tmp_path: Path) -> None:
+        """Hashed twice, changed in between, and both put; and the same folder in two intakes at once."""
+        folder, artifacts = tmp_path / "model", []
+        folder.mkdir()
+        with store.intake() as intake, store.intake() as another:
+            assert intake is not None and another is not None
+            for content, copies in ((b"a", intake), (b"b", intake), (b"c", another)):
+                (folder / "w.bin").write_bytes(content * (3 * LEAF_SIZE))
+                artifacts.append(digest_artifact(folder, copies=copies.begin))
+            (folder / "w.bin").unlink()
+            for artifact in artifacts[::-1]:
+                store.put_dag(artifact.dag())
+        assert not verify(store).damage and not list((store.folder / "tmp").iterdir())
+        assert {artifact.root for artifact in artifacts} == set(store.roots())
+
+    def test_a_copy_in_another_store_is_not_taken(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        blocks, other = every_block(artifact), EmbeddedStore(tmp_path / "other")
+        with store.intake() as intake:
+            assert intake is not None
+            again = digest_artifact(tmp_path / "artifact", copies=intake.begin)
+            other.put_dag(again.dag())
+        store.put_dag(again.dag())  # of copies that went with their intake
+        assert_gives_every_block(other, artifact, blocks)
+        assert_gives_every_block(store, artifact, blocks)
+
     def test_a_store_that_clones_copies_nothing(self, sharing_disk: Path) -> None:
         artifact = write_artifact(sharing_disk / "artifact")
         store = EmbeddedStore(sharing_disk / "store")
@@ -345,7 +373,7 @@ class TestIntake:
         with store.intake() as intake, (tmp_path / "artifact/zeros").open("rb") as stream:
             assert intake is not None
             with pytest.raises(StoreFull, match="Make room"):
-                intake.begin(tmp_path / "artifact/zeros", stream.fileno(), 1 << 50)
+                intake.begin(stream.fileno(), 1 << 50)
         assert not list((tmp_path / "store/tmp").iterdir())
 
 
