@@ -131,7 +131,7 @@ class EmbeddedStore:
     def has_block(self, cid: Cid) -> bool:
         """Whether the store holds the block. Raises StoreUnavailable."""
         with self.translated():
-            return self._has_alone(cid, None) or any(self._holds(place.file) for place in self.leaf_places(cid))
+            return self._has_alone(cid, None) or any(self.holds(place.file) for place in self.leaf_places(cid))
 
     def has_dag(self, root: Cid) -> bool:
         """Whether the root is marked as kept and every block below it is there. Raises StoreUnavailable."""
@@ -158,7 +158,7 @@ class EmbeddedStore:
             cid, size = pending.pop()
             if cid.codec == RAW:
                 if not self._has_alone(cid, size) and not any(
-                    self._holds(place.file) for place in places.of_leaf(cid.digest)
+                    self.holds(place.file) for place in places.of_leaf(cid.digest)
                 ):
                     return False
                 continue
@@ -186,7 +186,8 @@ class EmbeddedStore:
         with self.reading() as places:
             return [] if places is None else places.of_leaf(cid.digest)
 
-    def _holds(self, file: KeptFile) -> bool:
+    def holds(self, file: KeptFile) -> bool:
+        """Whether a file is where the index says, in its size, and a publisher's as old as it was then."""
         try:
             status = self.file_path(file).stat(follow_symlinks=False)
         except OSError:
@@ -275,6 +276,9 @@ class EmbeddedStore:
         self._on_step("keep the root")
         with self.writing() as places:
             for file, leaves in files:
+                own = KeptFile(file.cid, file.size)
+                if file.path is not None and not self.file_path(own).is_file():
+                    places.remove_place(own)  # it is gone: what stays in place is all there is
                 places.add_file(file, leaves)
             places.add_root(root)
             self._on_step("tell the index")

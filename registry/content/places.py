@@ -14,21 +14,27 @@ from registry.content.cid import DAG_PB, Cid
 from registry.content.unixfs import leaf_digests
 from registry.errors import StoreUnavailable
 
-VERSION: Final = 2
+VERSION: Final = 3
 _SECONDS: Final = 60
 """How long a writer waits for another."""
 _SCHEMA: Final = (
-    "CREATE TABLE files (id INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, path BLOB,"
-    " mtime_ns INTEGER)",
+    "CREATE TABLE files (id INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, size INTEGER NOT NULL)",
+    # An empty path is the store's own file; there may be several of publishers, and none of them is known to be there.
+    "CREATE TABLE places (file INTEGER NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER, PRIMARY KEY (file, path))"
+    " WITHOUT ROWID",
     "CREATE TABLE leaves (digest BLOB NOT NULL, file INTEGER NOT NULL, position INTEGER NOT NULL,"
     " PRIMARY KEY (digest, file)) WITHOUT ROWID",
     "CREATE TABLE roots (cid BLOB PRIMARY KEY) WITHOUT ROWID",
 )
 
 
+_FILES: Final = "SELECT f.cid, f.size, p.path, p.mtime_ns FROM files f JOIN places p ON p.file = f.id"
+_OWN: Final = b""
+
+
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file: its root and size in bytes. `path` is where the publisher's own lies, None for one in the store."""
+    """A file in one place: its root and size in bytes. `path` is where a publisher's lies, None for the store's own."""
 
     cid: Cid
     size: int
@@ -55,44 +61,57 @@ class Places:
         return bool(_tables(self._sql))
 
     def of_leaf(self, digest: bytes) -> list[Place]:
-        """Every file with that leaf, the store's own first."""
+        """Every place of that leaf, those in the store's own files first."""
         rows = self._sql.execute(
-            "SELECT f.cid, f.size, f.path, f.mtime_ns, l.position FROM leaves l JOIN files f ON f.id = l.file"
-            " WHERE l.digest = ? ORDER BY f.path IS NOT NULL",
+            "SELECT f.cid, f.size, p.path, p.mtime_ns, l.position FROM leaves l JOIN files f ON f.id = l.file"
+            " JOIN places p ON p.file = f.id WHERE l.digest = ? ORDER BY p.path",
             (digest,),
         )
         return [Place(_file(*row[:4]), row[4]) for row in rows]
 
-    def file(self, cid: Cid) -> KeptFile | None:
-        """The file with this root."""
-        row = self._sql.execute("SELECT cid, size, path, mtime_ns FROM files WHERE cid = ?", (cid.to_bytes(),))
-        found = row.fetchone()
-        return None if found is None else _file(*found)
+    def of_file(self, cid: Cid) -> list[KeptFile]:
+        """Every place of the file with this root, the store's own first."""
+        return [
+            _file(*row) for row in self._sql.execute(f"{_FILES} WHERE f.cid = ? ORDER BY p.path", (cid.to_bytes(),))
+        ]
 
     def files(self) -> list[KeptFile]:
-        """Every file; a list, since an open cursor would make writers wait."""
-        return [_file(*row) for row in self._sql.execute("SELECT cid, size, path, mtime_ns FROM files ORDER BY cid")]
+        """Every place of every file; a list, since an open cursor would make writers wait."""
+        return [_file(*row) for row in self._sql.execute(f"{_FILES} ORDER BY f.cid, p.path")]
 
     def add_file(self, file: KeptFile, leaves: bytes) -> None:
-        """Add a file, or say where it is now, with the digests of its leaves in a row."""
+        """Add a place of a file, with the digests of its leaves in a row. With the store's own all others go."""
         row = self._sql.execute(
-            "INSERT INTO files (cid, size, path, mtime_ns) VALUES (?, ?, ?, ?) ON CONFLICT (cid) DO UPDATE SET"
-            " size = excluded.size, path = excluded.path, mtime_ns = excluded.mtime_ns RETURNING id",
-            (file.cid.to_bytes(), file.size, file.path, file.mtime_ns),
+            "INSERT INTO files (cid, size) VALUES (?, ?) ON CONFLICT (cid) DO UPDATE SET size = excluded.size"
+            " RETURNING id",
+            (file.cid.to_bytes(), file.size),
         )
         identity = row.fetchall()[0][0]
+        if file.path is None:
+            self._sql.execute("DELETE FROM places WHERE file = ?", (identity,))
+        self._sql.execute(
+            "INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (identity, file.path or _OWN, file.mtime_ns)
+        )
         self._sql.executemany(
             "INSERT OR IGNORE INTO leaves VALUES (?, ?, ?)",
             ((digest, identity, position) for position, digest in enumerate(leaf_digests(leaves))),
         )
 
+    def remove_place(self, file: KeptFile) -> None:
+        """Forget one place of a file that has others."""
+        self._sql.execute(
+            "DELETE FROM places WHERE file = (SELECT id FROM files WHERE cid = ?) AND path = ?",
+            (file.cid.to_bytes(), file.path or _OWN),
+        )
+
     def remove_files(self, cids: Iterable[Cid]) -> None:
-        """Forget files and their leaves."""
+        """Forget files, their places and their leaves."""
         self._sql.execute("CREATE TEMPORARY TABLE gone (id INTEGER PRIMARY KEY)")
         self._sql.executemany(
             "INSERT INTO gone SELECT id FROM files WHERE cid = ?", ((cid.to_bytes(),) for cid in cids)
         )
         self._sql.execute("DELETE FROM leaves WHERE file IN (SELECT id FROM gone)")
+        self._sql.execute("DELETE FROM places WHERE file IN (SELECT id FROM gone)")
         self._sql.execute("DELETE FROM files WHERE id IN (SELECT id FROM gone)")
         self._sql.execute("DROP TABLE gone")
 
@@ -113,8 +132,8 @@ class Places:
         return self._sql.execute("DELETE FROM roots WHERE cid = ?", (cid.to_bytes(),)).rowcount > 0
 
 
-def _file(cid: bytes, size: int, path: bytes | None, mtime_ns: int | None) -> KeptFile:
-    return KeptFile(Cid.from_bytes(cid), size, path, mtime_ns)
+def _file(cid: bytes, size: int, path: bytes, mtime_ns: int | None) -> KeptFile:
+    return KeptFile(Cid.from_bytes(cid), size, path or None, mtime_ns)
 
 
 @contextlib.contextmanager
@@ -156,16 +175,27 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
 
 
 def _bring_up(connection: sqlite3.Connection, leaves_of: Callable[[Cid], tuple[int, bytes] | None]) -> None:
-    """Make the tables, and take over those of version 1, which knew one place for each leaf and had no `files`."""
+    """Make the tables, and take over earlier ones.
+
+    Version 1 knew one place for each leaf and had no `files`; version 2 knew one place for each file, in `files`.
+    """
     if _version(connection) == VERSION:
         return  # another process was first
     old = _tables(connection)
-    if "leaves" in old:
+    first = "leaves" in old and "files" not in old
+    if first:
         connection.execute("ALTER TABLE leaves RENAME TO leaves_1")
+    elif "files" in old:
+        connection.execute("ALTER TABLE files RENAME TO files_2")
+    here = _tables(connection)
     for statement in _SCHEMA:
-        if not (statement.startswith("CREATE TABLE roots") and "roots" in old):
+        if statement.split()[2] not in here:
             connection.execute(statement)
-    if "leaves" in old:
+    if "files_2" in here:
+        connection.execute("INSERT INTO files SELECT id, cid, size FROM files_2")
+        connection.execute("INSERT INTO places SELECT id, coalesce(path, X''), mtime_ns FROM files_2")
+        connection.execute("DROP TABLE files_2")
+    if first:
         places = Places(connection)
         for (digest,) in connection.execute("SELECT DISTINCT file FROM leaves_1").fetchall():
             cid = Cid(DAG_PB, digest)

@@ -58,23 +58,35 @@ class Collected:
 def verify(store: EmbeddedStore, progress: Progress | None = None) -> Verified:
     """Hash every block and file, and see that every root is whole. Raises StoreUnavailable."""
     damage: list[Damage] = []
+    right: set[Cid] = set()
     blocks = files = in_place = size = 0
     with store.translated():
         for path in _kept(store.folder / "blocks"):
             block = _read(path)
             blocks, size = blocks + 1, size + len(block)
-            damage += _wrong_block(path, block)
+            found = list(_wrong_block(path, block))
+            damage += found
+            if not found and (cid := Cid.parse(path.name)).codec == RAW:
+                right.add(cid)
             if progress is not None:
                 progress(len(block))
         with _Leaves(progress) as leaves, store.reading() as places:
+            wrong: list[tuple[KeptFile, str]] = []
             for file in [] if places is None else places.files():
                 files, in_place = files + (file.path is None), in_place + (file.path is not None)
                 size += file.size
                 problem = leaves.problem(store.file_path(file), file)
-                if problem is not None:
-                    damage.append(Damage("file", str(file.cid), str(store.file_path(file)), problem))
+                if problem is None:
+                    right.add(file.cid)
+                else:
+                    wrong.append((file, problem))
+            damage += [
+                Damage("file", str(file.cid), str(store.file_path(file)), problem)
+                for file, problem in wrong
+                if file.path is None or file.cid not in right  # a publisher may move one of several
+            ]
             if places is not None:
-                damage += [found for root in places.roots() for found in _missing(store, places, root)]
+                damage += [lack for root in places.roots() for lack in _missing(store, places, root)]
     return Verified(blocks, files, in_place, size, tuple(damage))
 
 
@@ -102,7 +114,10 @@ def _collect(store: EmbeddedStore) -> Collected:
     with store.writing() as places:
         blocks, files = _reached(store, places)
         unreached = [file for file in places.files() if file.cid not in files]
-        places.remove_files(file.cid for file in unreached)
+        places.remove_files({file.cid for file in unreached})
+        gone = _gone(store, places.files())
+        for file in gone:
+            places.remove_place(file)
     # The index speaks no more of what goes now.
     counts, size = {"blocks": 0, "files": 0}, 0
     for kind, reached in (("blocks", blocks), ("files", files)):
@@ -113,8 +128,16 @@ def _collect(store: EmbeddedStore) -> Collected:
                 store.step(f"remove from {kind}")
                 path.unlink()
                 counts[kind] += 1
-    references = sum(file.path is not None for file in unreached)
+    references = len(gone) + sum(file.path is not None for file in unreached)
     return Collected(counts["blocks"], counts["files"], references, size)
+
+
+def _gone(store: EmbeddedStore, files: list[KeptFile]) -> list[KeptFile]:
+    """The references to files that changed or are gone, where the same file is in another place still."""
+    gone = [file for file in files if file.path is not None and not store.holds(file)]
+    held = {file.cid for file in files if store.holds(file)}
+    held |= {file.cid for file in gone if file.cid.codec == RAW and store.block_path(file.cid).is_file()}
+    return [file for file in gone if file.cid in held]
 
 
 def _reached(store: EmbeddedStore, places: Places) -> tuple[set[Cid], set[Cid]]:
@@ -126,10 +149,10 @@ def _reached(store: EmbeddedStore, places: Places) -> tuple[set[Cid], set[Cid]]:
         cid, within = pending.pop()
         if cid in blocks:
             continue
-        file = None if within else places.file(cid)
-        if file is not None:
+        there = [] if within else places.of_file(cid)
+        if there:
             files.add(cid)
-            within = store.file_path(file).is_file()
+            within = any(store.file_path(file).is_file() for file in there)
         if cid.codec == RAW:
             if not within:
                 blocks.add(cid)

@@ -13,12 +13,12 @@ import pytest
 from artifact_files import every_block, write_artifact
 
 from registry.artifacts.digest import Artifact, digest_artifact
-from registry.content import putting, scratch
+from registry.content import places, putting, scratch
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import open_store
 from registry.content.unixfs import LEAF_SIZE
-from registry.content.upkeep import verify
+from registry.content.upkeep import collect, verify
 from registry.errors import (
     BlockMismatch,
     BlockNotFound,
@@ -193,6 +193,55 @@ class TestInPlace:
         shutil.rmtree(tmp_path / "artifact")
         assert_gives_every_block(store, artifact, blocks)
 
+    def test_a_copy_that_is_kept_meanwhile_is_not_hidden(self, artifact: Artifact, tmp_path: Path) -> None:
+        blocks, copying = every_block(artifact), EmbeddedStore(tmp_path / "store")
+
+        def on_step(step: str) -> None:
+            if step == "keep the root":
+                copying.put_dag(artifact.dag())
+
+        EmbeddedStore(tmp_path / "store", in_place=True, on_step=on_step).put_dag(artifact.dag())
+        shutil.rmtree(tmp_path / "artifact")
+        assert_gives_every_block(copying, artifact, blocks)
+        assert not verify(copying).damage
+
+    @pytest.mark.parametrize("gone", ["artifact", "other"])
+    def test_a_second_folder_does_not_take_the_place_of_the_first(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path, gone: str
+    ) -> None:
+        blocks = every_block(artifact)
+        shutil.copytree(tmp_path / "artifact", tmp_path / "other")
+        store.put_dag(artifact.dag())
+        store.put_dag(digest_artifact(tmp_path / "other").dag())
+        assert verify(store).in_place == 10
+        shutil.rmtree(tmp_path / gone)
+        assert_gives_every_block(store, artifact, blocks)
+        assert not verify(store).damage
+        assert collect(store).references == 5
+        assert verify(store).in_place == 5
+        assert_gives_every_block(store, artifact, blocks)
+        shutil.rmtree(tmp_path / ("other" if gone == "artifact" else "artifact"))
+        assert collect(store).references == 0  # what is lost stays named
+        assert len(verify(store).damage) == 5
+
+    def test_a_copy_ends_the_references(self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path) -> None:
+        store.put_dag(artifact.dag())
+        EmbeddedStore(tmp_path / "store").put_dag(artifact.dag())
+        shutil.rmtree(tmp_path / "artifact")
+        assert not verify(store).damage
+        collect(store)
+        assert verify(store).in_place == 0
+
+    def test_a_copy_that_went_does_not_hide_what_is_in_place(
+        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
+    ) -> None:
+        blocks = every_block(artifact)
+        EmbeddedStore(tmp_path / "store").put_dag(artifact.dag())
+        shutil.rmtree(tmp_path / "store/files")
+        store.put_dag(artifact.dag())
+        assert not verify(store).damage
+        assert_gives_every_block(store, artifact, blocks)
+
     def test_only_a_folder_can_refer(self) -> None:
         with pytest.raises(InvalidSettings, match="in place"):
             open_store("http://127.0.0.1:5001", in_place=True)
@@ -238,9 +287,9 @@ class TestAnIndexOfVersion1:
             store.put_dag(artifact.dag())
         assert_gives_every_block(store, artifact, blocks)
         for file in artifact.files:  # the shared leaf is known in both, so that either can go
-            with store.reading() as places:
-                assert places is not None
-                assert len(places.of_leaf(file.leaves[:32])) == 2
+            with store.reading() as index:
+                assert index is not None
+                assert len(index.of_leaf(file.leaves[:32])) == 2
 
     def test_a_kill_before_its_end_changes_nothing(
         self, old: tuple[Artifact, dict[str, bytes], Path], monkeypatch: pytest.MonkeyPatch
@@ -260,10 +309,35 @@ class TestAnIndexOfVersion1:
     def test_a_later_version_is_left_alone(self, old: tuple[Artifact, dict[str, bytes], Path]) -> None:
         artifact, _, folder = old
         with sqlite3.connect(folder / "index.sqlite") as index:
-            index.execute("PRAGMA user_version = 3")
+            index.execute(f"PRAGMA user_version = {places.VERSION + 1}")
         index.close()
         with pytest.raises(StoreUnavailable, match="newer"):
             EmbeddedStore(folder).has_dag(artifact.root)
+
+
+class TestAnIndexOfVersion2:
+    """It knew one place for each file."""
+
+    @pytest.mark.parametrize("in_place", [False, True])
+    def test_nothing_is_lost(self, artifact: Artifact, tmp_path: Path, in_place: bool) -> None:
+        blocks, store = every_block(artifact), EmbeddedStore(tmp_path / "store", in_place=in_place)
+        store.put_dag(artifact.dag())
+        with sqlite3.connect(store.folder / "index.sqlite") as index:
+            index.executescript("""
+                ALTER TABLE files RENAME TO now;
+                CREATE TABLE files (id INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, path BLOB,
+                    mtime_ns INTEGER);
+                INSERT INTO files SELECT id, cid, size, nullif(path, X''), mtime_ns FROM now JOIN places ON file = id;
+                DROP TABLE now;
+                DROP TABLE places;
+                PRAGMA user_version = 2;
+            """)
+        index.close()
+        assert_gives_every_block(store, artifact, blocks)
+        found = verify(store)
+        assert not found.damage and (found.files, found.in_place) == ((0, 5) if in_place else (2, 0))
+        store.put_dag(artifact.dag())
+        assert collect(store).references == 0 and store.has_dag(artifact.root)
 
 
 class TestIntake:
