@@ -117,7 +117,8 @@ class Service:
         thread = threading.Thread(target=documents.run, args=(stop, wake, poll), name="documents")
         thread.start()
         try:
-            Follower(registry, self._database, on_events=wake.set).run(stop, poll)
+            addresses = self.settings.contract_addresses
+            Follower(registry, self._database, addresses=addresses, on_events=wake.set).run(stop, poll)
         finally:
             stop.set()
             wake.set()

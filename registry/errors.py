@@ -17,7 +17,7 @@
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
     │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh
     ├── RegistryIndexError    the database that follows the chain
-    │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound
+    │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound, BlockNotInChain
     ├── SetupError            something that the project needs is not installed
     │   ├── FolderInUse
     └── ServiceUnavailable    the verification service that was to be asked
@@ -503,6 +503,13 @@ class RecordNotFound(RegistryIndexError):
 
     code = "index.not-found"
     status = 404
+
+
+class BlockNotInChain(RegistryIndexError):
+    """The block that an answer was to be of is not one that the index has read, or not in the chain any more."""
+
+    code = "index.block-not-in-chain"
+    status = 409
 
 
 class SetupError(ProvenanceError):

@@ -170,6 +170,17 @@ class Settings(BaseSettings):
         return self.store or str(self.home_folder / "store")
 
     @property
+    def contract_addresses(self) -> dict[str, str]:
+        """The addresses of contracts that are set, by the contracts' names."""
+        given = {
+            "PublisherRegistry": self.publisher_registry,
+            "ModelRegistry": self.model_registry,
+            "LicenseRegistry": self.license_registry,
+            "StatementRegistry": self.statement_registry,
+        }
+        return {name: address for name, address in given.items() if address}
+
+    @property
     def database_location(self) -> str:
         """`database_url`, or its default below `home`."""
         return self.database_url or f"sqlite:///{self.home_folder / 'index.sqlite'}"

@@ -91,13 +91,13 @@ class Chain:
             raise RpcUnavailable(f"The node at {self.rpc.name} has no blocks yet.")
         return block
 
-    def logs(self, address: str, topics: Sequence[Any], first: int, last: int) -> list[Log]:
-        """Logs of `address` in blocks first to last, in the order of the chain. Raises `InvalidLog`.
+    def logs(self, address: str | Sequence[str], topics: Sequence[Any], first: int, last: int) -> list[Log]:
+        """Logs of one address, or of several, in blocks first to last, in the order of the chain. Raises `InvalidLog`.
 
         `topics` as in `eth_getLogs`, in bytes: each bytes, a sequence of alternatives, or None.
         """
         query = {
-            "address": address,
+            "address": address if isinstance(address, str) else list(address),
             "topics": [_topic(topic) for topic in topics],
             "fromBlock": hex(first),
             "toBlock": hex(last),

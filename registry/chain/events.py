@@ -107,7 +107,11 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Any other record of a registry: delegates, terms, grants, statements, anchors. Its kind is its record's."""
+    """Any other record of a registry: delegates, terms, grants, statements, anchors. Its kind is its record's.
+
+    `identifier` is the event's first indexed field: the id of an anchor, a statement, terms or a release; of a
+    publisher's record the publisher's address as a word.
+    """
 
     record: (
         AnchorRecord
@@ -121,6 +125,7 @@ class Recorded:
         | RetractionRecord
     )
     location: EventLocation
+    identifier: bytes
 
     @property
     def seq(self) -> int:
@@ -268,7 +273,7 @@ def decode_record(contract: str, chain_id: int, address: str, log: Log) -> Event
         record = event.record.from_words(log.data)
         if log.topics[1:] != event.indexed(chain_id, address, record):
             raise ValueError("its indexed fields are not those of its record")
-        return Recorded(record, log.location)
+        return Recorded(record, log.location, log.topics[1])
     except (ValueError, InvalidRelease) as error:
         where = f"block {log.location.block_number}, log {log.location.log_index}"
         raise InvalidLog(f"The log at {where} is not one that the {contract} emits: {error}.") from error

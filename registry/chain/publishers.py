@@ -3,12 +3,12 @@
 `contracts/interfaces/IPublisherRegistry.sol` says what each field means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import STRICT, IntFlag
 from typing import ClassVar, Final, Self
 
-from registry.chain.static import StaticRecord
+from registry.chain.static import NOBODY, StaticRecord
 from registry.errors import InputError
 
 NEVER: Final = (1 << 48) - 1
@@ -125,3 +125,41 @@ class Freeze:
     successor: str | None
     frozen_at: int
     compromised_since: int
+
+
+def freeze_of(freezes: Sequence[FreezeRecord]) -> Freeze | None:
+    """What the contract's `freezeOf` answers after these, which are of one publisher and in the order of the log."""
+    if not freezes:
+        return None
+    last = freezes[-1]
+    return Freeze(_somebody(last.successor), freezes[0].timestamp, last.compromised_since)
+
+
+def guardian_of(guardians: Sequence[GuardianRecord], freezes: Sequence[FreezeRecord], now: int) -> Guardian:
+    """What the contract's `guardianOf` answers at `now` (seconds) after these, which are of one publisher."""
+    state = Guardian(None, None, None, None)
+    changes: list[GuardianRecord | FreezeRecord] = [*guardians, *freezes]
+    for record in sorted(changes, key=lambda record: record.seq):
+        state = _guardian_at(state, record.timestamp)
+        if isinstance(record, FreezeRecord):  # ends a change that is under way
+            state = Guardian(state.guardian, state.since, None, None)
+            continue
+        named = _somebody(record.guardian)
+        if named == state.guardian:
+            state = Guardian(named, state.since, None, None)
+        elif state.guardian is None:
+            state = Guardian(named, record.timestamp, None, None)
+        else:
+            state = Guardian(state.guardian, state.since, named, record.from_)
+    return _guardian_at(state, now)
+
+
+def _guardian_at(state: Guardian, now: int) -> Guardian:
+    if state.next_from is None or now < state.next_from:
+        return state
+    since = state.next_from - GUARDIAN_DELAY if state.next else None
+    return Guardian(state.next, since, None, None)
+
+
+def _somebody(address: str) -> str | None:
+    return None if address == NOBODY else address

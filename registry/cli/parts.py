@@ -162,7 +162,7 @@ class Parts:
         """The same, and what reads its documents."""
         database = open_database(self.settings.database_location)
         try:
-            Follower(self.registry, database).catch_up()
+            Follower(self.registry, database, addresses=self._addresses).catch_up()
             reader = Reader(database, self.registry.deployment)
             with reader.snapshot() as snapshot:
                 wanted = list(first(snapshot))
@@ -185,13 +185,7 @@ class Parts:
 
     @property
     def _addresses(self) -> dict[str, str]:
-        given = {
-            "PublisherRegistry": self.settings.publisher_registry,
-            "ModelRegistry": self.settings.model_registry,
-            "LicenseRegistry": self.settings.license_registry,
-            "StatementRegistry": self.settings.statement_registry,
-        }
-        return {name: address for name, address in given.items() if address}
+        return self.settings.contract_addresses
 
     @cached_property
     def _from_block(self) -> int | None:

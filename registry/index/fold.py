@@ -1,45 +1,53 @@
-"""Events to rows, and the log head that they lead to: pure, so that the same events always give the same tables."""
+"""Events to rows, and the heads of the logs that they lead to: pure, so that the same events give the same tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from registry.chain.events import Event, ReleasePublished, StatusChanged
+from registry.chain.followed import Contracts, Entry
 from registry.chain.records import next_head
-from registry.index.schema import lineage, releases, statuses
-
-Row = dict[str, Any]
+from registry.index.rows import TABLES, Row, record_row
+from registry.index.schema import FOLDED, lineage, releases, statuses
 
 
 class Gap(Exception):
-    """An event is missing, or one is there twice: the sequence numbers do not follow each other."""
-
-    def __init__(self, expected: int, found: int) -> None:
-        super().__init__(f"record {found} follows where record {expected} belongs")
+    """Events of a contract are missing, wrong, or there twice: they do not lead to the head of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The contract's log as of some block: its head, and how many records it has."""
+    """A contract's log as of some block: its head, and how many records it has."""
 
     head: bytes
     size: int
 
 
-def advance(state: LogState, events: Iterable[Event]) -> list[LogState]:
-    """The log after each of the events, in order. Raises `Gap`."""
+Logs = Mapping[str, LogState]
+"""The log of every contract as of some block, by the contract's name."""
+
+
+def empty_logs(contracts: Contracts) -> Logs:
+    """The logs before the first record."""
+    return {name: LogState(contracts.genesis(name), 0) for name in contracts.addresses}
+
+
+def advance(logs: Logs, entries: Iterable[Entry]) -> tuple[list[LogState], Logs]:
+    """The log of its contract after each of the events, in order, and all logs after the last. Raises `Gap`."""
     states: list[LogState] = []
-    for event in events:
-        if event.seq != state.size:
-            raise Gap(state.size, event.seq)
-        state = LogState(next_head(state.head, event.record_hash), state.size + 1)
+    current = dict(logs)
+    for contract, _, event in entries:
+        before = current[contract]
+        if event.seq != before.size:
+            raise Gap(f"in the {contract}, record {event.seq} follows where record {before.size} belongs")
+        state = LogState(next_head(before.head, event.record_hash), before.size + 1)
+        current[contract] = state
         states.append(state)
-    return states
+    return states, current
 
 
 def fold(deployment: int, events: Iterable[Event]) -> dict[str, list[Row]]:
     """The rows of every folded table, by the table's name. `deployment` is the key in the database."""
-    rows: dict[str, list[Row]] = {releases.name: [], lineage.name: [], statuses.name: []}
+    rows: dict[str, list[Row]] = {table.name: [] for table in FOLDED}
     for event in events:
         if isinstance(event, ReleasePublished):
             rows[releases.name].append(_release_row(deployment, event))
@@ -69,6 +77,11 @@ def fold(deployment: int, events: Iterable[Event]) -> dict[str, list[Row]]:
                     "successor": record.successor,
                     **_location(event),
                 }
+            )
+        else:
+            table = TABLES[type(event.record)]
+            rows[table.name].append(
+                {"deployment": deployment, **record_row(event.record, event.identifier), **_location(event)}
             )
     return rows
 

@@ -1,22 +1,24 @@
-"""Follows the chain into the index, one batch a step: fetch, check against the contract's log head, commit.
+"""Follows the chain into the index, one batch a step: fetch, check against the contracts' log heads, commit.
 
 A step commits whole or not at all, so that it may be killed anywhere. What the node says is taken only if the events
-lead to the head that the contract held at the very block where the batch ends.
+lead to the heads that all four contracts held at the very block where the batch ends.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Final
 
 from registry.chain.client import Block
-from registry.chain.events import Log, decode_event
+from registry.chain.events import Log
+from registry.chain.followed import FollowedContracts, followed_contracts
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange
 from registry.errors import InvalidLog, InvalidSettings, LogGap, ProvenanceError, RpcRefused
 from registry.index.database import Database
-from registry.index.fold import Gap, LogState, advance
+from registry.index.fold import Gap, Logs, advance
 from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
 
 _log = logging.getLogger(__name__)
@@ -30,7 +32,8 @@ _LONGEST_PAUSE: Final = 30.0
 class Follower:
     """One deployment, followed through one node. One step at a time; any number of processes may read meanwhile.
 
-    `now` is the wall clock that polls are noted with, in seconds since the epoch.
+    `addresses` names those of the other contracts that are not where they are looked for otherwise, as in
+    `followed_contracts`. `now` is the wall clock that polls are noted with, in seconds since the epoch.
     """
 
     def __init__(
@@ -38,22 +41,29 @@ class Follower:
         registry: ModelRegistryClient,
         database: Database,
         *,
+        addresses: Mapping[str, str] | None = None,
         on_events: Callable[[], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
+        self._addresses = addresses
+        self._database = database
         self._chain = registry.chain
-        self._ledger = Ledger(database, registry.deployment, registry.from_block)
         self._range = LogRange()
         self._on_events = on_events or (lambda: None)
         self._now = now
         self._lagging = 0
         self._suspicious = False
 
-    @property
+    @cached_property
+    def followed(self) -> FollowedContracts:
+        """The contracts that it follows, looked for when they are first needed: the node may not answer yet."""
+        return followed_contracts(self._registry, self._addresses)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """What this follower writes."""
-        return self._ledger
+        return Ledger(self._database, self.followed.contracts, self.followed.first)
 
     def step(self) -> int:
         """Poll once and read at most one range of blocks. How many blocks were added; 0: nothing more for now.
@@ -68,7 +78,7 @@ class Follower:
             except CursorMoved:  # another process follows too, or the chain changed while it was read
                 continue
             except (LogGap, InvalidLog) as error:
-                self._ledger.record_alarm(error.message)
+                self.ledger.record_alarm(error.message)
                 raise
         return 0
 
@@ -102,7 +112,7 @@ class Follower:
 
     def _advance(self) -> int:
         head = self._poll()
-        cursor = self._reconciled(self._ledger.cursor(), head)
+        cursor = self._reconciled(self.ledger.cursor(), head)
         if cursor is not None and not cursor.hash:
             check_from_block(cursor.number + 1, head.number)
         if cursor is None or cursor.number >= head.number:
@@ -111,17 +121,17 @@ class Follower:
             batch = self._fetch(cursor, head)
         except Gap as gap:
             return self._after_gap(cursor, gap)
-        self._ledger.append(cursor, batch)
+        self.ledger.append(cursor, batch)
         if batch.verified:
             self._suspicious = False
-        if batch.events:
+        if batch.entries:
             self._on_events()
         return batch.end.number - cursor.number
 
     def _poll(self) -> Block:
         head = self._chain.latest()
         safe, finalized = self._chain.block("safe"), self._chain.block("finalized")
-        self._ledger.record_poll(
+        self.ledger.record_poll(
             self._now(), head.number, safe.number if safe else None, finalized.number if finalized else None
         )
         return head
@@ -132,7 +142,7 @@ class Follower:
             self._lagging = 0
             return cursor
         if head.number < cursor.number and self._lagging < _PATIENCE:
-            known = self._ledger.remembered_up_to(head.number)
+            known = self.ledger.remembered_up_to(head.number)
             if known is not None and self._is_on_chain(known, head):
                 self._lagging += 1  # a node behind a load balancer; a chain that was cut stays so
                 return None
@@ -143,7 +153,7 @@ class Follower:
             cursor.number,
             f"block {ancestor.number}" if ancestor else "its start",
         )
-        return self._ledger.roll_back(cursor, ancestor)
+        return self.ledger.roll_back(cursor, ancestor)
 
     def _is_on_chain(self, block: BlockRow, head: Block) -> bool:
         if block.number >= head.number:
@@ -155,14 +165,14 @@ class Follower:
         """The newest remembered block that is in the node's chain: all before it are in it too, so halving finds it."""
         wrong, step = -1, 1
         while True:  # away from the newest in strides that double: most reorganisations are short
-            block = self._ledger.remembered(wrong + step)
+            block = self.ledger.remembered(wrong + step)
             if block is None or self._is_on_chain(block, head):
                 break
             wrong, step = wrong + step, step * 2
         right = wrong + step
         while right - wrong > 1:
             middle = (wrong + right) // 2
-            candidate = self._ledger.remembered(middle)
+            candidate = self.ledger.remembered(middle)
             if candidate is None or self._is_on_chain(candidate, head):
                 right, block = middle, candidate
             else:
@@ -172,43 +182,43 @@ class Follower:
     def _fetch(self, cursor: Cursor, head: Block) -> Batch:
         """The next range. Raises `Gap`, `InvalidLog`, and `CursorMoved` when the chain changed while it was read."""
         first = cursor.number + 1
-        logs, last = self._range.fetch(self._registry.logs, first, head.number)
+        logs, last = self._range.fetch(self.followed.logs, first, head.number)
         end = self._chain.block(last)
         if end is None or (last == head.number and end.hash != head.hash):
             raise CursorMoved
         if cursor.hash and not self._is_on_chain(BlockRow(cursor.number, cursor.hash, cursor.timestamp), end):
             raise CursorMoved
-        events = [decode_event(self._registry.deployment, log) for log in logs]
+        entries = [self.followed.contracts.decode(log) for log in logs]
         _check_places(logs, first, end)
-        states = advance(cursor.log, events)
-        state = states[-1] if states else cursor.log
-        verified = self._check_head(state, end, at_tip=last == head.number)
-        return Batch(logs, events, states, BlockRow(end.number, end.hash, end.timestamp), verified)
+        states, state = advance(cursor.logs, entries)
+        verified = self._check_heads(state, end, at_tip=last == head.number)
+        return Batch(entries, states, state, BlockRow(end.number, end.hash, end.timestamp), verified)
 
-    def _check_head(self, state: LogState, end: Block, *, at_tip: bool) -> bool:
-        """Whether the log was held against the contract's. Raises `Gap` when they differ.
+    def _check_heads(self, logs: Logs, end: Block, *, at_tip: bool) -> bool:
+        """Whether the logs were held against the contracts'. Raises `Gap` when one differs.
 
         A node without old states can only tell at the tip: the heads are a chain, so that one proves all before it.
         """
         try:
-            found = LogState(*self._registry.log_state(end.hash))
+            for name, state in logs.items():
+                if self.followed.head(name, end.hash) != state.head:
+                    size = self.followed.size(name, end.hash)
+                    raise Gap(f"the {name} has {size} records, and {state.size} lead to another head")
         except RpcRefused:
             if at_tip:
                 raise
             return False
-        if found != state:
-            raise Gap(found.size, state.size)
         return True
 
     def _after_gap(self, cursor: Cursor, gap: Gap) -> int:
         """Go back to where the log was last right and fetch again, in smaller ranges; once."""
-        verified = self._ledger.remembered_up_to(cursor.verified) if cursor.verified < cursor.number else None
+        verified = self.ledger.remembered_up_to(cursor.verified) if cursor.verified < cursor.number else None
         if cursor.verified < cursor.number:
-            cursor = self._ledger.roll_back(cursor, verified)
+            cursor = self.ledger.roll_back(cursor, verified)
         if self._suspicious:
             raise LogGap(
-                f"Events after block {cursor.number} are missing or wrong: the node's logs do not lead to the head of "
-                f"the contract's log ({gap}). Use another node; if PROVENANCE_FROM_BLOCK is set, it may be too late.",
+                f"Events after block {cursor.number} are missing or wrong: the node's logs do not lead to the "
+                f"contracts' ({gap}). Use another node; if PROVENANCE_FROM_BLOCK is set, it may be too late.",
                 block=cursor.number,
             ) from gap
         _log.warning("Events after block %d are incomplete (%s); fetching them again.", cursor.number, gap)

@@ -6,16 +6,21 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from registry.chain.events import Event, EventLocation, Log, ReleasePublished, decode_event
-from registry.chain.records import Deployment, genesis_head
+from registry.chain.artifact import CONTRACTS
+from registry.chain.events import EventLocation, Log, ReleasePublished
+from registry.chain.followed import Contracts, Entry
+from registry.errors import IndexOutdated
 from registry.index.database import Database
-from registry.index.fold import LogState, fold
+from registry.index.fold import Logs, LogState, empty_logs, fold
 from registry.index.schema import (
     BY_BLOCK,
+    CONTRACT_KEYS,
     FOLDED,
+    RECORDS,
     blocks,
     cursors,
     events,
+    heads,
     manifests,
     metadata,
     release_files,
@@ -30,13 +35,13 @@ _ROWS_AT_ONCE: Final = 5_000
 class Cursor:
     """How far the index has read. `number` is one before the first block, with an empty hash, while it has read none.
 
-    `log` is the contract's log as of that block, `verified` the last block at which it was held against the contract.
+    `logs` are the contracts' as of that block, `verified` the last block at which all were held against the contracts.
     """
 
     number: int
     hash: bytes
     timestamp: int
-    log: LogState
+    logs: Logs
     verified: int
 
 
@@ -51,11 +56,14 @@ class BlockRow:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events after a cursor up to `end`, the log after each of them, and whether it was held against the contract."""
+    """Events after a cursor up to `end` with the log of its contract after each, and all logs after the last.
 
-    logs: Sequence[Log]
-    events: Sequence[Event]
+    `verified`: the logs were held against the contracts.
+    """
+
+    entries: Sequence[Entry]
     states: Sequence[LogState]
+    logs: Logs
     end: BlockRow
     verified: bool
 
@@ -65,13 +73,17 @@ class CursorMoved(Exception):
 
 
 class Ledger:
-    """One deployment's part of the database, as the follower writes it."""
+    """One deployment's part of the database, as the follower writes it.
 
-    def __init__(self, database: Database, deployment: Deployment, from_block: int = 0) -> None:
+    Raises `IndexOutdated` where the database holds the logs of other contracts beside this ModelRegistry.
+    """
+
+    def __init__(self, database: Database, contracts: Contracts, from_block: int = 0) -> None:
         self._database = database
-        self._deployment = deployment
+        self._contracts = contracts
         self._from_block = from_block
-        self.key = database.deployment_key(deployment)
+        self.key = database.deployment_key(contracts.deployment)
+        self._check_addresses()
 
     def cursor(self) -> Cursor:
         """How far the index has read."""
@@ -80,18 +92,17 @@ class Ledger:
 
     def append(self, cursor: Cursor, batch: Batch) -> None:
         """Store a batch that follows `cursor`. Raises `CursorMoved`."""
-        log = batch.states[-1] if batch.states else cursor.log
         verified = batch.end.number if batch.verified else cursor.verified
-        folded = fold(self.key, batch.events)
+        folded = fold(self.key, (entry.event for entry in batch.entries))
         with self._database.write() as connection:
             self._expect(connection, cursor)
             _insert(connection, events.name, self._event_rows(batch))
             for table in FOLDED:
                 _insert(connection, table.name, folded[table.name])
-            _insert(connection, manifests.name, _unread(self.key, batch.events))
+            _insert(connection, manifests.name, _unread(self.key, batch.entries))
             _insert(connection, blocks.name, self._block_rows(batch))
             self._forget_old_blocks(connection)
-            moved = Cursor(batch.end.number, batch.end.hash, batch.end.timestamp, log, verified)
+            moved = Cursor(batch.end.number, batch.end.hash, batch.end.timestamp, batch.logs, verified)
             self._store(connection, moved, alarm_cleared=batch.verified)
 
     def roll_back(self, cursor: Cursor, to: BlockRow | None) -> Cursor:
@@ -111,6 +122,11 @@ class Ledger:
                 connection.execute(
                     delete(table).where(table.c.deployment == self.key, table.c.block_number > place.number)
                 )
+            for contract, tables in RECORDS.items():
+                for table in tables:
+                    connection.execute(
+                        delete(table).where(table.c.deployment == self.key, table.c.seq >= place.logs[contract].size)
+                    )
             connection.execute(delete(blocks).where(blocks.c.deployment == self.key, blocks.c.number > place.number))
             self._store(connection, place, alarm_cleared=False)
         return place
@@ -118,7 +134,7 @@ class Ledger:
     def record_poll(self, at: float, head: int, safe: int | None, finalized: int | None) -> None:
         """Note what the node said of its chain, and when."""
         with self._database.write() as connection:
-            self._store(connection, self._cursor(connection), alarm_cleared=False)
+            self._begin(connection)
             connection.execute(
                 update(cursors)
                 .where(cursors.c.deployment == self.key)
@@ -128,7 +144,7 @@ class Ledger:
     def record_alarm(self, message: str | None) -> None:
         """Raise an alarm that readers see, or clear it."""
         with self._database.write() as connection:
-            self._store(connection, self._cursor(connection), alarm_cleared=False)
+            self._begin(connection)
             connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(alarm=message))
 
     def remembered(self, skip: int) -> BlockRow | None:
@@ -166,52 +182,94 @@ class Ledger:
                 .execution_options(yield_per=_ROWS_AT_ONCE)
             )
             for part in rows.partitions():
-                folded = fold(self.key, [self._decode(row) for row in part])
+                folded = fold(self.key, (self._decode(row).event for row in part))
                 for table in FOLDED:
                     _insert(connection, table.name, folded[table.name])
 
-    def _decode(self, row: Any) -> Event:
+    def _decode(self, row: Any) -> Entry:
         topics = tuple(row.topics[start : start + 32] for start in range(0, len(row.topics), 32))
         place = EventLocation(row.block_number, row.log_index, row.block_hash, row.transaction_hash)
-        return decode_event(self._deployment, Log(self._deployment.model_registry, topics, row.data, place))
+        address = self._contracts.addresses[CONTRACTS[row.contract]]
+        return self._contracts.decode(Log(address, topics, row.data, place))
 
     def _start(self) -> Cursor:
         before = self._from_block - 1
-        return Cursor(before, b"", 0, LogState(genesis_head(self._deployment), 0), before)
+        return Cursor(before, b"", 0, empty_logs(self._contracts), before)
+
+    def _check_addresses(self) -> None:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(heads.c.contract, heads.c.address).where(heads.c.deployment == self.key)
+            ).all()
+        for row in rows:
+            name = CONTRACTS[row.contract]
+            if row.address != self._contracts.addresses[name]:
+                raise IndexOutdated(
+                    f"The index {self._database.name} follows the {name} at {row.address}, and not the one at "
+                    f"{self._contracts.addresses[name]}. Delete it: it is made again from the chain.",
+                    found=row.address,
+                    expected=self._contracts.addresses[name],
+                )
 
     def _cursor(self, connection: Connection) -> Cursor:
         row = connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
         if row is None or not row.hash:  # where it would begin is a setting, which may have been changed since
             return self._start()
-        return Cursor(row.number, row.hash, row.timestamp, LogState(row.log_head, row.log_size), row.verified)
+        logs = {
+            CONTRACTS[found.contract]: LogState(found.head, found.size)
+            for found in connection.execute(select(heads).where(heads.c.deployment == self.key))
+        }
+        return Cursor(row.number, row.hash, row.timestamp, {**empty_logs(self._contracts), **logs}, row.verified)
 
     def _cursor_at(self, connection: Connection, cursor: Cursor, to: BlockRow) -> Cursor:
-        last = connection.execute(
-            select(events.c.head, events.c.seq)
-            .where(events.c.deployment == self.key, events.c.block_number <= to.number)
-            .order_by(events.c.block_number.desc(), events.c.log_index.desc())
-            .limit(1)
-        ).first()
-        log = LogState(last.head, last.seq + 1) if last else LogState(genesis_head(self._deployment), 0)
-        return Cursor(to.number, to.hash, to.timestamp, log, min(cursor.verified, to.number))
+        logs = dict(empty_logs(self._contracts))
+        for contract, key in CONTRACT_KEYS.items():
+            # By the places in the log, of which there is an index; they are in the order of the blocks.
+            last = connection.execute(
+                select(events.c.head, events.c.seq)
+                .where(events.c.deployment == self.key, events.c.contract == key, events.c.block_number <= to.number)
+                .order_by(events.c.seq.desc())
+                .limit(1)
+            ).first()
+            if last is not None:
+                logs[contract] = LogState(last.head, last.seq + 1)
+        return Cursor(to.number, to.hash, to.timestamp, logs, min(cursor.verified, to.number))
 
     def _expect(self, connection: Connection, cursor: Cursor) -> None:
         if self._cursor(connection) != cursor:
             raise CursorMoved
+
+    def _begin(self, connection: Connection) -> None:
+        """Make the cursor's row where there is none yet."""
+        if connection.execute(select(cursors.c.number).where(cursors.c.deployment == self.key)).first() is None:
+            self._store(connection, self._start(), alarm_cleared=False)
 
     def _store(self, connection: Connection, cursor: Cursor, *, alarm_cleared: bool) -> None:
         values: dict[str, Any] = {
             "number": cursor.number if cursor.hash else -1,
             "hash": cursor.hash,
             "timestamp": cursor.timestamp,
-            "log_head": cursor.log.head,
-            "log_size": cursor.log.size,
             "verified": cursor.verified if cursor.hash else -1,
             **({"alarm": None} if alarm_cleared else {}),
         }
         changed = connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(**values))
         if changed.rowcount == 0:
             connection.execute(insert(cursors).values(deployment=self.key, **values))
+        connection.execute(delete(heads).where(heads.c.deployment == self.key))
+        if cursor.hash:
+            _insert(connection, heads.name, self._head_rows(cursor.logs))
+
+    def _head_rows(self, logs: Logs) -> list[dict[str, Any]]:
+        return [
+            {
+                "deployment": self.key,
+                "contract": CONTRACT_KEYS[name],
+                "address": self._contracts.addresses[name],
+                "head": state.head,
+                "size": state.size,
+            }
+            for name, state in logs.items()
+        ]
 
     def _event_rows(self, batch: Batch) -> list[dict[str, Any]]:
         return [
@@ -221,17 +279,18 @@ class Ledger:
                 "log_index": log.location.log_index,
                 "block_hash": log.location.block_hash,
                 "transaction_hash": log.location.transaction_hash,
+                "contract": CONTRACT_KEYS[contract],
                 "seq": event.seq,
                 "topics": b"".join(log.topics),
                 "data": log.data,
                 "head": state.head,
             }
-            for log, event, state in zip(batch.logs, batch.events, batch.states, strict=True)
+            for (contract, log, event), state in zip(batch.entries, batch.states, strict=True)
         ]
 
     def _block_rows(self, batch: Batch) -> list[dict[str, Any]]:
         rows = {batch.end.number: (batch.end.hash, batch.end.timestamp, False)}
-        for event in batch.events:
+        for _, _, event in batch.entries:
             place = event.location
             rows[place.block_number] = (place.block_hash, event.record.timestamp, True)
         return [
@@ -255,7 +314,7 @@ class Ledger:
             )
 
 
-def _unread(deployment: int, batch: Sequence[Event]) -> list[dict[str, Any]]:
+def _unread(deployment: int, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [
         {
             "deployment": deployment,
@@ -268,7 +327,7 @@ def _unread(deployment: int, batch: Sequence[Event]) -> list[dict[str, Any]]:
             "attempts": 0,
             "retry_at": 0.0,
         }
-        for event in batch
+        for _, _, event in entries
         if isinstance(event, ReleasePublished)
     ]
 

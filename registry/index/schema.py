@@ -1,11 +1,12 @@
 """The tables of the index. Each is keyed by deployment, so that one database may follow several registries.
 
-`events` and `blocks` are what the chain said. `releases`, `lineage` and `statuses` are a pure fold over events: each
-row comes from one event and goes when its block goes, and all can be built again from `events`. `manifests`,
+`events` and `blocks` are what the chain said, of all four contracts. The tables of `FOLDED` are a pure fold over
+events: each row comes from one event and goes when its block goes, and all can be built again from `events`. Nothing in
+them is ever changed, so that the state as of any block is what the last rows up to it say. `manifests`,
 `release_files`, `terms_documents` and `contents` hold documents that were fetched by the digests on chain.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +23,12 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 3
+from registry.chain.artifact import CONTRACTS
+
+SCHEMA_VERSION: Final = 4
+
+CONTRACT_KEYS: Final = {name: number for number, name in enumerate(CONTRACTS)}
+"""The number that stands for a contract in every table, by its name."""
 
 metadata = MetaData()
 
@@ -42,8 +48,13 @@ def _deployment() -> Column[int]:
     return Column("deployment", Integer, primary_key=True)
 
 
-# `number` is the last block read, -1 with an empty hash before the first; `log_head` and `log_size` are the log's as of
-# that block. `verified` is the last block at which they were held against the contract's.
+def _ascii(length: int) -> String:
+    """Text that is compared byte by byte on every database, so that a range of it is a prefix."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+# `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
+# heads of all logs were held against the contracts'.
 cursors = Table(
     "cursors",
     metadata,
@@ -51,14 +62,23 @@ cursors = Table(
     Column("number", BigInteger, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
-    Column("log_head", LargeBinary(32), nullable=False),
-    Column("log_size", BigInteger, nullable=False),
     Column("verified", BigInteger, nullable=False),
     Column("chain_head", BigInteger),
     Column("safe", BigInteger),
     Column("finalized", BigInteger),
     Column("polled_at", Float),
     Column("alarm", Text),
+)
+
+# The log of each contract as of the cursor's block.
+heads = Table(
+    "heads",
+    metadata,
+    _deployment(),
+    Column("contract", SmallInteger, primary_key=True, autoincrement=False),
+    Column("address", String(42), nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
 )
 
 # Blocks with events, and the most recent ends of batches: where a reorganisation is looked for.
@@ -70,9 +90,10 @@ blocks = Table(
     Column("hash", LargeBinary(32), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("has_events", Boolean, nullable=False),
+    Index("blocks_by_hash", "deployment", "hash"),
 )
 
-# `head` is the log head after the event.
+# `head` is the head of the contract's log after the event.
 events = Table(
     "events",
     metadata,
@@ -81,11 +102,12 @@ events = Table(
     Column("log_index", Integer, primary_key=True),
     Column("block_hash", LargeBinary(32), nullable=False),
     Column("transaction_hash", LargeBinary(32), nullable=False),
+    Column("contract", SmallInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("topics", LargeBinary, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("head", LargeBinary(32), nullable=False),
-    Index("events_by_seq", "deployment", "seq", unique=True),
+    Index("events_by_seq", "deployment", "contract", "seq", unique=True),
 )
 
 releases = Table(
@@ -102,8 +124,8 @@ releases = Table(
     Column("actor", String(42), nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("publisher", String(42), nullable=False),
-    Column("name", String(64), nullable=False),
-    Column("version", String(32), nullable=False),
+    Column("name", _ascii(64), nullable=False),
+    Column("version", _ascii(32), nullable=False),
     Column("artifact", LargeBinary(32), nullable=False),
     Column("manifest", LargeBinary(32), nullable=False),
     Column("terms", LargeBinary(32), nullable=False),
@@ -113,6 +135,7 @@ releases = Table(
     Index("releases_by_artifact", "deployment", "artifact", "since", "seq"),
     Index("releases_by_artifact_and_publisher", "deployment", "artifact", "publisher", "seq"),
     Index("releases_by_publisher", "deployment", "publisher", "name", "seq"),
+    Index("releases_by_name", "deployment", "name", "publisher", "seq"),
     Index("releases_by_block", "deployment", "block_number"),
 )
 
@@ -146,6 +169,114 @@ statuses = Table(
     Column("detail", LargeBinary(32), nullable=False),
     Column("successor", LargeBinary(32), nullable=False),
     Index("statuses_by_block", "deployment", "block_number"),
+)
+
+
+def _records(name: str, *columns: Any) -> Table:
+    """A table with a row for each record of one kind, which are in one contract's log."""
+    return Table(
+        name,
+        metadata,
+        _deployment(),
+        Column("seq", BigInteger, primary_key=True, autoincrement=False),
+        Column("block_number", BigInteger, nullable=False),
+        Column("log_index", Integer, nullable=False),
+        Column("block_hash", LargeBinary(32), nullable=False),
+        Column("transaction_hash", LargeBinary(32), nullable=False),
+        Column("timestamp", BigInteger, nullable=False),
+        Column("actor", String(42), nullable=False),
+        *columns,
+    )
+
+
+delegates = _records(
+    "delegates",
+    Column("publisher", String(42), nullable=False),
+    Column("delegate", String(42), nullable=False),
+    Column("scopes", SmallInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("delegates_by_publisher", "deployment", "publisher", "delegate", "seq"),
+    Index("delegates_by_delegate", "deployment", "delegate", "publisher", "seq"),
+)
+
+guardians = _records(
+    "guardians",
+    Column("publisher", String(42), nullable=False),
+    Column("guardian", String(42), nullable=False),
+    Column("from_", BigInteger, nullable=False),
+    Index("guardians_by_publisher", "deployment", "publisher", "seq"),
+)
+
+freezes = _records(
+    "freezes",
+    Column("publisher", String(42), nullable=False),
+    Column("successor", String(42), nullable=False),
+    Column("compromised_since", BigInteger, nullable=False),
+    Index("freezes_by_publisher", "deployment", "publisher", "seq"),
+)
+
+terms = _records(
+    "terms",
+    Column("terms", LargeBinary(32), nullable=False),
+    Column("document", LargeBinary(32), nullable=False),
+    Column("uses", Integer, nullable=False),
+    Index("terms_by_id", "deployment", "terms", unique=True),
+)
+
+grants = _records(
+    "grants",
+    Column("publisher", String(42), nullable=False),
+    Column("release_id", LargeBinary(32), nullable=False),
+    Column("grantee", String(42), nullable=False),
+    Column("uses", SmallInteger, nullable=False),
+    Column("from_", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("irrevocable", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index("grants_by_release", "deployment", "release_id", "grantee", "seq"),
+    Index("grants_by_grantee", "deployment", "grantee", "release_id", "seq"),
+)
+
+statements = _records(
+    "statements",
+    Column("statement_id", LargeBinary(32), nullable=False),
+    Column("issuer", String(42), nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("subject_kind", SmallInteger, nullable=False),
+    Column("subject", LargeBinary(32), nullable=False),
+    Column("document", LargeBinary(32), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("statements_by_id", "deployment", "statement_id", unique=True),
+    Index("statements_by_subject", "deployment", "subject", "seq"),
+    # The issuer stands before the place in the log, so that the cost for one issuer does not depend on others.
+    Index("statements_by_subject_and_issuer", "deployment", "subject", "issuer", "seq"),
+    Index("statements_by_issuer", "deployment", "issuer", "seq"),
+)
+
+retractions = _records(
+    "retractions",
+    Column("issuer", String(42), nullable=False),
+    Column("statement_id", LargeBinary(32), nullable=False),
+    Index("retractions_by_statement", "deployment", "statement_id", unique=True),
+)
+
+anchors = _records(
+    "anchors",
+    Column("anchor_id", LargeBinary(32), nullable=False),
+    Column("publisher", String(42), nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    # Anyone may say any number below 2^64, which is more than an integer holds here: 8 bytes, big-endian.
+    Column("count", LargeBinary(8), nullable=False),
+    Column("list", LargeBinary(32), nullable=False),
+    Index("anchors_by_id", "deployment", "anchor_id", unique=True),
+    Index("anchors_by_publisher", "deployment", "publisher", "seq"),
+)
+
+withdrawals = _records(
+    "withdrawals",
+    Column("publisher", String(42), nullable=False),
+    Column("anchor_id", LargeBinary(32), nullable=False),
+    Index("withdrawals_by_anchor", "deployment", "anchor_id", unique=True),
 )
 
 # A manifest is judged against its record, so there is one row a release; `state` as in registry.policy.evidence.
@@ -217,7 +348,14 @@ contents = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-FOLDED: Final = (releases, lineage, statuses)
+RECORDS: Final = {
+    "PublisherRegistry": (delegates, guardians, freezes),
+    "ModelRegistry": (anchors, withdrawals),
+    "LicenseRegistry": (terms, grants),
+    "StatementRegistry": (statements, retractions),
+}
+"""The tables with a row for each record of one kind, by the contract that they are in the log of."""
+FOLDED: Final = (releases, lineage, statuses, *(table for tables in RECORDS.values() for table in tables))
 """The tables that are a pure fold over events."""
 BY_BLOCK: Final = (events, releases, lineage, statuses, manifests)
-"""The tables whose rows go when their block goes."""
+"""The tables whose rows go by the number of their block; those of `RECORDS` go by their place in the log."""

@@ -25,7 +25,7 @@ from registry.errors import (
 from registry.index.database import Database, open_database
 from registry.index.follower import Follower
 from registry.index.queries import Reader
-from registry.index.schema import FOLDED, blocks, cursors, events
+from registry.index.schema import FOLDED, blocks, cursors, events, heads
 
 DIGEST = b"\5" * 32
 
@@ -38,10 +38,10 @@ def publish(client: ModelRegistryClient, name: str, version: str = "1", **fields
 def tables(database: Database) -> dict[str, list]:
     """Everything that comes from the chain, sorted."""
     with database.read() as connection:
-        found = {table.name: sorted(map(tuple, connection.execute(select(table)))) for table in (*FOLDED, events)}
-        where = connection.execute(
-            select(cursors.c.number, cursors.c.hash, cursors.c.log_head, cursors.c.log_size, cursors.c.verified)
-        ).one()
+        found = {
+            table.name: sorted(map(tuple, connection.execute(select(table)))) for table in (*FOLDED, events, heads)
+        }
+        where = connection.execute(select(cursors.c.number, cursors.c.hash, cursors.c.verified)).one()
     return found | {"cursor": [tuple(where)]}
 
 

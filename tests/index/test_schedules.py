@@ -15,7 +15,7 @@ from registry.chain.rpc import HttpRpc
 from registry.errors import InvalidLog, LogGap, RpcUnavailable, TransactionReverted
 from registry.index.database import Database, open_database
 from registry.index.follower import Follower
-from registry.index.schema import FOLDED, cursors, events
+from registry.index.schema import FOLDED, cursors, events, heads
 
 STEPS = 40
 
@@ -40,8 +40,10 @@ class Unreliable:
 
 def everything(database: Database) -> dict[str, list]:
     with database.read() as connection:
-        found = {table.name: sorted(map(tuple, connection.execute(select(table)))) for table in (*FOLDED, events)}
-        columns = (cursors.c.number, cursors.c.hash, cursors.c.log_head, cursors.c.log_size, cursors.c.verified)
+        found = {
+            table.name: sorted(map(tuple, connection.execute(select(table)))) for table in (*FOLDED, events, heads)
+        }
+        columns = (cursors.c.number, cursors.c.hash, cursors.c.verified)
         return found | {"cursor": list(map(tuple, connection.execute(select(*columns))))}
 
 

@@ -1,0 +1,98 @@
+"""What all queries share: one read transaction, one deployment, and the block that the answers are of."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_
+
+from registry.artifacts.manifest import Manifest
+from registry.chain.events import EventLocation
+from registry.chain.records import Deployment
+from registry.chain.static import StaticRecord
+from registry.index.kept import Kept
+from registry.index.rows import row_record
+from registry.policy.evidence import Block
+from registry.policy.terms import Terms
+
+_IDS_AT_ONCE: Final = 500
+
+T = TypeVar("T")
+K = TypeVar("K")
+R = TypeVar("R", bound=StaticRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[T]):
+    """A record and where its event is on chain."""
+
+    record: T
+    location: EventLocation
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T, K]):
+    """Part of a list. `next` is what to give as `after` for the part that follows; None: this is the last.
+
+    It is the key of the last item, so that what is added meanwhile moves nothing.
+    """
+
+    items: tuple[T, ...]
+    next: K | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """Parsed documents kept between snapshots."""
+
+    whole: Kept[Manifest]
+    described: Kept[Manifest]
+    terms: Kept[Terms]
+
+
+class Base:
+    """One state of the database. `at` is the block that answers are of where it is not the newest that was read."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        deployment: Deployment,
+        key: int,
+        kept: Shelves,
+        at_once: int | None = None,
+        at: Block | None = None,
+    ) -> None:
+        self.connection = connection
+        self.deployment = deployment
+        self.key = key
+        self._kept = kept
+        self._at_once = at_once
+        self._at = at
+
+    def here(self, table: Table) -> ColumnElement[bool]:
+        """Rows of this deployment up to the block that the answers are of."""
+        if self._at is None:
+            return table.c.deployment == self.key
+        return and_(table.c.deployment == self.key, table.c.block_number <= self._at.number)
+
+
+def located(kind: type[R], row: RowMapping) -> Located[R]:
+    """A row of a table of `rows.TABLES` as the record that it holds."""
+    return Located(row_record(kind, row), location_of(row))
+
+
+def location_of(row: RowMapping) -> EventLocation:
+    """Where the event of a row is."""
+    return EventLocation(row["block_number"], row["log_index"], row["block_hash"], row["transaction_hash"])
+
+
+def page(items: Sequence[T], limit: int, key: Callable[[T], K]) -> Page[T, K]:
+    """A page of up to `limit` items, of which one more was asked for; `key` gives an item's."""
+    shown = tuple(items[:limit])
+    return Page(shown, key(shown[-1]) if len(items) > limit and shown else None)
+
+
+def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Parts that fit into one `IN (…)`."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[start : start + _IDS_AT_ONCE]

@@ -1,0 +1,114 @@
+"""Documents as they were read: manifests and terms, parsed once and kept."""
+
+import itertools
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+
+from sqlalchemy import select
+
+from registry.artifacts.manifest import Manifest, describe_manifest, parse_manifest
+from registry.chain.records import ZERO
+from registry.content.cid import RAW, Cid
+from registry.errors import IndexUnavailable
+from registry.index.queries.base import Base
+from registry.index.schema import contents, terms_documents
+from registry.policy.evidence import DocumentState
+from registry.policy.terms import Terms, parse_terms
+
+TOO_LONG: Final = "It was not looked at: the documents of all that may decide are too long together."
+
+Documents = Literal["none", "described", "whole"]
+"""What is wanted of the documents: none of them, terms and the manifest without its files, or with them."""
+
+
+class NotQuick(Exception):
+    """A snapshot that was to be quick would have to read long documents that are not in memory."""
+
+
+class Allowance:
+    """Bytes of documents that one answer may rest on, so that nobody's documents take all the time there is."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self.cut = False
+
+    def takes(self, size: int) -> bool:
+        """Whether these bytes are still within it; what was refused is remembered in `cut`."""
+        if size > self._left:
+            self.cut = True
+            return False
+        self._left -= size
+        return True
+
+
+class DocumentQueries(Base):
+    """Documents by their digests."""
+
+    def manifest_bytes(self, digest: bytes) -> bytes | None:
+        """The bytes of a manifest, if they were read and found to be valid for some release."""
+        return self._content(Cid(RAW, digest).to_bytes())
+
+    def _terms_of(
+        self, row: Any, terms_rows: list[Any], documents: Documents, allowance: Allowance
+    ) -> tuple[DocumentState | None, Terms | None, str | None]:
+        """A document that is found to be these terms is so for everyone; one that is not speaks of itself only."""
+        if row.terms == ZERO:
+            return None, None, None
+        for known in terms_rows:
+            if known.state == "available":
+                if documents == "none":
+                    return DocumentState(row.terms, "available"), None, known.license
+                if not allowance.takes(known.size):
+                    return DocumentState(row.terms, "unavailable", TOO_LONG), None, known.license
+                return DocumentState(row.terms, "available"), self._parsed_terms(row.terms, known), known.license
+        for named in terms_rows:
+            if named.cid == row.terms_cid:
+                return DocumentState(row.terms, named.state, named.detail), None, None
+        why = "The manifest that says where they are was not read."
+        return DocumentState(row.terms, "unavailable", why), None, None
+
+    def _terms_documents(self, ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
+        query = (
+            select(terms_documents)
+            .where(terms_documents.c.terms_id.in_(list(ids)))
+            .order_by(terms_documents.c.terms_id, terms_documents.c.cid)
+        )
+        rows = self.connection.execute(query).all()
+        return {key: list(group) for key, group in itertools.groupby(rows, key=lambda row: row.terms_id)}
+
+    def _manifest(self, row: Any, size: int, *, whole: bool) -> Manifest:
+        shelf = self._kept.whole if whole else self._kept.described
+        kept = shelf.get(row.manifest)
+        if kept is None:
+            self._slow(size)
+            data = self._needed(Cid(RAW, row.manifest).to_bytes())
+            if whole:
+                kept = parse_manifest(data, self._needed(row.table_cid) if row.table_cid else None)
+            else:
+                kept = describe_manifest(data)
+            shelf.put(row.manifest, kept, size)
+        return kept
+
+    def _parsed_terms(self, identifier: bytes, row: Any) -> Terms:
+        kept = self._kept.terms.get(identifier)
+        if kept is None:
+            self._slow(row.size)
+            kept = parse_terms(self._needed(row.cid))
+            self._kept.terms.put(identifier, kept, row.size)
+        return kept
+
+    def _slow(self, size: int) -> None:
+        if self._at_once is not None:
+            self._at_once -= size
+            if self._at_once < 0:
+                raise NotQuick
+
+    def _content(self, cid: bytes) -> bytes | None:
+        data = self.connection.execute(select(contents.c.data).where(contents.c.cid == cid)).scalar()
+        return None if data is None else bytes(data)
+
+    def _needed(self, cid: bytes) -> bytes:
+        data = self._content(cid)
+        if data is None:
+            raise IndexUnavailable("The index lacks a document that it has read. Delete it: it is made again.")
+        return data

@@ -1,0 +1,108 @@
+"""How far the index has read, which block its answers are of, and the logs of the contracts as of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from registry.chain.artifact import CONTRACTS
+from registry.chain.records import genesis_head_of
+from registry.errors import IndexUnavailable
+from registry.index.queries.base import Base
+from registry.index.schema import cursors, events, heads
+from registry.policy.evidence import AsOf, Block, Finality
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerStatus:
+    """How far the index is. `block` and `verified` are numbers, -1 before the first; `polled_at` in epoch seconds.
+
+    `behind` is how many blocks of the node's chain are not read yet. `alarm` is a sentence while events are missing.
+    """
+
+    block: int
+    verified: int
+    chain_head: int | None
+    safe: int | None
+    finalized: int | None
+    polled_at: float | None
+    alarm: str | None
+    records: int
+
+    @property
+    def behind(self) -> int | None:
+        """None before the node was ever asked."""
+        return None if self.chain_head is None else max(0, self.chain_head - self.block)
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The log of a contract as of a block: where it is, how many records it has, and its head."""
+
+    contract: str
+    address: str
+    size: int
+    head: bytes
+
+
+class ProgressQueries(Base):
+    """The state of the index itself."""
+
+    def status(self) -> FollowerStatus:
+        """How far the index is."""
+        row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        if row is None:
+            return FollowerStatus(-1, -1, None, None, None, None, None, 0)
+        read = bool(row.hash)
+        return FollowerStatus(
+            row.number if read else -1,
+            row.verified if read else -1,
+            row.chain_head,
+            row.safe,
+            row.finalized,
+            row.polled_at,
+            row.alarm,
+            self._records(),
+        )
+
+    def as_of(self, finality: Finality = "latest") -> AsOf:
+        """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
+        row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        if row is None or not row.hash:
+            head = "" if row is None or row.chain_head is None else f"; the head of the chain is block {row.chain_head}"
+            raise IndexUnavailable(
+                f"The index has not read any block yet{head}. It has just begun, or it cannot follow: /readyz and the "
+                "service's log say why."
+            )
+        return AsOf(
+            deployment=self.deployment,
+            block=self._at or Block(row.number, row.hash, row.timestamp),
+            finality=finality,
+            safe=row.safe,
+            finalized=row.finalized,
+        )
+
+    def log_heads(self) -> tuple[LogHead, ...]:
+        """The log of every contract, in the order in which they are deployed; none while no block was read."""
+        rows = self.connection.execute(
+            select(heads).where(heads.c.deployment == self.key).order_by(heads.c.contract)
+        ).all()
+        return tuple(self._log_head(CONTRACTS[row.contract], row.contract, row) for row in rows)
+
+    def _log_head(self, name: str, contract: int, row: Any) -> LogHead:
+        if self._at is None:
+            return LogHead(name, row.address, row.size, row.head)
+        query = (
+            select(events.c.head, events.c.seq)
+            .where(self.here(events), events.c.contract == contract)
+            .order_by(events.c.seq.desc())
+            .limit(1)
+        )
+        last = self.connection.execute(query).first()
+        if last is None:
+            return LogHead(name, row.address, 0, genesis_head_of(self.deployment.chain_id, row.address))
+        return LogHead(name, row.address, last.seq + 1, last.head)
+
+    def _records(self) -> int:
+        total = select(func.coalesce(func.sum(heads.c.size), 0)).where(heads.c.deployment == self.key)
+        return int(self.connection.execute(total).scalar_one())

@@ -1,0 +1,319 @@
+"""Releases with their status and documents, and the files in them."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from registry.chain.events import EventLocation
+from registry.chain.records import (
+    ZERO,
+    Parent,
+    Reason,
+    Record,
+    Relation,
+    Release,
+    Status,
+    StatusRecord,
+    release_id,
+)
+from registry.content.cid import Cid
+from registry.errors import RecordNotFound
+from registry.index.queries.base import chunks, location_of
+from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
+from registry.index.queries.progress import ProgressQueries
+from registry.index.schema import lineage, manifests, release_files, releases, statuses
+from registry.policy.evidence import ClaimedRelease, Coverage, DocumentState, StatusState
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """A change of status and where it is on chain."""
+
+    record: StatusRecord
+    location: EventLocation
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file of a release: its path, bytes, plain SHA-256 and UnixFS root."""
+
+    path: str
+    size: int
+    sha256: bytes
+    cid: Cid
+
+
+class ReleaseQueries(DocumentQueries, ProgressQueries):
+    """Releases by what they are looked for, each with its status and documents."""
+
+    def release(self, identifier: bytes, documents: Documents = "whole") -> ClaimedRelease:
+        """A release by id. Raises `RecordNotFound`."""
+        found = self.releases([identifier], documents).get(identifier)
+        if found is None:
+            raise RecordNotFound(
+                f"The registry has no release:0x{identifier.hex()} as of block {self.status().block}.",
+                release_id="0x" + identifier.hex(),
+            )
+        return found
+
+    def release_named(self, publisher: str, name: str, version: str) -> ClaimedRelease:
+        """A release by publisher (EIP-55), name and version. Raises `RecordNotFound`."""
+        return self.release(release_id(self.deployment, publisher, name, version))
+
+    def releases(
+        self, identifiers: Iterable[bytes], documents: Documents = "whole", allowance: Allowance | None = None
+    ) -> dict[bytes, ClaimedRelease]:
+        """Releases by id in this order, with status and documents; ids that the registry does not have are left out.
+
+        Documents beyond the allowance are taken to be unavailable.
+        """
+        found: dict[bytes, ClaimedRelease] = {}
+        for ids in chunks(list(dict.fromkeys(identifiers))):
+            found.update(self._releases(ids, documents, allowance or Allowance(1 << 62)))
+        return found
+
+    def releases_of_artifact(self, artifact: bytes, limit: int = 100) -> list[ClaimedRelease]:
+        """Claims on an artifact by its digest, the first claim first."""
+        query = (
+            select(releases.c.release_id)
+            .where(self.here(releases), releases.c.artifact == artifact)
+            .order_by(releases.c.since, releases.c.seq)
+            .limit(limit)
+        )
+        ids = self.connection.execute(query).scalars().all()
+        found = self.releases(ids, "none")
+        return [found[identifier] for identifier in ids]
+
+    def count_releases_of_artifact(self, artifact: bytes, limit: int = 10_000) -> int | None:
+        """How many claims there are on an artifact; None: more than `limit`."""
+        some = (
+            select(releases.c.seq)
+            .where(self.here(releases), releases.c.artifact == artifact)
+            .limit(limit + 1)
+            .subquery()
+        )
+        count = self.connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return count if count <= limit else None
+
+    def releases_of_oms_root(self, root: bytes, limit: int = 100) -> list[ClaimedRelease]:
+        """Releases whose manifest declares this root of OpenSSF Model Signing, the first claim first.
+
+        The root binds no names, so that releases of several artifacts may rightly share it.
+        """
+        query = (
+            select(releases.c.release_id)
+            .join(
+                manifests,
+                (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id),
+            )
+            .where(self.here(releases), manifests.c.oms_root == root)
+            .order_by(releases.c.since, releases.c.seq)
+            .limit(limit)
+        )
+        ids = self.connection.execute(query).scalars().all()
+        found = self.releases(ids, "none")
+        return [found[identifier] for identifier in ids]
+
+    def count_releases_of_oms_root(self, root: bytes, limit: int = 10_000) -> int | None:
+        """How many manifests declare this root; None: more than `limit`."""
+        some = (
+            select(manifests.c.release_id)
+            .where(manifests.c.deployment == self.key, manifests.c.oms_root == root)
+            .limit(limit + 1)
+            .subquery()
+        )
+        count = self.connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return count if count <= limit else None
+
+    def releases_of_publisher(self, publisher: str, limit: int = 100) -> list[ClaimedRelease]:
+        """Releases of a publisher (EIP-55), newest first."""
+        query = (
+            select(releases.c.release_id)
+            .where(self.here(releases), releases.c.publisher == publisher)
+            .order_by(releases.c.seq.desc())
+            .limit(limit)
+        )
+        ids = self.connection.execute(query).scalars().all()
+        found = self.releases(ids, "none")
+        return [found[identifier] for identifier in ids]
+
+    def ids_of_publisher(self, publisher: str) -> list[bytes]:
+        """The ids of a publisher's releases (EIP-55), newest first."""
+        query = (
+            select(releases.c.release_id)
+            .where(self.here(releases), releases.c.publisher == publisher)
+            .order_by(releases.c.seq.desc())
+        )
+        return list(self.connection.execute(query).scalars())
+
+    def location(self, identifier: bytes) -> EventLocation:
+        """Where a release is on chain. Raises `RecordNotFound`."""
+        query = select(releases).where(self.here(releases), releases.c.release_id == identifier)
+        row = self.connection.execute(query).first()
+        if row is None:
+            raise RecordNotFound(f"The registry has no release:0x{identifier.hex()}.")
+        return location_of(row._mapping)
+
+    def files(self, identifier: bytes, start: int, limit: int) -> list[FileRow]:
+        """The files of a release whose manifest was read, in the order of their paths, from position `start` on."""
+        query = (
+            select(release_files)
+            .where(
+                release_files.c.deployment == self.key,
+                release_files.c.release_id == identifier,
+                release_files.c.position >= start,
+            )
+            .order_by(release_files.c.position)
+            .limit(limit)
+        )
+        return [
+            FileRow(row.path, row.size, row.sha256, Cid.from_bytes(row.cid)) for row in self.connection.execute(query)
+        ]
+
+    def count_files(self, identifier: bytes) -> int | None:
+        """How many files a release has; None while its manifest was not read."""
+        query = select(manifests.c.files).where(
+            manifests.c.deployment == self.key, manifests.c.release_id == identifier, manifests.c.state == "available"
+        )
+        return self.connection.execute(query).scalar()
+
+    def status_history(self, identifier: bytes) -> list[StatusEvent]:
+        """Every change of a release's status, oldest first."""
+        query = (
+            select(statuses).where(self.here(statuses), statuses.c.release_id == identifier).order_by(statuses.c.seq)
+        )
+        return [_status_event(row) for row in self.connection.execute(query)]
+
+    def coverage(self) -> Coverage:
+        """Of how many manifests the files are known."""
+        query = select(manifests.c.state, func.count()).where(self.here(manifests)).group_by(manifests.c.state)
+        counts = {state: int(count) for state, count in self.connection.execute(query)}
+        return Coverage(read=sum(counts.values()) - counts.get("unavailable", 0), of=sum(counts.values()))
+
+    def _releases(
+        self, ids: Sequence[bytes], documents: Documents, allowance: Allowance
+    ) -> dict[bytes, ClaimedRelease]:
+        rows = self.connection.execute(
+            select(
+                releases,
+                manifests.c.state,
+                manifests.c.detail,
+                manifests.c.table_cid,
+                manifests.c.terms_cid,
+                manifests.c.manifest_size,
+                manifests.c.table_size,
+            )
+            .join(
+                manifests,
+                (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id),
+            )
+            .where(self.here(releases), releases.c.release_id.in_(ids))
+        ).all()
+        parents = self._parents(ids)
+        states = self._statuses(ids)
+        firsts = self._first_claims({row.artifact for row in rows})
+        terms = self._terms_documents({row.terms for row in rows if row.terms != ZERO})
+        by_id = {row.release_id: row for row in rows}
+        return {
+            row.release_id: self._claimed(
+                row,
+                documents,
+                allowance,
+                parents.get(row.release_id, ()),
+                states.get(row.release_id, StatusState()),
+                firsts.get(row.artifact) == row.release_id,
+                terms.get(row.terms, []),
+            )
+            for row in (by_id[identifier] for identifier in ids if identifier in by_id)
+        }
+
+    def _claimed(
+        self,
+        row: Any,
+        documents: Documents,
+        allowance: Allowance,
+        parents: tuple[Parent, ...],
+        status: StatusState,
+        first_claim: bool,
+        terms_rows: list[Any],
+    ) -> ClaimedRelease:
+        release = Release(
+            row.publisher, row.name, row.version, row.artifact, row.manifest, row.terms, row.training_data, parents
+        )
+        state = DocumentState(row.manifest, row.state, row.detail)
+        manifest = None
+        if row.state == "available" and documents != "none":
+            size = row.manifest_size + (row.table_size if documents == "whole" else 0)
+            if allowance.takes(size):
+                manifest = self._manifest(row, size, whole=documents == "whole")
+            else:
+                state = DocumentState(row.manifest, "unavailable", TOO_LONG)
+        terms_state, terms, license = self._terms_of(row, terms_rows, documents, allowance)
+        return ClaimedRelease(
+            release_id=row.release_id,
+            record=Record(row.seq, row.timestamp, row.actor, row.since, release),
+            block_number=row.block_number,
+            status=status,
+            manifest_state=state,
+            manifest=manifest,
+            terms_state=terms_state,
+            terms=terms,
+            first_claim=first_claim,
+            license=license,
+        )
+
+    def _parents(self, ids: Sequence[bytes]) -> dict[bytes, tuple[Parent, ...]]:
+        query = (
+            select(lineage.c.child, lineage.c.parent, lineage.c.relation)
+            .where(lineage.c.deployment == self.key, lineage.c.child.in_(ids))
+            .order_by(lineage.c.child, lineage.c.parent, lineage.c.relation)
+        )
+        return {
+            child: tuple(Parent(row.parent, Relation(row.relation)) for row in rows)
+            for child, rows in itertools.groupby(self.connection.execute(query).all(), key=lambda row: row.child)
+        }
+
+    def _statuses(self, ids: Sequence[bytes]) -> dict[bytes, StatusState]:
+        query = (
+            select(statuses)
+            .where(self.here(statuses), statuses.c.release_id.in_(ids))
+            .order_by(statuses.c.release_id, statuses.c.seq)
+        )
+        return {
+            row.release_id: StatusState(
+                Status(row.status), Reason(row.reason), row.timestamp, None if row.successor == ZERO else row.successor
+            )
+            for row in self.connection.execute(query)  # the last of each release stays
+        }
+
+    def _first_claims(self, artifacts: Iterable[bytes]) -> dict[bytes, bytes]:
+        found = {}
+        for artifact in artifacts:
+            query = (
+                select(releases.c.release_id)
+                .where(self.here(releases), releases.c.artifact == artifact)
+                .order_by(releases.c.since, releases.c.seq)
+                .limit(1)
+            )
+            found[artifact] = self.connection.execute(query).scalar_one()
+        return found
+
+
+def _status_event(row: Any) -> StatusEvent:
+    return StatusEvent(
+        StatusRecord(
+            row.seq,
+            row.timestamp,
+            row.publisher,
+            row.actor,
+            row.release_id,
+            Status(row.status),
+            Reason(row.reason),
+            row.detail,
+            row.successor,
+        ),
+        location_of(row._mapping),
+    )
