@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("exporting", "Write an artifact in a form that other tools read."),
     "license": ("licenses", "Licence terms: the catalogue, and what is registered."),
     "statement": ("statements", "Statements about releases, artifacts, terms and accounts."),
+    "index": ("indexing", "Look after the index: how far it is, whether it is right, fold it again."),
     "deployment": ("deploying", "Check the contracts of a chain."),
 }
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.chain.artifact import CONTRACTS
-from registry.chain.events import EventLocation, Log, ReleasePublished
+from registry.chain.events import ReleasePublished
 from registry.chain.followed import Contracts, Entry
 from registry.errors import IndexOutdated
 from registry.index.database import Database
@@ -26,6 +26,7 @@ from registry.index.schema import (
     release_files,
     releases,
 )
+from registry.index.stored import stored_events
 
 _RECENT_BLOCKS: Final = 1024
 _ROWS_AT_ONCE: Final = 5_000
@@ -173,24 +174,7 @@ class Ledger:
     def rebuild(self) -> None:
         """Build the folded tables again from the stored events. The documents stay: they go by release id."""
         with self._database.write() as connection:
-            for table in FOLDED:
-                connection.execute(delete(table).where(table.c.deployment == self.key))
-            rows = connection.execute(
-                select(events)
-                .where(events.c.deployment == self.key)
-                .order_by(events.c.block_number, events.c.log_index)
-                .execution_options(yield_per=_ROWS_AT_ONCE)
-            )
-            for part in rows.partitions():
-                folded = fold(self.key, (self._decode(row).event for row in part))
-                for table in FOLDED:
-                    _insert(connection, table.name, folded[table.name])
-
-    def _decode(self, row: Any) -> Entry:
-        topics = tuple(row.topics[start : start + 32] for start in range(0, len(row.topics), 32))
-        place = EventLocation(row.block_number, row.log_index, row.block_hash, row.transaction_hash)
-        address = self._contracts.addresses[CONTRACTS[row.contract]]
-        return self._contracts.decode(Log(address, topics, row.data, place))
+            rebuild_fold(connection, self._contracts, self.key)
 
     def _start(self) -> Cursor:
         before = self._from_block - 1
@@ -312,6 +296,19 @@ class Ledger:
                     blocks.c.deployment == self.key, blocks.c.number < oldest, blocks.c.has_events.is_(False)
                 )
             )
+
+
+def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
+    """Build the folded tables of a deployment again from its stored events, in the caller's transaction. How many."""
+    for table in FOLDED:
+        connection.execute(delete(table).where(table.c.deployment == key))
+    count = 0
+    for part in stored_events(connection, contracts, key):
+        folded = fold(key, (entry.event for entry, _ in part))
+        for table in FOLDED:
+            _insert(connection, table.name, folded[table.name])
+        count += len(part)
+    return count
 
 
 def _unread(deployment: int, entries: Sequence[Entry]) -> list[dict[str, Any]]:

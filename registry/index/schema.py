@@ -48,11 +48,6 @@ def _deployment() -> Column[int]:
     return Column("deployment", Integer, primary_key=True)
 
 
-def _ascii(length: int) -> String:
-    """Text that is compared byte by byte on every database, so that a range of it is a prefix."""
-    return String(length).with_variant(String(length, collation="C"), "postgresql")
-
-
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
 # heads of all logs were held against the contracts'.
 cursors = Table(
@@ -124,8 +119,8 @@ releases = Table(
     Column("actor", String(42), nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("publisher", String(42), nullable=False),
-    Column("name", _ascii(64), nullable=False),
-    Column("version", _ascii(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("version", String(32), nullable=False),
     Column("artifact", LargeBinary(32), nullable=False),
     Column("manifest", LargeBinary(32), nullable=False),
     Column("terms", LargeBinary(32), nullable=False),

@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, func, literal, select, tuple_, union_all
 
-from registry.chain.artifact import CONTRACTS
-from registry.chain.events import EventLocation, Log
 from registry.chain.followed import Contracts, Entry
 from registry.index.queries.base import Base, Page, page
 from registry.index.schema import (
@@ -21,7 +19,6 @@ from registry.index.schema import (
     freezes,
     grants,
     guardians,
-    heads,
     releases,
     retractions,
     statements,
@@ -29,6 +26,7 @@ from registry.index.schema import (
     terms,
     withdrawals,
 )
+from registry.index.stored import stored_contracts, stored_entry
 
 EventKey = tuple[int, int]
 """Number of the block, and index of the log in it: the order of the chain."""
@@ -138,14 +136,4 @@ class HistoryQueries(Base):
 
     def contracts(self) -> Contracts:
         """Where the contracts are whose logs were read; none while no block was read."""
-        rows = self.connection.execute(
-            select(heads.c.contract, heads.c.address).where(heads.c.deployment == self.key).order_by(heads.c.contract)
-        )
-        return Contracts(self.deployment.chain_id, {CONTRACTS[row.contract]: row.address for row in rows})
-
-
-def stored_entry(contracts: Contracts, row: Any) -> Entry:
-    """A row of `events` as it came from the chain."""
-    topics = tuple(row.topics[start : start + 32] for start in range(0, len(row.topics), 32))
-    place = EventLocation(row.block_number, row.log_index, row.block_hash, row.transaction_hash)
-    return contracts.decode(Log(contracts.addresses[CONTRACTS[row.contract]], topics, row.data, place))
+        return stored_contracts(self.connection, self.deployment, self.key)

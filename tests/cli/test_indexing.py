@@ -1,0 +1,132 @@
+"""`provenance index`: how far the index is, what a check finds in one that was changed, and folding it again."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from whole_registry import record
+
+from registry.chain.artifact import CONTRACTS
+from registry.chain.devnode import DevNode
+from registry.index.schema import FOLDED
+from tests.cli.conftest import Offline, Provenance
+
+
+@pytest.fixture
+def read(node: DevNode, provenance: Provenance) -> str:
+    """An index that has read something of every kind; the id of a release in it."""
+    release = f"release:0x{record(node).releases['base 1'].hex()}"
+    assert provenance("show", release).code == 0
+    return release
+
+
+def spoil(home: Path, statement: str) -> None:
+    """Change the index behind everyone's back."""
+    engine = create_engine(f"sqlite:///{home / 'index.sqlite'}")
+    with engine.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+    engine.dispose()
+
+
+def test_status_of_an_index_that_has_read_nothing(provenance: Provenance, offline: Offline) -> None:
+    with offline():
+        found = provenance("index", "status", "--json").json
+        assert (found["block"], found["behind"], found["logs"], found["records"]) == (-1, None, [], 0)
+        assert "none read yet" in provenance("index", "status").out
+        for command in ("check", "rebuild"):
+            done = provenance("index", command, "--json")
+            assert done.code == 2 and done.json["error"]["code"] in ("index.unavailable", "chain.rpc-unavailable")
+
+
+def test_status_says_how_far_and_how_large(
+    node: DevNode, provenance: Provenance, offline: Offline, read: str, tmp_path: Path
+) -> None:
+    with offline():
+        found = provenance("index", "status", "--json").json
+        shown = provenance("index", "status").out
+    head = node.chain.latest().number
+    assert (found["block"], found["verified"], found["chain_head"], found["behind"]) == (head, head, head, 0)
+    assert [log["contract"] for log in found["logs"]] == list(CONTRACTS)
+    assert found["records"] == sum(log["size"] for log in found["logs"]) == found["rows"]["events"] == 29
+    assert (found["alarm"], found["manifests"], found["rows"]["grants"]) == (None, {"read": 0, "of": 5}, 6)
+    assert found["bytes"]["database"] > 10_000
+    assert f"block {head}" in shown and "StatementRegistry" in shown and "alarm      none" in shown
+
+
+def test_a_check_of_an_index_that_is_right(node: DevNode, provenance: Provenance, read: str) -> None:
+    found = provenance("index", "check", "--json")
+    assert found.code == 0 and found.json["agrees"] and found.json["damage"] is None
+    for log in found.json["logs"]:
+        assert log["stored"] == log["computed"] == log["chain"] and log["agrees"] and log["size"] > 0
+    assert [table["table"] for table in found.json["tables"]] == [table.name for table in FOLDED]
+    assert all(table["rows"] == table["expected"] > 0 for table in found.json["tables"])
+    assert f"as of block {node.chain.latest().number}" in provenance("index", "check").out
+
+
+@pytest.mark.parametrize("table", [table.name for table in FOLDED])
+def test_a_row_that_was_changed_is_found_and_folded_again(
+    provenance: Provenance, offline: Offline, read: str, tmp_path: Path, table: str
+) -> None:
+    spoil(
+        tmp_path / "home",
+        f"UPDATE {table} SET block_number = block_number + 1 WHERE block_number = "
+        f"(SELECT max(block_number) FROM {table})",
+    )
+    found = provenance("index", "check", "--json")
+    assert found.code == 1 and [one["table"] for one in found.json["tables"] if not one["agrees"]] == [table]
+    assert all(log["agrees"] for log in found.json["logs"])
+    assert "provenance index rebuild" in provenance("index", "check").out
+    with offline():
+        assert provenance("index", "rebuild", "--json").json["events"] == 29
+    assert provenance("index", "check").code == 0
+
+
+def test_a_row_that_was_taken_out_is_found(provenance: Provenance, read: str, tmp_path: Path) -> None:
+    spoil(tmp_path / "home", "DELETE FROM grants WHERE seq = (SELECT max(seq) FROM grants)")
+    (wrong,) = (one for one in provenance("index", "check", "--json").json["tables"] if not one["agrees"])
+    assert (wrong["table"], wrong["rows"], wrong["expected"]) == ("grants", 5, 6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET data = zeroblob(32) WHERE contract = 2 AND seq = 0",
+        "UPDATE events SET head = zeroblob(32) WHERE contract = 3 AND seq = 1",
+        "DELETE FROM events WHERE contract = 1 AND seq = 2",
+    ],
+)
+def test_events_that_were_changed_are_damage(provenance: Provenance, read: str, tmp_path: Path, change: str) -> None:
+    spoil(tmp_path / "home", change)
+    found = provenance("index", "check", "--json")
+    assert found.code == 1 and found.json["damage"] and all(log["computed"] is None for log in found.json["logs"])
+    assert "Delete the index" in provenance("index", "check").out
+
+
+def test_an_event_that_is_missing_at_the_end_of_a_log_is_found(
+    provenance: Provenance, read: str, tmp_path: Path
+) -> None:
+    spoil(
+        tmp_path / "home",
+        "DELETE FROM events WHERE contract = 0 AND seq = (SELECT max(seq) FROM events WHERE contract = 0)",
+    )
+    found = provenance("index", "check", "--json")
+    assert found.code == 1 and found.json["damage"] is None
+    assert [log["contract"] for log in found.json["logs"] if not log["agrees"]] == ["PublisherRegistry"]
+
+
+def test_an_index_of_a_chain_that_was_reorganised_is_not_checked(
+    node: DevNode, provenance: Provenance, read: str
+) -> None:
+    node.chain.rpc.request("anvil_reorg", [3, []])
+    done = provenance("index", "check", "--json")
+    assert done.code == 2 and done.json["error"]["code"] == "index.block-not-in-chain"
+    assert provenance("show", read).code == 0  # which follows the chain
+    assert provenance("index", "check").code == 0
+
+
+def test_a_rebuild_of_damaged_events_changes_nothing(provenance: Provenance, read: str, tmp_path: Path) -> None:
+    spoil(tmp_path / "home", "UPDATE events SET data = zeroblob(32) WHERE contract = 2 AND seq = 0")
+    before = provenance("index", "status", "--json").json["rows"]
+    done = provenance("index", "rebuild", "--json")
+    assert done.code == 2 and done.json["error"]["code"] == "chain.invalid-log"
+    assert provenance("index", "status", "--json").json["rows"] == before
