@@ -12,6 +12,7 @@ from registry.cli.times import shown
 from registry.cli.wording import terms_name
 from registry.errors import RpcUnavailable
 from registry.policy.catalogue import CatalogueEntry, catalogue
+from registry.policy.permissions import grant_in_force
 from registry.policy.terms import Use, UseState
 
 
@@ -50,7 +51,7 @@ def answers(parts: Parts, identifier: bytes, record: Record, account: str | None
         else:
             answer = _by_terms(record.release.terms, packed, known, use, place)
             if answer.state is not UseState.ALLOWED:
-                in_force = [_by_grant(who, one) for who, one in grants if _counts(one, place, block.timestamp, trusted)]
+                in_force = [_by_grant(who, one) for who, one in grants if _counts(one, use, block.timestamp, trusted)]
                 answer = in_force[0] if in_force else answer
         said = UseState(licenses.permission(identifier, record, account, place, block.hash))
         if said is not answer.state:
@@ -96,11 +97,5 @@ def _by_grant(who: str, entry: GrantEntry | None) -> Answer:
     return Answer(UseState.ALLOWED, "grant", f"granted to {who}{until}")
 
 
-def _counts(entry: GrantEntry | None, place: int, now: int, trusted: int) -> bool:
-    """As the contract counts it: LicenseRegistry, `_isInForce`."""
-    return (
-        entry is not None
-        and entry.uses >> place & 1 == 1
-        and entry.from_ <= now < entry.until
-        and entry.since <= trusted
-    )
+def _counts(entry: GrantEntry | None, use: Use, now: int, trusted: int) -> bool:
+    return entry is not None and grant_in_force(entry, entry.since, use, now, trusted)

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from registry.artifacts.manifest import Manifest
+from registry.chain.licenses import GrantRecord
+from registry.chain.publishers import Freeze
 from registry.chain.records import Deployment, Reason, Record, Status
+from registry.chain.statements import StatementRecord
 from registry.content.cid import Cid
 from registry.policy.terms import Terms
 
@@ -76,6 +79,13 @@ class AsOf:
     safe: int | None = None
     finalized: int | None = None
 
+    def final_block(self, finality: Finality) -> int:
+        """The last block that is this final; -1 while the node has not told, so that nothing is."""
+        if finality == "latest":
+            return self.block.number
+        told = self.safe if finality == "safe" else self.finalized
+        return -1 if told is None else min(told, self.block.number)
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentState:
@@ -98,6 +108,33 @@ class StatusState:
     reason: Reason = Reason.UNSPECIFIED
     since: int = 0
     successor: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """How a publisher ended, and the block of the record that says so (of the last, where it was corrected)."""
+
+    freeze: Freeze
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedGrant:
+    """One revision of a grant: it stands from its block until the next for the same release and grantee."""
+
+    record: GrantRecord
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStatement:
+    """A statement as it was made, and the time and block of its retraction, if there was one."""
+
+    statement_id: bytes
+    record: StatementRecord
+    block_number: int
+    retracted_at: int | None = None
+    retracted_block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +189,14 @@ class Evidence:
     with the subject; `others` are such releases by anyone else, and may be cut short (`others_total` says how many
     there are). `related` holds the ancestors and the successors reachable from the candidates, by release id.
     `limits_reached` names what was cut short among the candidates or the related, so that it is said, never hidden.
+
+    `publishers` says of an address whether it was frozen; of one that is not there nothing is known, and so nothing
+    by it is believed. It must hold the publishers and issuers that the policy names, those of candidates and related,
+    and the successors that a frozen one leads to. `grants` are every revision, by release id, of the grants on
+    candidates and related to everyone, to the account asked for and to publishers of their children. `statements`
+    must hold those by issuers that the policy names about candidates, related, their artifacts, publishers, terms and
+    training data, and the rulings on such statements. What else stands in either changes nothing.
+    `asked_at` is the time of the question, where that matters (`max_age`).
     """
 
     as_of: AsOf
@@ -161,3 +206,7 @@ class Evidence:
     related: Mapping[bytes, ClaimedRelease] = field(default_factory=dict)
     coverage: Coverage = Coverage(0, 0)
     limits_reached: tuple[str, ...] = ()
+    publishers: Mapping[str, Frozen | None] = field(default_factory=dict)
+    grants: Mapping[bytes, tuple[RecordedGrant, ...]] = field(default_factory=dict)
+    statements: tuple[RecordedStatement, ...] = ()
+    asked_at: int | None = None
