@@ -2,17 +2,20 @@
 
     python scripts/reference.py [--check]
 
-`docs/errors.md`, `docs/settings.md`, `docs/cli.md` and `docs/openapi.json` pin what users rely on: a change of any of
-them shows up in a diff, and a test fails until it is written down.
+`docs/errors.md`, `docs/settings.md`, `docs/cli.md`, `docs/openapi.json`, `docs/policy.schema.json` and the schemas that
+ship with the package pin what users rely on: a change of any of them shows up in a diff, and a test fails until it is
+written down.
 """
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from registry import errors
+from registry.policy.schemas import MODELS, schema_text
 from registry.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,7 +106,14 @@ def openapi_page() -> str:
     return json.dumps(create_app(Settings()).openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
-PAGES = {"errors.md": errors_page, "settings.md": settings_page, "cli.md": cli_page, "openapi.json": openapi_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/errors.md": errors_page,
+    "docs/settings.md": settings_page,
+    "docs/cli.md": cli_page,
+    "docs/openapi.json": openapi_page,
+    "docs/policy.schema.json": lambda: schema_text("policy.v1"),
+    **{f"registry/policy/schemas/{name}.json": partial(schema_text, name) for name in MODELS},
+}
 
 
 def main() -> int:
@@ -111,9 +121,9 @@ def main() -> int:
     check = sys.argv[1:] == ["--check"]
     stale = []
     for name, page in PAGES.items():
-        path, text = ROOT / "docs" / name, page()
+        path, text = ROOT / name, page()
         if check and (not path.exists() or path.read_text() != text):
-            stale.append(f"docs/{name}")
+            stale.append(name)
         elif not check:
             path.write_text(text)
     if stale:

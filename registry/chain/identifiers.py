@@ -68,7 +68,7 @@ class TermsId:
         return f"terms:0x{self.digest.hex()}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Account:
     """An account on one chain, CAIP-10 in the namespace `eip155`. `address` is in EIP-55 form."""
 

@@ -19,7 +19,6 @@ from registry.policy.evidence import (
     Evidence,
     FilesSubject,
     FileSubject,
-    Finality,
     SharedFiles,
     Subject,
 )
@@ -88,11 +87,14 @@ def gather(
     subject: Subject,
     policy: Policy,
     *,
-    finality: Finality = "latest",
     limits: Limits = DEFAULT_LIMITS,
+    asked_at: int | None = None,
 ) -> Evidence:
-    """The evidence about a subject under a policy. Raises `IndexUnavailable` while the index has read nothing."""
-    as_of = snapshot.as_of(finality)
+    """The evidence about a subject under a policy, asked at a time in seconds since the epoch.
+
+    Raises `IndexUnavailable` while the index has read nothing.
+    """
+    as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
     wanted = _wanted(subject)
     named = sorted(policy.publishers_on(snapshot.deployment))
     counted = _counted(snapshot, wanted, named, limits)
@@ -110,7 +112,20 @@ def gather(
         related=related,
         coverage=snapshot.coverage(),
         limits_reached=tuple(reached),
+        publishers=dict.fromkeys(_addresses(policy, snapshot, candidates, related)),
+        asked_at=asked_at,
     )
+
+
+def _addresses(
+    policy: Policy,
+    snapshot: Snapshot,
+    candidates: dict[bytes, ClaimedRelease],
+    related: dict[bytes, ClaimedRelease],
+) -> list[str]:
+    """Everybody of whom it matters whether they were frozen."""
+    found = {claim.record.release.publisher for claim in (*candidates.values(), *related.values())}
+    return sorted(found | set(policy.publishers_on(snapshot.deployment)) | policy.issuers_on(snapshot.deployment))
 
 
 def needed(snapshot: Snapshot, policy: Policy, limits: Limits = DEFAULT_LIMITS) -> list[bytes]:

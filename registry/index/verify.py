@@ -1,5 +1,7 @@
 """A verdict from the index: one snapshot, the evidence in it, and the judgement."""
 
+import time
+
 from registry.index.evidence import gather
 from registry.index.queries import Reader
 from registry.policy.evidence import Subject
@@ -13,4 +15,4 @@ def verify(reader: Reader, subject: Subject, policy: Policy | None, *, quick: bo
     What is to be quick raises `NotQuick` where long documents would have to be read for it.
     """
     with reader.snapshot(quick=quick) as snapshot:
-        return judge(subject, policy, gather(snapshot, subject, policy or Policy()))
+        return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=int(time.time())))

@@ -9,11 +9,15 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from registry.chain.records import Deployment, Relation, Status
+from registry.chain.identifiers import Account
+from registry.chain.records import Relation, Status
+from registry.policy.case import Case
 from registry.policy.evidence import ClaimedRelease
-from registry.policy.names import release_name
+from registry.policy.names import release_name, time_text
+from registry.policy.permissions import Moment, granted, grantees_of
 from registry.policy.policy import Policy
 from registry.policy.reasons import VerdictReason, because
+from registry.policy.stated import held_against
 from registry.policy.terms import Use, UseState
 
 MAX_ANCESTORS = 1000
@@ -51,26 +55,9 @@ class _Step:
     carries: bool
 
 
-def active_successor(claim: ClaimedRelease, known: Mapping[bytes, ClaimedRelease]) -> ClaimedRelease | None:
-    """The active release of the same publisher that a revoked one leads to, over revoked ones in between."""
-    seen = {claim.release_id}
-    current = claim
-    while current.status.status is Status.REVOKED and current.status.successor is not None:
-        following = known.get(current.status.successor)
-        if following is None or following.release_id in seen:
-            return None
-        if following.record.release.publisher != claim.record.release.publisher:
-            return None
-        seen.add(following.release_id)
-        current = following
-    return current if current.status.status is Status.ACTIVE and current is not claim else None
-
-
-def walk(
-    claim: ClaimedRelease, policy: Policy, deployment: Deployment, known: Mapping[bytes, ClaimedRelease]
-) -> Lineage:
+def walk(claim: ClaimedRelease, case: Case) -> Lineage:
     """The reasons that the ancestors of a release give, one of each kind for an ancestor or an edge."""
-    reasons: list[VerdictReason] = _external(claim, claim, (), policy)
+    reasons: list[VerdictReason] = _external(claim, claim, (), case.policy)
     ancestors: dict[bytes, ClaimedRelease] = {}
     missing: set[bytes] = set()
     visited: set[tuple[bytes, bool]] = {(claim.release_id, True)}
@@ -81,7 +68,7 @@ def walk(
         step = queue.popleft()
         for parent in step.claim.record.release.parents:
             path = (*step.path, parent.release_id)
-            ancestor = known.get(parent.release_id)
+            ancestor = case.known.get(parent.release_id)
             if ancestor is None:
                 if parent.release_id not in missing:
                     missing.add(parent.release_id)
@@ -90,14 +77,14 @@ def walk(
             edge = (step.claim.release_id, parent.release_id, parent.relation)
             if edge not in judged:
                 judged.add(edge)
-                found = _permission(claim, step.claim, ancestor, parent.relation, path, policy)
+                found = _permission(claim, step.claim, ancestor, parent.relation, path, case)
                 if found is not None and not (conflict and found.code == "lineage-conflict"):
                     reasons.append(found)
                     conflict = conflict or found.code == "lineage-conflict"
             if parent.release_id not in ancestors:
                 ancestors[parent.release_id] = ancestor
-                reasons += _standing(claim, ancestor, path, policy, deployment, known)
-                reasons += _external(claim, ancestor, path, policy)
+                reasons += _standing(claim, ancestor, path, case)
+                reasons += _external(claim, ancestor, path, case.policy)
             carries = step.carries and USE_OF[parent.relation] is Use.MODIFY
             if (parent.release_id, carries) in visited:
                 continue
@@ -108,7 +95,7 @@ def walk(
                 return Lineage(tuple(reasons), tuple(ancestors.values()))
             visited.add((parent.release_id, carries))
             if carries:
-                reasons += _denied_uses(claim, ancestor, path, policy)
+                reasons += _denied_uses(claim, ancestor, path, case)
             queue.append(_Step(ancestor, path, carries))
     return Lineage(tuple(reasons), tuple(ancestors.values()))
 
@@ -117,7 +104,14 @@ def _about(
     code: str, claim: ClaimedRelease, path: tuple[bytes, ...], use: Use | None = None, **values: object
 ) -> VerdictReason:
     return because(
-        code, about=claim.release_id, asked=use, path=path, at_file=None, release=release_name(claim), **values
+        code,
+        about=claim.release_id,
+        asked=use,
+        path=path,
+        at_file=None,
+        statement=None,
+        release=release_name(claim),
+        **values,
     )
 
 
@@ -127,19 +121,24 @@ def _permission(
     parent: ClaimedRelease,
     relation: Relation,
     path: tuple[bytes, ...],
-    policy: Policy,
+    judging: Case,
 ) -> VerdictReason | None:
-    """Whether the parent's terms permit what made the child. A publisher needs no permission from itself."""
+    """Whether the parent permitted what made the child, at the end of the child's block: by its terms, or by a grant
+    to the child's publisher or to everyone. A publisher needs no permission from itself."""
     if child.record.release.publisher == parent.record.release.publisher:
         return None
     use = USE_OF[relation]
     state = parent.terms.state(use) if parent.terms is not None else UseState.UNKNOWN
     match state:
+        case _ if parent.status.status is Status.REVOKED and parent.status.since <= child.record.timestamp:
+            code = "lineage-revoked"
         case UseState.ALLOWED:
             return None
+        case _ if _was_granted(child, parent, use, judging):
+            code = "lineage-granted"
         case UseState.DENIED:
             code = "lineage-conflict"
-        case UseState.CONDITIONAL if use in policy.accept_conditional:
+        case UseState.CONDITIONAL if use in judging.policy.accept_conditional:
             code = "lineage-conditional-accepted"
         case UseState.CONDITIONAL:
             code = "lineage-conditional"
@@ -156,24 +155,22 @@ def _permission(
     )
 
 
+def _was_granted(child: ClaimedRelease, parent: ClaimedRelease, use: Use, case: Case) -> bool:
+    at = Moment(child.block_number, child.record.timestamp)
+    publisher = child.record.release.publisher
+    trusted = case.believed_until(parent.record.release.publisher)
+    return granted(case.grants(parent), grantees_of(publisher), use, at, trusted) is not None
+
+
 def _standing(
-    claim: ClaimedRelease,
-    ancestor: ClaimedRelease,
-    path: tuple[bytes, ...],
-    policy: Policy,
-    deployment: Deployment,
-    known: Mapping[bytes, ClaimedRelease],
+    claim: ClaimedRelease, ancestor: ClaimedRelease, path: tuple[bytes, ...], case: Case
 ) -> list[VerdictReason]:
-    """What is held against the ancestor itself: its publisher, its status, its manifest."""
-    reasons: list[VerdictReason] = []
+    """What is held against the ancestor itself: its publisher, its status, its manifest, what is stated about it."""
     parent = release_name(ancestor)
-    trusted = policy.trusts(deployment, ancestor.record.release.publisher, ancestor.block_number)
-    if not trusted:
-        code = "ancestor-untrusted" if policy.lineage == "trusted" else "ancestor-declared"
-        reasons.append(_about(code, claim, path, parent=parent))
+    reasons = _publisher(claim, ancestor, path, case)
     why = ancestor.status.reason.label
     if ancestor.status.status is Status.REVOKED:
-        successor = _same_artifact(ancestor, active_successor(ancestor, known), trusted, policy, deployment)
+        successor = _same_artifact(ancestor, case)
         if successor is None:
             reasons.append(_about("ancestor-revoked", claim, path, parent=parent, why=why))
         else:
@@ -186,20 +183,33 @@ def _standing(
         code = "ancestor-manifest-invalid" if state.state == "invalid" else "ancestor-manifest-unavailable"
         detail = state.detail or "the reason is not known."
         reasons.append(_about(code, claim, path, parent=parent, detail=detail))
+    return [*reasons, *held_against(ancestor, case, about=claim, path=path)]
+
+
+def _publisher(
+    claim: ClaimedRelease, ancestor: ClaimedRelease, path: tuple[bytes, ...], case: Case
+) -> list[VerdictReason]:
+    """Whether the ancestor counts, and whether it is its publisher's own record."""
+    parent, publisher = release_name(ancestor), ancestor.record.release.publisher
+    reasons: list[VerdictReason] = []
+    if not case.counts(ancestor):
+        code = "ancestor-untrusted" if case.policy.lineage == "trusted" else "ancestor-declared"
+        reasons.append(_about(code, claim, path, parent=parent))
+    if not case.is_read(publisher):
+        account = Account(case.evidence.as_of.deployment.chain_id, publisher)
+        reasons.append(_about("publisher-unread", claim, path, publisher=account))
+    elif case.is_compromised(ancestor):
+        since = time_text(case.believed_until(publisher))
+        reasons.append(_about("ancestor-compromised", claim, path, parent=parent, since=since))
     return reasons
 
 
-def _same_artifact(
-    ancestor: ClaimedRelease,
-    successor: ClaimedRelease | None,
-    trusted: bool,
-    policy: Policy,
-    deployment: Deployment,
-) -> ClaimedRelease | None:
-    """The successor, if it holds the same bytes and counts as much as the ancestor did."""
+def _same_artifact(ancestor: ClaimedRelease, case: Case) -> ClaimedRelease | None:
+    """The active successor, if it holds the same bytes and counts as much as the ancestor did."""
+    successor = case.active_successor(ancestor)
     if successor is None or successor.record.release.artifact != ancestor.record.release.artifact:
         return None
-    if trusted and not policy.trusts(deployment, successor.record.release.publisher, successor.block_number):
+    if case.is_compromised(successor) or (case.counts(ancestor) and not case.counts(successor)):
         return None
     return successor
 
@@ -218,13 +228,20 @@ def _external(
 
 
 def _denied_uses(
-    claim: ClaimedRelease, ancestor: ClaimedRelease, path: tuple[bytes, ...], policy: Policy
+    claim: ClaimedRelease, ancestor: ClaimedRelease, path: tuple[bytes, ...], case: Case
 ) -> list[VerdictReason]:
-    """The asked uses that the terms of another publisher's weights deny: new terms on a copy do not lift them."""
+    """The asked uses that the terms of another publisher's weights deny: new terms on a copy do not lift them, and
+    only a grant of that publisher does."""
     if ancestor.terms is None or ancestor.record.release.publisher == claim.record.release.publisher:
         return []
     return [
-        _about("ancestor-use-denied", claim, path, use, parent=release_name(ancestor))
-        for use in policy.uses
+        _about(
+            "ancestor-use-granted" if case.is_granted(ancestor, use) else "ancestor-use-denied",
+            claim,
+            path,
+            use,
+            parent=release_name(ancestor),
+        )
+        for use in case.policy.uses
         if ancestor.terms.state(use) is UseState.DENIED
     ]

@@ -1,28 +1,30 @@
 """A policy: whom its reader trusts, which licences and uses, and what counts as the same artifact.
 
-A document in JSON or TOML, read strictly: a key that is not known is an error, because a misspelt one would silently
-trust more than was meant. Names of licences are replaced by the terms ids that they stand for, so that the digest of a
-policy (sha2-256 of its normalised canonical JSON) means one thing wherever and whenever it was read.
+Names of licences are replaced by the terms ids that they stand for, so that the digest of a policy (sha2-256 of its
+normalised canonical JSON) means one thing wherever and whenever it was read.
 """
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from registry.artifacts.canonical import canonical, parse_json
 from registry.chain.identifiers import Account, TermsId, parse_account, parse_terms_id
 from registry.chain.records import Deployment
+from registry.chain.statements import Kind, SubjectKind
 from registry.errors import InvalidDocument, InvalidIdentifier, InvalidPolicy
-from registry.policy.globs import MAX_PATTERNS, check_pattern, check_patterns
+from registry.policy.document import PolicyDocument, PublisherDocument, RequirementDocument, UseText, explained
+from registry.policy.evidence import Finality
 from registry.policy.terms import Use
 
 MAX_POLICY_BYTES = 1 << 18
-_MANY = 1000
+DEV_CHAINS: Final = frozenset((1337, 31337))
+"""Chains of geth's and anvil's development nodes, where the latest block counts by default."""
 
 
 class MatchKind(StrEnum):
@@ -40,64 +42,6 @@ class MatchKind(StrEnum):
     NONE = "none"
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-def _account_text(text: str) -> str:
-    """CAIP-10 with the address in EIP-55 form."""
-    try:
-        return str(parse_account(text))
-    except InvalidIdentifier as error:
-        raise ValueError(error.message) from error
-
-
-_AccountText = Annotated[
-    str, AfterValidator(_account_text), Field(description="An account by CAIP-10: eip155:CHAIN:0xADDRESS.")
-]
-
-
-def _whole_number(value: Any) -> Any:
-    if type(value) is not int:  # True and 1.0 equal 1
-        raise ValueError("it is a whole number")
-    return value
-
-
-def _together(patterns: list[str]) -> list[str]:
-    check_patterns(patterns)
-    return patterns
-
-
-_UseText = Literal["run", "commercial", "redistribute", "modify", "distil", "train_on_outputs"]
-
-
-class PublisherDocument(_Document):
-    """A publisher that is trusted for the releases up to a block, for one whose key changed hands."""
-
-    id: _AccountText
-    until_block: Annotated[int, Field(ge=0, lt=2**53)] | None = None
-
-
-class PolicyDocument(_Document):
-    """The policy as it is written. A publisher is an account, or an object with `id` and `until_block`."""
-
-    version: Annotated[Literal[1], BeforeValidator(_whole_number)]
-    publishers: Annotated[list[_AccountText | PublisherDocument], Field(max_length=_MANY)] = []
-    licenses: Annotated[list[Annotated[str, Field(max_length=128)]], Field(min_length=1, max_length=_MANY)] | None = (
-        None
-    )
-    uses: Annotated[list[_UseText], Field(min_length=1)] = ["run"]
-    accept_conditional: list[_UseText] = []
-    accept: list[Literal["exact", "subset", "superset"]] = ["exact"]
-    extra_files: Annotated[
-        list[Annotated[str, AfterValidator(check_pattern)]],
-        Field(max_length=MAX_PATTERNS),
-        AfterValidator(_together),
-    ] = []
-    lineage: Literal["trusted", "declared"] = "trusted"
-    otherwise: Literal["unknown", "refuse"] = "unknown"
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class TrustedPublisher:
     """An account whose releases count; with `until_block`, those recorded in that block or before."""
@@ -105,6 +49,22 @@ class TrustedPublisher:
     chain_id: int
     address: str
     until_block: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Requirement:
+    """That one of `issuers` has a statement of this kind in force about one of these of a release."""
+
+    kind: Kind
+    issuers: tuple[Account, ...]
+    about: tuple[SubjectKind, ...] = (SubjectKind.ARTIFACT, SubjectKind.RELEASE)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind.label,
+            "issuers": [str(issuer) for issuer in self.issuers],
+            "about": [subject.label for subject in self.about],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +78,14 @@ class Policy:
     accept: tuple[MatchKind, ...] = (MatchKind.EXACT,)
     extra_files: tuple[str, ...] = ()
     lineage: Literal["trusted", "declared"] = "trusted"
+    trust_successors: bool = False
+    account: Account | None = None
+    disputes: tuple[Account, ...] = ()
+    rulings: tuple[Account, ...] = ()
+    require: tuple[Requirement, ...] = ()
+    code: Literal["none", "trusted"] = "trusted"
+    finality: Finality | None = None
+    max_age: int | None = None
     otherwise: Literal["unknown", "refuse"] = "unknown"
 
     def publishers_on(self, deployment: Deployment) -> dict[str, int | None]:
@@ -128,13 +96,18 @@ class Policy:
             if publisher.chain_id == deployment.chain_id
         }
 
-    def trusts(self, deployment: Deployment, publisher: str, block_number: int) -> bool:
-        """Whether a release by this address, recorded in this block, counts."""
-        trusted = self.publishers_on(deployment)
-        if publisher not in trusted:
-            return False
-        until = trusted[publisher]
-        return until is None or block_number <= until
+    def account_on(self, deployment: Deployment) -> str | None:
+        """Whose permission is asked, as an address of this chain; None: what everyone may."""
+        return self.account.address if self.account and self.account.chain_id == deployment.chain_id else None
+
+    def finality_on(self, deployment: Deployment) -> Finality:
+        """From when on permissions count: as the policy says, else safe, and latest on a development chain."""
+        return self.finality or ("latest" if deployment.chain_id in DEV_CHAINS else "safe")
+
+    def issuers_on(self, deployment: Deployment) -> frozenset[str]:
+        """The addresses of this chain of all whose statements the policy reads."""
+        named = [*self.disputes, *self.rulings, *(issuer for one in self.require for issuer in one.issuers)]
+        return addresses_on(deployment, named)
 
     def to_json(self) -> dict[str, Any]:
         """The normalised document: every key but those that are absent by meaning, licences as `terms:0x…`."""
@@ -150,8 +123,19 @@ class Policy:
             "accept": list(self.accept),
             "extra_files": list(self.extra_files),
             "lineage": self.lineage,
+            "trust_successors": self.trust_successors,
+            "disputes": [str(issuer) for issuer in self.disputes],
+            "rulings": [str(issuer) for issuer in self.rulings],
+            "require": [requirement.to_json() for requirement in self.require],
+            "code": self.code,
             "otherwise": self.otherwise,
         }
+        if self.account is not None:
+            document["account"] = str(self.account)
+        if self.finality is not None:
+            document["finality"] = self.finality
+        if self.max_age is not None:
+            document["max_age"] = self.max_age
         if self.licenses is not None:
             document["licenses"] = [str(TermsId(terms)) for terms in self.licenses]
         return document
@@ -160,6 +144,11 @@ class Policy:
     def digest(self) -> bytes:
         """sha2-256 of the canonical JSON of the normalised document."""
         return hashlib.sha256(canonical(self.to_json())).digest()
+
+
+def addresses_on(deployment: Deployment, accounts: Iterable[Account]) -> frozenset[str]:
+    """The addresses of those accounts that are of this chain."""
+    return frozenset(account.address for account in accounts if account.chain_id == deployment.chain_id)
 
 
 def parse_policy_json(data: bytes, licenses: Mapping[str, bytes]) -> Policy:
@@ -199,7 +188,7 @@ def parse_policy(value: Any, licenses: Mapping[str, bytes]) -> Policy:
     try:
         document = PolicyDocument.model_validate(value)
     except ValidationError as error:
-        raise _explained(error) from error
+        raise explained(error) from error
     return Policy(
         publishers=_publishers(document.publishers),
         licenses=None if document.licenses is None else _licenses(document.licenses, licenses),
@@ -208,6 +197,14 @@ def parse_policy(value: Any, licenses: Mapping[str, bytes]) -> Policy:
         accept=tuple(kind for kind in MatchKind if kind is MatchKind.EXACT or kind.value in document.accept),
         extra_files=tuple(sorted(set(document.extra_files))),
         lineage=document.lineage,
+        trust_successors=document.trust_successors,
+        account=None if document.account is None else parse_account(document.account),
+        disputes=_accounts(document.disputes),
+        rulings=_accounts(document.rulings),
+        require=tuple(sorted({_requirement(one) for one in document.require})),
+        code=document.code,
+        finality=document.finality,
+        max_age=document.max_age,
         otherwise=document.otherwise,
     )
 
@@ -229,6 +226,15 @@ def _publishers(given: list[str | PublisherDocument]) -> tuple[TrustedPublisher,
     return tuple(sorted(found, key=lambda publisher: (publisher.chain_id, publisher.address)))
 
 
+def _accounts(given: Iterable[str]) -> tuple[Account, ...]:
+    return tuple(sorted({parse_account(text) for text in given}))
+
+
+def _requirement(given: RequirementDocument) -> Requirement:
+    about = tuple(kind for kind in SubjectKind if kind.label in given.about)
+    return Requirement(Kind.from_label(given.kind), _accounts(given.issuers), about)
+
+
 def _licenses(given: list[str], names: Mapping[str, bytes]) -> tuple[bytes, ...]:
     found: set[bytes] = set()
     for text in given:
@@ -248,33 +254,5 @@ def _licenses(given: list[str], names: Mapping[str, bytes]) -> tuple[bytes, ...]
     return tuple(sorted(found))
 
 
-def _uses(given: list[_UseText]) -> tuple[Use, ...]:
+def _uses(given: list[UseText]) -> tuple[Use, ...]:
     return tuple(use for use in Use if use.value in given)
-
-
-def _explained(error: ValidationError) -> InvalidPolicy:
-    """The first thing that is wrong, as a sentence that names the key."""
-    # A publisher is one of two forms: the error of the form that was meant says more than that of the other.
-    first = max(error.errors(include_url=False), key=_tells)
-    parts = [str(part) for part in first["loc"] if not _is_form(part)]
-    where = ".".join(parts)
-    match first["type"]:
-        case "extra_forbidden":
-            known = ", ".join(PublisherDocument.model_fields if len(parts) > 1 else PolicyDocument.model_fields)
-            return InvalidPolicy(f"The policy has the key “{where}”, which is not known. Known are {known}.", key=where)
-        case "missing":
-            return InvalidPolicy(f"The policy lacks the key “{where}”.", key=where)
-        case "value_error":
-            return InvalidPolicy(f"The policy's {where} cannot be used. {first['ctx']['error']}", key=where)
-    if not where:
-        return InvalidPolicy("A policy is an object with the keys version, publishers and so on.")
-    return InvalidPolicy(f"The policy's {where} cannot be used: {first['msg']}.", key=where)
-
-
-def _is_form(part: int | str) -> bool:
-    return isinstance(part, str) and (part == "PublisherDocument" or part.startswith("function-"))
-
-
-def _tells(problem: Any) -> int:
-    """Errors that name the wrong type of a union's other member tell least; of equals, `max` takes the first."""
-    return 0 if problem["type"] in ("string_type", "model_type") and len(problem["loc"]) > 1 else 1

@@ -5,13 +5,13 @@ refuses; else anything undecided or unavailable leaves it unknown; else a permis
 is no other way to `allow`: whatever strangers record changes what is listed, and nothing else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from registry.artifacts.canonical import canonical
-from registry.chain.records import Status
-from registry.policy.claims import claim_reasons, declared_reasons, manifest_reasons, superseded
+from registry.policy.case import Case, case_of
+from registry.policy.claims import claim_reasons, declared_reasons, manifest_reasons, superseded, too_young
 from registry.policy.evidence import (
     ArtifactSubject,
     AsOf,
@@ -21,12 +21,13 @@ from registry.policy.evidence import (
     Evidence,
     Subject,
 )
-from registry.policy.lineage import active_successor, walk
+from registry.policy.lineage import walk
 from registry.policy.matching import Acceptance, Match, check_subject, compare, nearness
-from registry.policy.names import release_name
+from registry.policy.names import release_name, time_text
 from registry.policy.policy import MatchKind, Policy
 from registry.policy.reasons import Effect, VerdictReason, because
 from registry.policy.rendering import Claim, as_of_json, claim_json, documents_json, match_json, subject_json
+from registry.policy.stated import required
 
 Outcome = Literal["allow", "refuse", "unknown"]
 
@@ -77,9 +78,9 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
         MalformedRequest, EmptyArtifact, UnsafeName, NameCollision: the subject is no folder and no file.
     """
     check_subject(subject)
-    claims = _claims(subject, policy, evidence)
-    counted = tuple(claim for claim in claims if claim.counted)
-    if policy is None:
+    case = None if policy is None else case_of(policy, evidence)
+    claims = _claims(subject, case, evidence)
+    if policy is None or case is None:
         reasons = [_no_publisher("There is no policy"), *_nobody(subject, claims, evidence)]
         return _verdict(subject, None, None, evidence, claims, reasons, ())
     accepted = Acceptance(policy)
@@ -89,11 +90,12 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
         reasons = [_no_publisher(why), *_nobody(subject, claims, evidence)]
         return _verdict(subject, policy, accepted, evidence, claims, reasons, ())
 
-    known = _known(evidence)
+    counted = tuple(claim for claim in claims if claim.counted)
     chosen = _chosen(counted, accepted)
-    reasons, judged, ancestors = _judge_claims(subject, chosen, policy, evidence, known)
+    reasons, judged, ancestors = _judge_claims(subject, chosen, case)
     limits = {*evidence.limits_reached, *(["the extra files and their patterns"] if accepted.cut else [])}
     reasons += [because("limit", limit=limit) for limit in sorted(limits)]
+    reasons += _stale(policy, evidence)
     unread = _unread(subject, chosen, counted)
     reasons += unread
     if not judged:
@@ -116,16 +118,11 @@ def outcome(reasons: Iterable[VerdictReason], policy: Policy | None) -> Outcome:
     return "allow" if permitted.issuperset(policy.uses) else "unknown"
 
 
-def _claims(subject: Subject, policy: Policy | None, evidence: Evidence) -> tuple[Claim, ...]:
+def _claims(subject: Subject, case: Case | None, evidence: Evidence) -> tuple[Claim, ...]:
     """Every claim with its match, those that count first. Who counts is decided here, whichever list it stands in."""
     pool = {claim.release_id: claim for claim in (*evidence.others, *evidence.candidates)}
-    deployment = evidence.as_of.deployment
     claims = [
-        Claim(
-            release,
-            compare(subject, release),
-            policy is not None and policy.trusts(deployment, release.record.release.publisher, release.block_number),
-        )
+        Claim(release, compare(subject, release), case is not None and case.counts(release))
         for release in pool.values()
     ]
     return tuple(sorted(_same_bytes(claims), key=lambda claim: claim.order))
@@ -146,11 +143,6 @@ def _same_bytes(claims: list[Claim]) -> list[Claim]:
     ]
 
 
-def _known(evidence: Evidence) -> Mapping[bytes, ClaimedRelease]:
-    """Where ancestors and successors are looked up: never among strangers' claims, so that these change nothing."""
-    return {**{claim.release_id: claim for claim in evidence.candidates}, **evidence.related}
-
-
 def _chosen(counted: tuple[Claim, ...], accepted: Acceptance) -> tuple[Claim, ...]:
     """The claims that decide: those that match in an accepted way, and where one is exact, only exact ones."""
     taken = tuple(claim for claim in counted if accepted(claim.match))
@@ -158,33 +150,50 @@ def _chosen(counted: tuple[Claim, ...], accepted: Acceptance) -> tuple[Claim, ..
 
 
 def _judge_claims(
-    subject: Subject,
-    chosen: tuple[Claim, ...],
-    policy: Policy,
-    evidence: Evidence,
-    known: Mapping[bytes, ClaimedRelease],
+    subject: Subject, chosen: tuple[Claim, ...], case: Case
 ) -> tuple[list[VerdictReason], list[ClaimedRelease], list[ClaimedRelease]]:
-    """The reasons of the claims that decide, the releases judged, and their ancestors."""
-    deployment = evidence.as_of.deployment
+    """The reasons of the claims that decide, the releases judged, and their ancestors.
+
+    Refusals count from the latest block on. A release that is not final permits nothing, and beside one that is it
+    leaves nothing undecided.
+    """
     reasons: list[VerdictReason] = []
-    judged: dict[bytes, ClaimedRelease] = {}
+    judged: dict[bytes, Claim] = {}
     ancestors: dict[bytes, ClaimedRelease] = {}
-    for release in (claim.release for claim in chosen):
-        successor = active_successor(release, known) if release.status.status is Status.REVOKED else None
+    for claim in chosen:
+        release = claim.release
+        successor = case.active_successor(release)
         if (
             successor is not None
-            and policy.trusts(deployment, successor.record.release.publisher, successor.block_number)
+            and case.counts(successor)
             and successor.record.release.artifact == release.record.release.artifact
         ):
             reasons.append(superseded(release, successor))
-            judged[successor.release_id] = successor
+            judged[successor.release_id] = replace(claim, release=successor)
         else:
-            judged[release.release_id] = release
-    for release in judged.values():
-        lineage = walk(release, policy, deployment, known)
-        reasons += [*claim_reasons(release, policy), *declared_reasons(release, subject), *lineage.reasons]
+            judged[release.release_id] = claim
+    final = [claim for claim in judged.values() if case.is_final(claim.release)]
+    for claim in judged.values():
+        release, lineage = claim.release, walk(claim.release, case)
+        found = [*claim_reasons(release, claim.match, case), *declared_reasons(release, subject), *lineage.reasons]
+        if not case.is_final(release):
+            weighed = (Effect.REFUSE, Effect.INFO) if final else (Effect.REFUSE, Effect.UNDECIDED, Effect.INFO)
+            found = [reason for reason in found if reason.effect in weighed]
+            found.append(too_young(release, case, alone=not final))
+        reasons += found
         ancestors.update((ancestor.release_id, ancestor) for ancestor in lineage.ancestors)
-    return reasons, list(judged.values()), list(ancestors.values())
+    reasons += required((claim.release for claim in final), case)
+    return reasons, [claim.release for claim in judged.values()], list(ancestors.values())
+
+
+def _stale(policy: Policy, evidence: Evidence) -> list[VerdictReason]:
+    """Whether the block is older than the policy takes, or may be."""
+    if policy.max_age is None:
+        return []
+    block = evidence.as_of.block
+    if evidence.asked_at is not None and evidence.asked_at - block.timestamp <= policy.max_age:
+        return []
+    return [because("stale", max_age=policy.max_age, time=time_text(block.timestamp))]
 
 
 def _unread(subject: Subject, chosen: tuple[Claim, ...], counted: tuple[Claim, ...]) -> list[VerdictReason]:
@@ -285,7 +294,7 @@ def _verdict(
     return Verdict(
         outcome=outcome(ordered, policy),
         subject=subject,
-        as_of=evidence.as_of,
+        as_of=evidence.as_of if policy is None else _as_asked(policy, evidence.as_of),
         policy_digest=None if policy is None else policy.digest,
         match=Match(MatchKind.NONE) if nearest is None else nearest.match,
         release=None if nearest is None else nearest.release,
@@ -295,6 +304,10 @@ def _verdict(
         documents=tuple(sorted(_documents(documents), key=lambda item: (item[0], item[1].digest))),
         coverage=evidence.coverage,
     )
+
+
+def _as_asked(policy: Policy, as_of: AsOf) -> AsOf:
+    return replace(as_of, finality=policy.finality_on(as_of.deployment))
 
 
 def _documents(releases: Iterable[ClaimedRelease]) -> set[tuple[str, DocumentState]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from world import ALICE, BOB, account
 
+from registry.chain.records import Deployment
 from registry.errors import InvalidPolicy
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.policy.policy import MAX_POLICY_BYTES, Policy, parse_policy, parse_policy_json, parse_policy_toml
@@ -30,6 +31,11 @@ def test_the_defaults_trust_nobody_and_ask_to_run_the_exact_bytes() -> None:
         "accept": ["exact"],
         "extra_files": [],
         "lineage": "trusted",
+        "trust_successors": False,
+        "disputes": [],
+        "rulings": [],
+        "require": [],
+        "code": "trusted",
         "otherwise": "unknown",
     }
 
@@ -84,7 +90,7 @@ def test_every_key_is_part_of_the_digest() -> None:
 
 def test_the_digest_is_a_fixed_vector() -> None:
     policy = parse_policy({"version": 1, "publishers": [account(ALICE)], "licenses": ["mit"]}, catalogue_names())
-    assert policy.digest.hex() == "e2ce62c2e67ed764ca7dc8b488017769f9b003aea017702873230f27770930a3"
+    assert policy.digest.hex() == "0b4abec8f3b27daca0ab0a7d27c4fb58ef6413e34e111dc48ae498a9d9f779ea"
 
 
 def catalogue_names() -> dict[str, bytes]:
@@ -149,3 +155,58 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
 def test_what_is_no_toml_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidPolicy):
         parse_policy_toml(data, NAMES)
+
+
+def test_what_is_asked_of_statements_code_and_time_is_in_the_document_and_its_digest() -> None:
+    audit = {"kind": "audit", "issuers": [account(BOB).lower(), account(ALICE), account(BOB)]}
+    more = {
+        "trust_successors": True,
+        "account": account(BOB).lower(),
+        "disputes": [account(BOB), account(ALICE), account(BOB)],
+        "rulings": [account(ALICE)],
+        "require": [audit, audit, {"kind": "endorsement", "issuers": [account(ALICE)], "about": ["account"]}],
+        "code": "none",
+        "finality": "finalized",
+        "max_age": 60,
+    }
+    policy = read(**more)
+    document = policy.to_json()
+    assert document["account"] == account(BOB)
+    assert document["disputes"] == [account(BOB), account(ALICE)]
+    assert document["require"] == [
+        {"kind": "audit", "issuers": document["disputes"], "about": ["artifact", "release"]},
+        {"kind": "endorsement", "issuers": [account(ALICE)], "about": ["account"]},
+    ]
+    assert parse_policy(document, NAMES) == policy
+    digests = {read(**{key: value}).digest for key, value in more.items()} | {read().digest, policy.digest}
+    assert len(digests) == len(more) + 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"require": [{"kind": "dispute", "issuers": [account(ALICE)]}]}, "require.0.kind"),
+        ({"require": [{"kind": "audit", "issuers": []}]}, "require.0.issuers"),
+        ({"require": [{"kind": "audit"}]}, "require.0.issuers"),
+        ({"require": [{"kind": "audit", "issuers": [account(ALICE)], "by": 1}]}, "Known are kind, issuers, about"),
+        ({"require": [{"kind": "audit", "issuers": [ALICE]}]}, "does not say on which chain"),
+        ({"disputes": [ALICE]}, "does not say on which chain"),
+        ({"disputes": account(ALICE)}, "disputes"),
+        ({"account": 1}, "account"),
+        ({"code": "some"}, "code"),
+        ({"finality": "probable"}, "finality"),
+        ({"max_age": 0}, "max_age"),
+        ({"max_age": True}, "max_age"),
+        ({"max_age": "60"}, "max_age"),
+        ({"trust_successors": 1}, "trust_successors"),
+    ],
+)
+def test_what_is_misread_would_trust_more_and_is_refused(keys: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidPolicy, match=re.escape(named)):
+        read(**keys)
+
+
+def test_the_finality_that_is_not_given_is_that_of_the_chain() -> None:
+    here = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    assert [read().finality_on(Deployment(chain, here)) for chain in (1, 1337, 31337)] == ["safe", "latest", "latest"]
+    assert read(finality="finalized").finality_on(Deployment(31337, here)) == "finalized"

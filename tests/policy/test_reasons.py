@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from registry.policy.policy import PolicyDocument, parse_policy_toml
+from registry.policy.document import PolicyDocument
+from registry.policy.policy import parse_policy_toml
 from registry.policy.reasons import REASONS, because
 from registry.policy.schemas import MODELS, schema_text
 

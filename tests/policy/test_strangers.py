@@ -1,4 +1,5 @@
-"""Properties: whatever strangers record changes no verdict, and the same evidence gives the same bytes."""
+"""Properties: whatever strangers record changes no verdict, the same evidence gives the same bytes, and what is held
+against a release or not known of it never leads to allow."""
 
 import random
 from dataclasses import dataclass, replace
@@ -6,17 +7,22 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import ALICE, BOB, MALLORY, World, artifact, entries, folder, listed, policy, terms_document
+from world import ALICE, BOB, MALLORY, World, account, artifact, entries, folder, listed, policy, terms_document
 
 from registry.chain.records import Relation, Status
-from registry.policy.evidence import Evidence, FileSubject, Subject
+from registry.chain.statements import Kind, SubjectKind
+from registry.policy.evidence import FileSubject, Subject
 from registry.policy.policy import Policy
 from registry.policy.reasons import Effect
+from registry.policy.stated import topics
 from registry.policy.terms import Use
 from registry.policy.verdict import Verdict, judge, outcome
 
 TRUSTED = (ALICE, BOB)
 STRANGERS = (MALLORY, "0x90F79bf6EB2c4f870365E785982E1f101E93b906")
+ISSUERS = ("0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65", "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc")
+NOBODIES = (*STRANGERS, "0x976EA74026E726554dB657fA54763abd0C3a0aa9")
+READER = "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"
 STATES = ("allowed", "allowed", "allowed", "unknown", "conditional", "denied")
 
 # Few folders that are parts, changes and copies of one another, so that claims meet.
@@ -59,6 +65,53 @@ steps = st.builds(
     st.sampled_from(Relation),
     st.none() | st.integers(0, 9),
 )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is recorded beside releases: a grant, a statement or a freeze, chosen by numbers from what there is."""
+
+    what: str
+    who: int
+    release: int
+    block: int
+    kind: Kind
+    topic: int
+    use: Use
+    to: int
+
+
+besides = st.builds(
+    Beside,
+    st.sampled_from(["grant", "statement", "statement", "freeze"]),
+    st.integers(0, 2),
+    st.integers(0, 9),
+    st.integers(1, 900),
+    st.sampled_from(Kind),
+    st.integers(0, 5),
+    st.sampled_from(Use),
+    st.integers(0, 3),
+)
+
+
+def record(world: World, who: tuple[str, ...], steps: list[Beside]) -> None:
+    """Record these by those who may: grants on their own releases, statements about anything, freezes of themselves."""
+    known = list(world.releases)
+    for step in steps:
+        actor = who[step.who % len(who)]
+        own = [release for release in known if world.releases[release].record.release.publisher == actor]
+        if step.what == "grant" and own:
+            grantee = ("0x" + "00" * 20, READER, ALICE, MALLORY)[step.to]
+            world.grant(own[step.release % len(own)], step.use, grantee, block=step.block)
+        elif step.what == "statement" and known:
+            about = topics(world.releases[known[step.release % len(known)]])
+            earlier = [(SubjectKind.STATEMENT, statement.statement_id) for statement in world.statements]
+            kind, subject = (*about, *earlier[-1:])[step.topic % (len(about) + bool(earlier))]
+            world.state(actor, step.kind, kind, subject, block=step.block)
+        elif step.what == "freeze":
+            world.freeze(actor, step.block, max(step.block, 500), successor=(None, ALICE, MALLORY, BOB)[step.to])
+
+
 subjects = st.builds(
     lambda files, make: make(files),
     folders,
@@ -71,7 +124,14 @@ policies = st.builds(
     accept_conditional=st.sampled_from([[], ["run"], ["run", "modify"]]),
     lineage=st.sampled_from(["trusted", "declared"]),
     otherwise=st.sampled_from(["unknown", "unknown", "unknown", "refuse"]),
+    account=st.sampled_from([account(READER), account(ALICE)]),
+    disputes=st.sampled_from([[], [account(ISSUERS[0])], [account(issuer) for issuer in ISSUERS]]),
+    rulings=st.sampled_from([[], [account(ISSUERS[1])]]),
+    require=st.sampled_from([[], [], [{"kind": "audit", "issuers": [account(ISSUERS[0])]}]]),
+    code=st.sampled_from(["trusted", "none"]),
+    finality=st.sampled_from(["latest", "latest", "safe"]),
 )
+trusting_successors = st.builds(lambda asked, trust: replace(asked, trust_successors=trust), policies, st.booleans())
 
 
 def add(world: World, publishers: tuple[str, str], history: list[Step], parents: list[bytes]) -> None:
@@ -104,14 +164,28 @@ def essence(verdict: Verdict) -> tuple[Any, ...]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(steps, max_size=4), st.lists(steps, min_size=1, max_size=5), subjects, policies)
-def test_releases_of_strangers_never_change_a_verdict(
-    history: list[Step], strangers: list[Step], subject: Subject, asked: Policy
+@given(
+    st.lists(steps, max_size=4),
+    st.lists(besides, max_size=4),
+    st.lists(steps, min_size=1, max_size=5),
+    st.lists(besides, max_size=6),
+    subjects,
+    policies,
+)
+def test_what_strangers_record_never_changes_a_verdict(
+    history: list[Step],
+    beside: list[Beside],
+    strangers: list[Step],
+    beside_strangers: list[Beside],
+    subject: Subject,
+    asked: Policy,
 ) -> None:
-    world = World()
+    world = World(safe=3)
     add(world, TRUSTED, history, [])
+    record(world, (*TRUSTED, *ISSUERS), beside)
     before = world.judge(subject, asked)
     add(world, STRANGERS, strangers, list(world.releases))
+    record(world, NOBODIES, beside_strangers)
     after = world.judge(subject, asked)
     assert essence(before) == essence(after)
     if any(claim.counted for claim in before.claims):
@@ -121,12 +195,19 @@ def test_releases_of_strangers_never_change_a_verdict(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(steps, min_size=1, max_size=5), subjects, policies, st.randoms(use_true_random=False))
+@given(
+    st.lists(steps, min_size=1, max_size=5),
+    st.lists(besides, max_size=6),
+    subjects,
+    trusting_successors,
+    st.randoms(use_true_random=False),
+)
 def test_the_same_evidence_gives_the_same_bytes_in_any_order(
-    history: list[Step], subject: Subject, asked: Policy, chance: random.Random
+    history: list[Step], beside: list[Beside], subject: Subject, asked: Policy, chance: random.Random
 ) -> None:
-    world = World()
+    world = World(safe=3)
     add(world, (ALICE, MALLORY), history, [])
+    record(world, (*TRUSTED, *ISSUERS, MALLORY), beside)
     evidence = world.evidence(subject, asked)
 
     def shuffled(claims: Any) -> Any:
@@ -137,8 +218,54 @@ def test_the_same_evidence_gives_the_same_bytes_in_any_order(
         candidates=shuffled(evidence.candidates),
         others=shuffled(evidence.others),
         related=dict(shuffled(evidence.related.items())),
+        publishers=dict(shuffled(evidence.publishers.items())),
+        grants={release: shuffled(grants) for release, grants in shuffled(evidence.grants.items())},
+        statements=shuffled(evidence.statements),
     )
     assert judge(subject, asked, evidence).to_bytes() == judge(subject, asked, again).to_bytes()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(steps, min_size=1, max_size=4),
+    st.lists(besides, max_size=5),
+    subjects,
+    trusting_successors,
+    besides,
+    st.sampled_from(ISSUERS),
+)
+def test_a_dispute_or_an_upheld_ruling_more_never_leads_to_allow(
+    history: list[Step], beside: list[Beside], subject: Subject, asked: Policy, more: Beside, issuer: str
+) -> None:
+    world = World(safe=3)
+    add(world, TRUSTED, history, [])
+    record(world, (*TRUSTED, *ISSUERS), beside)
+    before = world.judge(subject, asked)
+    kind = Kind.DISPUTE if more.kind % 2 else Kind.RULING_UPHELD
+    record(world, (issuer,), [replace(more, what="statement", kind=kind)])
+    after = world.judge(subject, asked)
+    order = ["refuse", "unknown", "allow"]
+    assert order.index(after.outcome) <= order.index(before.outcome)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=4), st.lists(besides, max_size=5), subjects, trusting_successors, st.data())
+def test_what_is_not_known_never_leads_to_allow(
+    history: list[Step], beside: list[Beside], subject: Subject, asked: Policy, data: st.DataObject
+) -> None:
+    world = World(safe=900)
+    add(world, TRUSTED, history, [])
+    record(world, (*TRUSTED, *ISSUERS), beside)
+    whole = world.evidence(subject, asked)
+    unread = data.draw(st.sampled_from(sorted(whole.publishers)))
+    cuts = [
+        replace(whole, publishers={who: frozen for who, frozen in whole.publishers.items() if who != unread}),
+        replace(whole, grants={}),
+        replace(whole, as_of=replace(whole.as_of, safe=None)),
+    ]
+    for cut in cuts:
+        if judge(subject, asked, cut).outcome == "allow":
+            assert judge(subject, asked, whole).outcome == "allow"
 
 
 @settings(max_examples=400, deadline=None)
@@ -210,6 +337,6 @@ def test_evidence_without_the_relatives_never_allows_what_the_whole_does_not(
     world = World()
     add(world, TRUSTED, history, [])
     whole = world.evidence(subject, asked)
-    cut = Evidence(whole.as_of, whole.candidates, whole.others, whole.others_total)
+    cut = replace(whole, related={})
     if judge(subject, asked, cut).outcome == "allow":
         assert judge(subject, asked, whole).outcome == "allow"

@@ -294,7 +294,7 @@ def test_what_was_not_looked_at_leaves_it_unknown() -> None:
     world = World()
     world.publish()
     found = world.evidence(artifact(MODEL), policy())
-    cut = Evidence(found.as_of, found.candidates, limits_reached=("candidates",))
+    cut = replace(found, limits_reached=("candidates",))
     verdict = judge(artifact(MODEL), policy(), cut)
     assert (verdict.outcome, codes(verdict)) == ("unknown", ["limit", "use-allowed"])
 
@@ -491,7 +491,8 @@ def test_more_strangers_than_were_counted_leave_the_total_open() -> None:
     world = World()
     claim = world.releases[world.publish(MALLORY)]
     as_of = AsOf(DEPLOYMENT, Block(7, bytes(32), 7), "finalized", safe=9, finalized=7)
-    verdict = judge(artifact(MODEL), policy(), Evidence(as_of, others=(claim,), coverage=Coverage(1, 2)))
+    asked = policy(finality="finalized")
+    verdict = judge(artifact(MODEL), asked, Evidence(as_of, others=(claim,), coverage=Coverage(1, 2)))
     document = verdict.to_json()
     assert document["claims_total"] is None
     assert (document["as_of"]["finality"], document["as_of"]["safe"]) == ("finalized", 9)

@@ -8,9 +8,13 @@ from typing import Any
 from registry.artifacts.canonical import canonical
 from registry.artifacts.manifest import Manifest, parse_manifest
 from registry.chain.identifiers import Account, ReleaseId, TermsId
+from registry.chain.licenses import GrantRecord
+from registry.chain.publishers import NEVER, Freeze
 from registry.chain.records import ZERO, Deployment, Parent, Reason, Record, Relation, Release, Status, release_id
-from registry.content.cid import Cid
+from registry.chain.statements import Kind, Statement, StatementRecord, SubjectKind, statement_id
+from registry.content.cid import RAW, Cid
 from registry.content.unixfs import directory_root, document_shape
+from registry.policy.case import trusted
 from registry.policy.evidence import (
     ArtifactSubject,
     AsOf,
@@ -23,11 +27,15 @@ from registry.policy.evidence import (
     FileEntry,
     FilesSubject,
     FileSubject,
+    Frozen,
+    RecordedGrant,
+    RecordedStatement,
     StatusState,
     Subject,
 )
+from registry.policy.permissions import EVERYONE
 from registry.policy.policy import Policy, parse_policy
-from registry.policy.terms import NOTICE, TERMS_TYPE, Terms, parse_terms, terms_id, write_terms
+from registry.policy.terms import NOTICE, TERMS_TYPE, Terms, Use, parse_terms, terms_id, write_terms
 from registry.policy.verdict import Verdict, judge
 
 DEPLOYMENT = Deployment(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -93,6 +101,20 @@ def terms_document(name: str = "open", **states: str) -> bytes:
 
 
 OPEN = terms_document()
+NO_CODE: Mapping[str, Any] = {"runs_code": []}
+
+
+def runs_code(*files: str) -> Mapping[str, Any]:
+    """What a manifest says of a model whose loading runs code in these files."""
+    return {"runs_code": [{"path": path, "kind": "python"} for path in files]}
+
+
+def block_time(number: int) -> int:
+    """The time of a block, ten seconds after the one before it."""
+    return 1_700_000_000 + 10 * number
+
+
+BLOCK = Block(1000, b"\xb1" * 32, 1_900_000_000)
 
 
 @dataclass
@@ -100,6 +122,12 @@ class World:
     """Releases in the order in which they were published; one a block."""
 
     releases: dict[bytes, ClaimedRelease] = field(default_factory=dict)
+    frozen: dict[str, Frozen] = field(default_factory=dict)
+    grants: dict[bytes, list[RecordedGrant]] = field(default_factory=dict)
+    statements: list[RecordedStatement] = field(default_factory=list)
+    block: Block = BLOCK
+    safe: int | None = None
+    deployment: Deployment = DEPLOYMENT
 
     def publish(
         self,
@@ -113,23 +141,28 @@ class World:
         external: Sequence[tuple[str, str]] = (),
         manifest: Availability = "available",
         terms_state: Availability = "available",
+        model: Mapping[str, Any] | None = NO_CODE,
+        training_data: bytes = ZERO,
+        block: int | None = None,
     ) -> bytes:
-        """Record a release; its id."""
+        """Record a release; its id. Blocks are ten seconds apart, so that `block` says the time too."""
         seq = len(self.releases)
+        block = seq + 1 if block is None else block
+        time = block_time(block)
         version = version or f"{seq + 1}"
         parsed_terms = None if terms is None else parse_terms(terms)
         identity = ZERO if terms is None or parsed_terms is None else terms_id(terms, parsed_terms)
         ancestry = tuple(sorted(Parent(parent, relation) for parent, relation in parents))
-        document = _manifest(publisher, name, version, files, identity, terms, ancestry, external)
+        document = _manifest(publisher, name, version, files, identity, terms, ancestry, external, model, training_data)
         release = Release(
-            publisher, name, version, document.artifact.digest, document.digest, identity, parents=ancestry
+            publisher, name, version, document.artifact.digest, document.digest, identity, training_data, ancestry
         )
         identifier = release_id(DEPLOYMENT, publisher, name, version)
         first = not any(other.record.release.artifact == release.artifact for other in self.releases.values())
         self.releases[identifier] = ClaimedRelease(
             identifier,
-            Record(seq, 1_700_000_000 + seq, publisher, 1_700_000_000 + seq, release),
-            block_number=seq + 1,
+            Record(seq, time, publisher, time, release),
+            block_number=block,
             status=StatusState(),
             manifest_state=DocumentState(document.digest, manifest, "It is broken." if manifest == "invalid" else ""),
             manifest=document if manifest == "available" else None,
@@ -146,19 +179,73 @@ class World:
     def revoke(self, release: bytes, successor: bytes | None = None) -> None:
         self.set_status(release, Status.REVOKED, successor)
 
+    def freeze(self, publisher: str, since_block: int, block: int = 500, successor: str | None = None) -> None:
+        """End a publisher in a block, its key being compromised since the time of another."""
+        freeze = Freeze(successor, block_time(block), block_time(since_block))
+        self.frozen[publisher] = Frozen(freeze, block)
+
+    def grant(
+        self,
+        release: bytes,
+        use: Use = Use.RUN,
+        grantee: str = EVERYONE,
+        *,
+        block: int = 400,
+        until: int = NEVER,
+        uses: int | None = None,
+    ) -> None:
+        """Set a grant in a block; with `uses` zero take it back."""
+        publisher = self.releases[release].record.release.publisher
+        before = [one for one in self.grants.get(release, []) if one.record.grantee == grantee]
+        bits = 1 << list(Use).index(use) if uses is None else uses
+        time = block_time(block)
+        record = GrantRecord(0, time, publisher, publisher, release, grantee, bits, 0, until, False, len(before) + 1)
+        self.grants.setdefault(release, []).append(RecordedGrant(record, block))
+
+    def state(
+        self,
+        issuer: str,
+        kind: Kind,
+        subject_kind: SubjectKind,
+        subject: bytes,
+        *,
+        block: int = 400,
+        expires: int = NEVER,
+        retracted_block: int | None = None,
+    ) -> bytes:
+        """Make a statement in a block; its id."""
+        seq = len(self.statements)
+        document = seq.to_bytes(32, "big")
+        statement = Statement(issuer, kind, subject_kind, subject, document, expires)
+        identifier = statement_id(self.deployment.chain_id, ALICE, statement)
+        record = StatementRecord(seq, block_time(block), issuer, issuer, kind, subject_kind, subject, document, expires)
+        retracted_at = None if retracted_block is None else block_time(retracted_block)
+        self.statements.append(RecordedStatement(identifier, record, block, retracted_at, retracted_block))
+        return identifier
+
+    def dispute(self, issuer: str, release: bytes, **more: Any) -> bytes:
+        return self.state(issuer, Kind.DISPUTE, SubjectKind.RELEASE, release, **more)
+
     def evidence(self, subject: Subject, policy: Policy | None) -> Evidence:
         """What an index would gather: the releases that share anything with the subject, and their relatives."""
-        named = set() if policy is None else set(policy.publishers_on(DEPLOYMENT))
+        as_of = AsOf(self.deployment, self.block, safe=self.safe)
+        named = set() if policy is None else set(trusted(policy, as_of, self.frozen))
         touched = [claim for claim in self.releases.values() if _shares(subject, claim)]
         candidates = tuple(claim for claim in touched if claim.record.release.publisher in named)
         others = tuple(claim for claim in touched if claim.record.release.publisher not in named)
+        everybody = {claim.record.release.publisher for claim in self.releases.values()}
+        everybody |= named | {statement.record.issuer for statement in self.statements} | set(self.frozen)
+        everybody |= {freeze.freeze.successor or publisher for publisher, freeze in self.frozen.items()}
         return Evidence(
-            AsOf(DEPLOYMENT, Block(1000, b"\xb1" * 32, 1_900_000_000)),
+            as_of,
             candidates,
             others,
             len(others),
             self._related(candidates),
             Coverage(len(self.releases), len(self.releases)),
+            publishers={address: self.frozen.get(address) for address in everybody},
+            grants={release: tuple(grants) for release, grants in self.grants.items()},
+            statements=tuple(self.statements),
         )
 
     def judge(self, subject: Subject, policy: Policy | None) -> Verdict:
@@ -213,13 +300,15 @@ def _manifest(
     terms: bytes | None,
     parents: Sequence[Parent],
     external: Sequence[tuple[str, str]],
+    model: Mapping[str, Any] | None,
+    training_data: bytes,
 ) -> Manifest:
     root = root_of(files)
     table = [
         {"path": entry.path, "size": entry.size, "sha256": (entry.sha256 or b"").hex(), "cid": str(entry.cid)}
         for entry in sorted(entries(files), key=lambda entry: entry.path.encode())
     ]
-    predicate = {
+    predicate: dict[str, Any] = {
         "name": name,
         "version": version,
         "publisher": account(publisher),
@@ -228,13 +317,21 @@ def _manifest(
         "empty_directories": [],
         "left_out": {"rules": "left-out/v1", "paths": []},
         "terms": None if terms is None else {"id": str(TermsId(identity)), "document": str(cid_of(terms))},
-        "training_data": {"disclosure": "undisclosed"},
+        "training_data": {"disclosure": "undisclosed"}
+        if training_data == ZERO
+        else {
+            "digest": f"sha256:{training_data.hex()}",
+            "cid": str(Cid(RAW, training_data)),
+            "form": "training-data-manifest",
+        },
         "parents": [{"release": str(ReleaseId(p.release_id)), "relation": p.relation.label} for p in parents],
         "external_parents": [{"purl": purl, "relation": relation} for purl, relation in external],
         "preflight": {"overridden": False, "findings": []},
         "access": "public",
         "tool": {"name": "provenance", "version": "0"},
     }
+    if model is not None:
+        predicate["model_document" if "cid" in model else "model"] = model
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registry.policy.policy import PolicyDocument
+from registry.policy.document import PolicyDocument
 from registry.policy.terms import Terms
 
 _BASE = "https://model-provenance-registry.org/schemas"
