@@ -8,11 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Allowance, Snapshot, chunks
 from registry.index.schema import manifests, release_files, releases
+from registry.index.standing import (
+    GRANTS_LIMIT,
+    STATEMENTS_LIMIT,
+    Room,
+    read_freezes,
+    read_grants,
+    read_statements,
+    read_trusted,
+)
 from registry.policy.evidence import (
     ArtifactSubject,
     ClaimedRelease,
@@ -40,7 +49,8 @@ class Limits:
     asked about or have all of these among them, and those whose files are not known yet. `partial`: releases of one
     publisher that share some files, the nearest first: these only show what changed. `others`: strangers' releases
     shown. `counted`: how far strangers are counted. `related`: ancestors and successors. `documents`: bytes of the
-    manifests and terms of all that can decide; those of strangers are never looked at.
+    manifests and terms of all that can decide; those of strangers are never looked at. `grants`: revisions of grants.
+    `statements`: statements by issuers that the policy names.
     """
 
     whole: int = 200
@@ -49,6 +59,8 @@ class Limits:
     counted: int = 1_000
     related: int = 1_000
     documents: int = 32 << 20
+    grants: int = 10_000
+    statements: int = 10_000
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -96,42 +108,44 @@ def gather(
     """
     as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
     wanted = _wanted(subject)
-    named = sorted(policy.publishers_on(snapshot.deployment))
+    spans, freezes = read_trusted(snapshot, policy, as_of)
+    named = sorted(spans)
     counted = _counted(snapshot, wanted, named, limits)
     others, total = _others(snapshot, wanted, named, limits)
     allowance = Allowance(limits.documents)
     candidates = _candidates(snapshot, wanted, counted.ids, allowance)
     related, related_cut = _related(snapshot, candidates, set(named), limits, allowance)
     strangers = _shared(snapshot, wanted, snapshot.releases(others, "none"))
-    reached = [CANDIDATES_LIMIT] * counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
-    return Evidence(
+    known = candidates | related
+    grants, statements = Room(limits.grants), Room(limits.statements)
+    evidence = Evidence(
         as_of=as_of,
         candidates=_ordered(candidates.values()),
         others=_ordered(strangers.values()),
         others_total=total,
         related=related,
         coverage=snapshot.coverage(),
-        limits_reached=tuple(reached),
-        publishers=dict.fromkeys(_addresses(policy, snapshot, candidates, related)),
+        publishers=freezes | read_freezes(snapshot, _addresses(policy, snapshot, known.values()) - freezes.keys()),
+        grants=read_grants(snapshot, policy, known, grants),
+        statements=read_statements(snapshot, policy, known.values(), statements),
         asked_at=asked_at,
     )
+    reached = [CANDIDATES_LIMIT] * counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
+    reached += [GRANTS_LIMIT] * grants.cut + [STATEMENTS_LIMIT] * statements.cut
+    return replace(evidence, limits_reached=tuple(reached))
 
 
-def _addresses(
-    policy: Policy,
-    snapshot: Snapshot,
-    candidates: dict[bytes, ClaimedRelease],
-    related: dict[bytes, ClaimedRelease],
-) -> list[str]:
-    """Everybody of whom it matters whether they were frozen."""
-    found = {claim.record.release.publisher for claim in (*candidates.values(), *related.values())}
-    return sorted(found | set(policy.publishers_on(snapshot.deployment)) | policy.issuers_on(snapshot.deployment))
+def _addresses(policy: Policy, snapshot: Snapshot, known: Iterable[ClaimedRelease]) -> set[str]:
+    """Everybody of whom it matters whether their key ended."""
+    publishers = {claim.record.release.publisher for claim in known}
+    return publishers.union(policy.publishers_on(snapshot.deployment), policy.issuers_on(snapshot.deployment))
 
 
 def needed(snapshot: Snapshot, policy: Policy, limits: Limits = DEFAULT_LIMITS) -> list[bytes]:
     """The releases whose documents can decide under a policy: those of publishers that it names, and ancestors."""
     found: dict[bytes, None] = {}
-    for publisher in sorted(policy.publishers_on(snapshot.deployment)):
+    spans, _ = read_trusted(snapshot, policy, snapshot.as_of())
+    for publisher in sorted(spans):
         found.update(dict.fromkeys(snapshot.ids_of_publisher(publisher)))
     frontier = list(found)
     room = len(found) + limits.related
@@ -226,9 +240,7 @@ def _publishers_with_releases(snapshot: Snapshot, named: Sequence[str]) -> list[
         publisher
         for publisher in named
         if snapshot.connection.execute(
-            select(releases.c.seq)
-            .where(releases.c.deployment == snapshot.key, releases.c.publisher == publisher)
-            .limit(1)
+            select(releases.c.seq).where(snapshot.here(releases), releases.c.publisher == publisher).limit(1)
         ).first()
     ]
 
@@ -239,7 +251,7 @@ def _of_artifact(snapshot: Snapshot, wanted: _Wanted, publisher: str, limit: int
     query = (
         select(releases.c.release_id)
         .where(
-            releases.c.deployment == snapshot.key,
+            snapshot.here(releases),
             releases.c.artifact == wanted.artifact,
             releases.c.publisher == publisher,
         )
@@ -255,7 +267,7 @@ def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list
     for condition, content in _conditions(wanted):
         query = (
             select(release_files.c.release_id, content, func.max(release_files.c.size))
-            .where(release_files.c.deployment == snapshot.key, condition, release_files.c.publisher == publisher)
+            .where(_files_here(snapshot), condition, release_files.c.publisher == publisher)
             .group_by(release_files.c.release_id, content)
         )
         for identifier, _, size in snapshot.connection.execute(query):
@@ -288,7 +300,7 @@ def _unread(snapshot: Snapshot, wanted: _Wanted, publisher: str, limit: int) -> 
     query = (
         select(manifests.c.release_id)
         .where(
-            manifests.c.deployment == snapshot.key,
+            snapshot.here(manifests),
             manifests.c.publisher == publisher,
             manifests.c.state == "unavailable",
         )
@@ -302,6 +314,14 @@ def _conditions(wanted: _Wanted) -> list[tuple[ColumnElement[bool], ColumnElemen
     return [(release_files.c.cid.in_(part), release_files.c.cid) for part in chunks(wanted.cids)] + [
         (release_files.c.sha256.in_(part), release_files.c.sha256) for part in chunks(wanted.sha256)
     ]
+
+
+def _files_here(snapshot: Snapshot) -> ColumnElement[bool]:
+    """Files of the releases that there are as of the block of the answer; those of later ones are known too."""
+    here = release_files.c.deployment == snapshot.key
+    if snapshot.is_newest:
+        return here
+    return here & exists().where(snapshot.here(releases), releases.c.release_id == release_files.c.release_id)
 
 
 def _distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int]:
@@ -335,14 +355,12 @@ def _others_queries(snapshot: Snapshot, wanted: _Wanted) -> list[Any]:
     if wanted.artifact is not None:
         queries.append(
             select(releases.c.release_id, releases.c.publisher)
-            .where(releases.c.deployment == snapshot.key, releases.c.artifact == wanted.artifact)
+            .where(snapshot.here(releases), releases.c.artifact == wanted.artifact)
             .order_by(releases.c.since, releases.c.seq)
         )
     for condition, _ in _conditions(wanted):
         queries.append(
-            select(release_files.c.release_id, release_files.c.publisher).where(
-                release_files.c.deployment == snapshot.key, condition
-            )
+            select(release_files.c.release_id, release_files.c.publisher).where(_files_here(snapshot), condition)
         )
     return queries
 

@@ -69,6 +69,11 @@ class Base:
         self._at_once = at_once
         self._at = at
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether the answers are of the newest block that was read."""
+        return self._at is None
+
     def here(self, table: Table) -> ColumnElement[bool]:
         """Rows of this deployment up to the block that the answers are of."""
         if self._at is None:

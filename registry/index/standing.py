@@ -1,0 +1,169 @@
+"""What stands beside the releases of a verdict: whose keys ended, what was granted, and what named issuers stated.
+
+Everything is looked for by whom the policy or a release names, through indexes that hold the name: what strangers
+record takes no time of it and no place.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+
+from registry.chain.licenses import GrantRecord
+from registry.chain.publishers import FreezeRecord, freeze_of
+from registry.chain.statements import Kind, StatementRecord, SubjectKind
+from registry.index.queries import Located, Snapshot, chunks
+from registry.index.queries.base import located
+from registry.index.schema import freezes, grants, retractions, statements
+from registry.policy.case import Span, trusted
+from registry.policy.evidence import AsOf, ClaimedRelease, Frozen, RecordedGrant, RecordedStatement
+from registry.policy.permissions import EVERYONE
+from registry.policy.policy import Policy, addresses_on
+from registry.policy.stated import topics
+
+GRANTS_LIMIT: Final = "grants"
+STATEMENTS_LIMIT: Final = "statements"
+
+_READ: Final = [int(kind) for kind in (Kind.EVALUATION, Kind.AUDIT, Kind.ENDORSEMENT, Kind.DISPUTE)]
+_RULINGS: Final = [int(kind) for kind in (Kind.RULING_UPHELD, Kind.RULING_DISMISSED)]
+
+
+@dataclass(slots=True)
+class Room:
+    """How many more rows may be read; `cut` once there were more."""
+
+    left: int
+    cut: bool = False
+
+    def take(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Those of the rows that still have a place, of which one more than that was asked for."""
+        self.cut |= len(rows) > self.left
+        kept = rows[: self.left]
+        self.left -= len(kept)
+        return kept
+
+
+def read_freezes(snapshot: Snapshot, addresses: Iterable[str]) -> dict[str, Frozen | None]:
+    """How these ended, or None for each that has not."""
+    wanted = list(dict.fromkeys(addresses))
+    found: dict[str, list[Located[FreezeRecord]]] = {}
+    for part in chunks(wanted):
+        query = select(freezes).where(snapshot.here(freezes), freezes.c.publisher.in_(part)).order_by(freezes.c.seq)
+        for row in snapshot.connection.execute(query).mappings():
+            found.setdefault(row["publisher"], []).append(located(FreezeRecord, row))
+    return {address: _frozen(found.get(address, ())) for address in wanted}
+
+
+def read_trusted(snapshot: Snapshot, policy: Policy, as_of: AsOf) -> tuple[dict[str, Span], dict[str, Frozen | None]]:
+    """Whose releases count, and the freezes that this rests on: a successor's may name another one."""
+    known: dict[str, Frozen | None] = {}
+    while True:
+        spans = trusted(policy, as_of, known)
+        unread = spans.keys() - known.keys()
+        if not unread or not policy.trust_successors:
+            return spans, known
+        known |= read_freezes(snapshot, sorted(unread))
+
+
+def read_grants(
+    snapshot: Snapshot, policy: Policy, known: Mapping[bytes, ClaimedRelease], room: Room
+) -> dict[bytes, tuple[RecordedGrant, ...]]:
+    """Every revision of the grants on these releases to everyone, to the account asked for and to their makers."""
+    account = policy.account_on(snapshot.deployment)
+    makers = {claim.record.release.publisher for claim in known.values() if claim.record.release.parents}
+    grantees = sorted({EVERYONE, *makers, *([] if account is None else [account])})
+    found: dict[bytes, list[RecordedGrant]] = {}
+    for ids in chunks(sorted(known)):
+        for names in chunks(grantees):
+            query = (
+                select(grants)
+                .where(snapshot.here(grants), grants.c.release_id.in_(ids), grants.c.grantee.in_(names))
+                .order_by(grants.c.seq)
+                .limit(room.left + 1)
+            )
+            for row in room.take(snapshot.connection.execute(query).mappings().all()):
+                grant = located(GrantRecord, row)
+                found.setdefault(grant.record.release_id, []).append(
+                    RecordedGrant(grant.record, grant.location.block_number)
+                )
+    return {release: tuple(recorded) for release, recorded in found.items()}
+
+
+def read_statements(
+    snapshot: Snapshot, policy: Policy, known: Iterable[ClaimedRelease], room: Room
+) -> tuple[RecordedStatement, ...]:
+    """What the issuers that the policy names stated about these releases, and the rulings that bear on them."""
+    issuers = sorted(policy.issuers_on(snapshot.deployment))
+    if not issuers:
+        return ()
+    arbiters = sorted(addresses_on(snapshot.deployment, policy.rulings))
+    subjects = sorted({subject for claim in known for _, subject in topics(claim)})
+    found = _about(snapshot, subjects, issuers, [*_READ, *_RULINGS], room)
+    disputes = [state.statement_id for state in found if state.record.kind is Kind.DISPUTE]
+    found += _about(snapshot, disputes, arbiters, _RULINGS, room)
+    found += _upheld(snapshot, arbiters, frozenset(subjects), room)
+    return tuple({statement.statement_id: statement for statement in found}.values())
+
+
+def _frozen(found: Sequence[Located[FreezeRecord]]) -> Frozen | None:
+    freeze = freeze_of([one.record for one in found])
+    return None if freeze is None else Frozen(freeze, found[-1].location.block_number)
+
+
+def _about(
+    snapshot: Snapshot, subjects: Sequence[bytes], issuers: Sequence[str], kinds: Sequence[int], room: Room
+) -> list[RecordedStatement]:
+    found: list[RecordedStatement] = []
+    for part in chunks(subjects):
+        for names in chunks(issuers):
+            query = select(statements).where(
+                statements.c.subject.in_(part), statements.c.issuer.in_(names), statements.c.kind.in_(kinds)
+            )
+            found += _statements(snapshot, query, room)
+    return found
+
+
+def _upheld(
+    snapshot: Snapshot, arbiters: Sequence[str], subjects: Collection[bytes], room: Room
+) -> list[RecordedStatement]:
+    """Rulings that upheld a statement on one of these subjects, whoever made it, with that statement.
+
+    Looked for from the arbiters' side: anyone may make any number of statements on a subject.
+    """
+    rulings: list[RecordedStatement] = []
+    for arbiter in arbiters:
+        query = select(statements).where(
+            statements.c.issuer == arbiter,
+            statements.c.kind == int(Kind.RULING_UPHELD),
+            statements.c.subject_kind == int(SubjectKind.STATEMENT),
+        )
+        rulings += _statements(snapshot, query, room)
+    upheld: dict[bytes, RecordedStatement] = {}
+    for part in chunks(sorted({ruling.record.subject for ruling in rulings})):
+        query = select(statements).where(statements.c.statement_id.in_(part))
+        upheld |= {
+            one.statement_id: one for one in _statements(snapshot, query, room) if one.record.subject in subjects
+        }
+    return [*upheld.values(), *(ruling for ruling in rulings if ruling.record.subject in upheld)]
+
+
+def _statements(snapshot: Snapshot, query: Select[Any], room: Room) -> list[RecordedStatement]:
+    query = query.where(snapshot.here(statements)).order_by(statements.c.seq).limit(room.left + 1)
+    rows = room.take(snapshot.connection.execute(query).mappings().all())
+    taken_back: dict[bytes, Any] = {}
+    for part in chunks([row["statement_id"] for row in rows]):
+        retracted = select(retractions).where(snapshot.here(retractions), retractions.c.statement_id.in_(part))
+        taken_back |= {row["statement_id"]: row for row in snapshot.connection.execute(retracted).mappings()}
+    return [_statement(row, taken_back.get(row["statement_id"])) for row in rows]
+
+
+def _statement(row: Any, retraction: Any) -> RecordedStatement:
+    made = located(StatementRecord, row)
+    return RecordedStatement(
+        row["statement_id"],
+        made.record,
+        made.location.block_number,
+        None if retraction is None else retraction["timestamp"],
+        None if retraction is None else retraction["block_number"],
+    )
