@@ -18,6 +18,7 @@
     │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh
     ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound, BlockNotInChain
+    ├── NotAllowed            a guard was not told to let the files be loaded
     ├── SetupError            something that the project needs is not installed
     │   ├── FolderInUse
     └── ServiceUnavailable    the verification service that was to be asked
@@ -510,6 +511,13 @@ class BlockNotInChain(RegistryIndexError):
 
     code = "index.block-not-in-chain"
     status = 409
+
+
+class NotAllowed(ProvenanceError):
+    """A guard kept files from being loaded: their verdict, which is in the details, is not allow."""
+
+    code = "verdict.not-allowed"
+    status = 403
 
 
 class SetupError(ProvenanceError):

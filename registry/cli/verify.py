@@ -1,6 +1,5 @@
 """`provenance verify`: may these files be used? The exit code is the verdict."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,22 +11,15 @@ from registry.artifacts.digest import Artifact
 from registry.artifacts.preflight import preflight
 from registry.chain.identifiers import TermsId, parse_identifier
 from registry.cli.digest import digest_cache, hashed
+from registry.cli.judging import question_about, verdict_of
 from registry.cli.naming import is_named_release
 from registry.cli.options import Cache, Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask_verdict
 from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing
-from registry.index.documents import DocumentReader
-from registry.index.evidence import needed
-from registry.index.queries import Reader
-from registry.index.verify import verify as judge
 from registry.policy.catalogue import catalogue, catalogue_ids
-from registry.policy.evidence import Subject
 from registry.policy.policy import Policy, parse_policy, parse_policy_json, parse_policy_toml
-from registry.policy.subjects import parse_subject
 from registry.policy.terms import import_terms, parse_terms, terms_id
-from registry.policy.verdict import Verdict
 
 EXIT_CODES = {"allow": ALLOWED, "refuse": REFUSED, "unknown": UNKNOWN}
 _COLOURS = {"allow": "bold green", "refuse": "bold red", "unknown": "bold yellow"}
@@ -83,13 +75,7 @@ def verify(
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store, digest_cache=cache))
     chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
     question, left_out = _question(what, output, deep, parts)
-    subject = parse_subject(question.get("what"), question.get("files"))
-    if parts.settings.api_url:
-        verdict = ask_verdict(parts.settings, question, subject, chosen)
-    else:
-        first = chosen or Policy()
-        with parts.reader_and_documents(lambda snapshot: needed(snapshot, first)) as (reader, documents):
-            verdict = json.loads(_judge(reader, documents, subject, chosen).to_bytes())
+    verdict = verdict_of(parts, question, chosen)
     output.result({**verdict, "left_out": left_out})
     _show(verdict, output)
     for path in left_out[:_SHOWN]:
@@ -97,18 +83,6 @@ def verify(
     if len(left_out) > _SHOWN:
         output.say(f"  left out: and {len(left_out) - _SHOWN} more")
     return EXIT_CODES[verdict["verdict"]]
-
-
-def _judge(reader: Reader, documents: DocumentReader, subject: Subject, policy: Policy | None) -> Verdict:
-    """The verdict, for which every document that it lacks was asked for just now: a manifest first, then its terms."""
-    asked: set[bytes] = set()
-    while True:
-        verdict = judge(reader, subject, policy)
-        lacking = {state.digest for _, state in verdict.documents if state.state == "unavailable"} - asked
-        if not lacking:
-            return verdict
-        asked |= lacking
-        documents.ask_again(lacking)
 
 
 def _question(what: str, output: Output, deep: bool, parts: Parts) -> tuple[dict[str, Any], list[str]]:
@@ -129,15 +103,7 @@ def _question(what: str, output: Output, deep: bool, parts: Parts) -> tuple[dict
         parts.chain  # noqa: B018 - a node that is down is met before hours of hashing
     artifact = hashed(path, output, sha256=deep, cache=digest_cache(parts.settings))
     _warn_of_pointers(artifact, output)
-    asked = {
-        "what": str(artifact.root),
-        "files": [
-            {"path": file.path, "size": file.size, "cid": str(file.cid)}
-            | ({} if file.sha256 is None else {"sha256": file.sha256.hex()})
-            for file in artifact.files
-        ],
-    }
-    return asked, list(artifact.left_out)
+    return question_about(artifact), list(artifact.left_out)
 
 
 def _exists(path: Path) -> bool:

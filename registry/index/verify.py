@@ -2,6 +2,7 @@
 
 import time
 
+from registry.index.documents import DocumentReader
 from registry.index.evidence import gather
 from registry.index.queries import Reader
 from registry.policy.evidence import Subject
@@ -16,3 +17,15 @@ def verify(reader: Reader, subject: Subject, policy: Policy | None, *, quick: bo
     """
     with reader.snapshot(quick=quick) as snapshot:
         return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=int(time.time())))
+
+
+def verify_asking(reader: Reader, documents: DocumentReader, subject: Subject, policy: Policy | None) -> Verdict:
+    """The verdict, for which every document that it lacks was asked for just now: a manifest first, then its terms."""
+    asked: set[bytes] = set()
+    while True:
+        verdict = verify(reader, subject, policy)
+        lacking = {state.digest for _, state in verdict.documents if state.state == "unavailable"} - asked
+        if not lacking:
+            return verdict
+        asked |= lacking
+        documents.ask_again(lacking)
