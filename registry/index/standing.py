@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from registry.chain.licenses import GrantRecord
 from registry.chain.publishers import FreezeRecord, freeze_of
 from registry.chain.statements import Kind, StatementRecord, SubjectKind
-from registry.index.queries import Located, Snapshot, chunks
+from registry.index.queries import Located, NotQuick, Snapshot, chunks
 from registry.index.queries.base import located
 from registry.index.schema import freezes, grants, retractions, statements
 from registry.policy.case import Span, trusted
@@ -93,10 +93,15 @@ def read_grants(
 def read_statements(
     snapshot: Snapshot, policy: Policy, known: Iterable[ClaimedRelease], room: Room
 ) -> tuple[RecordedStatement, ...]:
-    """What the issuers that the policy names stated about these releases, and the rulings that bear on them."""
+    """What the issuers that the policy names stated about these releases, and the rulings that bear on them.
+
+    Raises `NotQuick` in a snapshot that is to be quick: whoever is named may have stated ever so much.
+    """
     issuers = sorted(policy.issuers_on(snapshot.deployment))
     if not issuers:
         return ()
+    if snapshot.is_quick:
+        raise NotQuick
     arbiters = sorted(addresses_on(snapshot.deployment, policy.rulings))
     subjects = sorted({subject for claim in known for _, subject in topics(claim)})
     found = _about(snapshot, subjects, issuers, [*_READ, *_RULINGS], room)

@@ -15,6 +15,7 @@ from registry.chain.statements import Kind, Statement, SubjectKind
 from registry.content.embedded import EmbeddedStore
 from registry.index.documents import DocumentReader
 from registry.index.evidence import Limits, gather
+from registry.index.queries import NotQuick
 from registry.index.standing import GRANTS_LIMIT, STATEMENTS_LIMIT
 from registry.index.verify import verify
 from registry.policy.evidence import ArtifactSubject
@@ -223,6 +224,20 @@ def test_more_than_is_read_of_those_who_count_is_said(people, released, ask, rea
     assert cut.limits_reached == (GRANTS_LIMIT, STATEMENTS_LIMIT)
     assert enough.limits_reached == ()
     assert "limit" in codes(judge(ArtifactSubject(artifact.root), asked, cut))
+
+
+def test_statements_are_not_read_where_the_answer_is_to_be_quick(people, released, ask, reader):
+    author, issuer, *_ = people
+    artifact, _ = released
+    subject = ArtifactSubject(artifact.root)
+    for more in ({}, {"disputes": [caip10(issuer)]}):
+        asked = trusting(author, accept_conditional=["run"], **more)
+        assert ask(artifact, asked).outcome == "allow"
+        if more:
+            with pytest.raises(NotQuick):
+                verify(reader, subject, asked, quick=True)
+        else:
+            assert verify(reader, subject, asked, quick=True).outcome == "allow"
 
 
 def test_an_older_block_is_judged_by_what_was_recorded_by_then(people, released, ask, reader, node):

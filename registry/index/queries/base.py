@@ -74,6 +74,11 @@ class Base:
         """Whether the answers are of the newest block that was read."""
         return self._at is None
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether an answer that may take long is to be a `NotQuick`."""
+        return self._at_once is not None
+
     def here(self, table: Table) -> ColumnElement[bool]:
         """Rows of this deployment up to the block that the answers are of."""
         if self._at is None:
