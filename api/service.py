@@ -131,7 +131,7 @@ class Service:
         settings, last = self.settings, ""
         while not stop.is_set():
             try:
-                chain = connect(settings.rpc_url, settings.chain_id)
+                chain = connect(settings.rpc_url, settings.chain_id, quorum=settings.rpc_quorum)
                 return open_model_registry(chain, settings.model_registry, from_block=settings.from_block)
             except ProvenanceError as error:
                 if error.message != last:

@@ -16,6 +16,7 @@
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
     │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh
+    │   └── NoQuorum          (an RpcUnavailable)
     ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound, BlockNotInChain
     ├── NotAllowed            a guard was not told to let the files be loaded
@@ -351,6 +352,12 @@ class RpcUnavailable(ChainError):
 
     code = "chain.rpc-unavailable"
     status = 503
+
+
+class NoQuorum(RpcUnavailable):
+    """Fewer nodes than PROVENANCE_RPC_QUORUM asks for say the same of a block."""
+
+    code = "chain.rpc-unavailable.no-quorum"
 
 
 class RpcRefused(ChainError):

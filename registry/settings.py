@@ -47,7 +47,17 @@ class Settings(BaseSettings):
         default=None,
         description="File of settings, TOML or in the form of `.env`, that is read in place of the two in HOME.",
     )
-    rpc_url: str = Field(default="http://127.0.0.1:8545", description="JSON-RPC address of an EVM node.")
+    rpc_url: str = Field(
+        default="http://127.0.0.1:8545",
+        description="JSON-RPC address of an EVM node. Several, separated by commas, stand in for each other; "
+        "transactions go to the first only.",
+    )
+    rpc_quorum: int = Field(
+        default=1,
+        ge=1,
+        description="How many of these nodes must give the same block before it counts, with the block hashes in its "
+        "logs.",
+    )
     chain_id: int | None = Field(
         default=None, ge=1, description="Refuse a node of any other chain. Unset: the node's own answer is taken."
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from registry.chain.events import Log, parse_log
-from registry.chain.rpc import HttpRpc, Rpc
+from registry.chain.nodes import open_rpc
+from registry.chain.rpc import Rpc
 from registry.errors import RpcRefused, RpcUnavailable, WrongChain
 
 Tag = Literal["latest", "safe", "finalized", "pending"]
@@ -165,10 +166,17 @@ class Chain:
 
 
 def connect(
-    rpc: str | Rpc, expected_chain_id: int | None = None, timeout: float = 30.0, max_cost: int = MAX_COST
+    rpc: str | Rpc,
+    expected_chain_id: int | None = None,
+    timeout: float = 30.0,
+    max_cost: int = MAX_COST,
+    quorum: int = 1,
 ) -> Chain:
-    """The chain that a node is of. Raises `RpcUnavailable`, and `WrongChain` if it is not the one expected."""
-    node: Rpc = HttpRpc(rpc, timeout) if isinstance(rpc, str) else rpc
+    """The chain that a node is of, or several, whose addresses commas separate; `quorum` as in `nodes`.
+
+    Raises `RpcUnavailable`, `InvalidSettings`, and `WrongChain` if it is not the one expected.
+    """
+    node: Rpc = open_rpc(rpc, quorum, timeout) if isinstance(rpc, str) else rpc
     with _Reading(node, "eth_chainId"):
         chain_id = int(node.request("eth_chainId", []), 16)
     if expected_chain_id is not None and chain_id != expected_chain_id:

@@ -5,6 +5,8 @@ web3.py takes most of a second to import, and is when the first node is opened: 
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -68,8 +70,11 @@ class HttpRpc:
             raise RpcUnavailable(f"{self._whole_name} did not answer {method} in time.") from _without_url(error)
         except requests.HTTPError as error:
             status = None if error.response is None else error.response.status_code
+            wait = None if error.response is None else _retry_after(error.response.headers.get("Retry-After"))
             raise RpcUnavailable(
-                f"{self._whole_name} answered {method} with HTTP status {status}.", http_status=status
+                f"{self._whole_name} answered {method} with HTTP status {status}.",
+                http_status=status,
+                **({} if wait is None else {"retry_after": wait}),
             ) from _without_url(error)
         except (requests.RequestException, OSError) as error:
             raise RpcUnavailable(
@@ -93,6 +98,18 @@ class HttpRpc:
             rpc_code=fields.get("code"),
             data=fields.get("data"),
         )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds to wait, from a Retry-After header (RFC 9110, 10.2.3); None where it says nothing that can be read."""
+    if value is None:
+        return None
+    try:
+        if value.strip().isdecimal():
+            return float(value)
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a time zone
+        return None
 
 
 def _without_url(error: Exception) -> Exception:

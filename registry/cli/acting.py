@@ -53,7 +53,7 @@ Submit = Annotated[
     ),
 ]
 ValidFor = Annotated[str, typer.Option(metavar="DURATION", help="How long a signature may be submitted: 12h, 7d.")]
-RpcUrl = Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")]
+RpcUrl = Annotated[str | None, typer.Option(help="JSON-RPC address of the node, or of several (commas).")]
 
 
 @dataclass(frozen=True, slots=True)

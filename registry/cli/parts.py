@@ -41,8 +41,14 @@ class Parts:
 
     @cached_property
     def chain(self) -> Chain:
-        """The configured node. Raises RpcUnavailable, WrongChain."""
-        return connect(self.settings.rpc_url, self.settings.chain_id, max_cost=int(self.settings.max_fee * 10**18))
+        """The configured node or nodes. Raises RpcUnavailable, WrongChain."""
+        settings = self.settings
+        return connect(
+            settings.rpc_url,
+            settings.chain_id,
+            max_cost=int(settings.max_fee * 10**18),
+            quorum=settings.rpc_quorum,
+        )
 
     @cached_property
     def chain_id(self) -> int:

@@ -35,7 +35,7 @@ def serve(
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Follow the chain here, or serve what another process indexes.")
     ] = True,
-    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node, or of several (commas).")] = None,
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     as_json: Json = False,
 ) -> None:

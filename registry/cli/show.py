@@ -27,7 +27,7 @@ _WHERE: Final = {"gated": " (its publisher gives the files, under conditions)", 
 def show(
     what: Annotated[str, typer.Argument(help="release:0x…, ADDRESS/NAME@VERSION, the CID of an artifact, or oms:HEX.")],
     api_url: Annotated[str | None, typer.Option(help="Ask this service. Without it: follow the chain here.")] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node, or of several (commas).")] = None,
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -59,7 +59,7 @@ def verify(
     api_url: Annotated[
         str | None, typer.Option(help="Ask this service. Without it: follow the chain and judge here.")
     ] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node.")] = None,
+    rpc_url: Annotated[str | None, typer.Option(help="JSON-RPC address of the node, or of several (commas).")] = None,
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     deep: Annotated[
         bool,
