@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from eth_utils.crypto import keccak
-
+from registry.chain.keccak import keccak
 from registry.chain.merkle import MerkleTree
 from registry.chain.records import Deployment, Release, release_hash
 from registry.chain.static import StaticRecord, to_word, typehash

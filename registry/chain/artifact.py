@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from eth_abi.abi import decode, encode
 from eth_utils.abi import function_abi_to_4byte_selector
-from eth_utils.crypto import keccak
+
+from registry.chain.keccak import keccak
 
 CONTRACTS: Final = ("PublisherRegistry", "ModelRegistry", "LicenseRegistry", "StatementRegistry")
 """Every contract, in the order in which they are deployed: each is constructed with addresses of those before it."""

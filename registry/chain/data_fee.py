@@ -6,9 +6,9 @@ The chain's predeploy says it (https://docs.optimism.io/stack/transactions/fees;
 from typing import Final
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from registry.chain.client import Chain
+from registry.chain.keccak import keccak
 from registry.errors import RpcRefused, RpcUnavailable
 
 GAS_PRICE_ORACLE: Final = "0x420000000000000000000000000000000000000F"

@@ -9,10 +9,10 @@ from functools import cache
 from typing import Final
 
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from registry.chain.artifact import CONTRACTS, ContractArtifact, contract_artifact
 from registry.chain.client import Chain, Receipt
+from registry.chain.keccak import keccak
 from registry.chain.signer import Signer
 from registry.chain.static import to_word
 from registry.chain.transactions import send, wait_for_own_transactions

@@ -6,14 +6,15 @@ zeros, nothing left over), indexed fields equal to those in the data, enum membe
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
 from registry.chain.anchors import AnchorRecord, WithdrawalRecord, anchor_id
+from registry.chain.keccak import keccak
 from registry.chain.licenses import GrantRecord, TermsRecord
 from registry.chain.publishers import DelegateRecord, FreezeRecord, GuardianRecord
 from registry.chain.records import (
+    STATUS_RECORD_TYPEHASH,
     Deployment,
     Parent,
     Reason,
@@ -23,12 +24,13 @@ from registry.chain.records import (
     Status,
     StatusRecord,
     check_release,
-    record_hash,
+    parents_hash,
+    record_hash_of,
+    release_hash_of,
     release_id,
-    status_record_hash,
 )
 from registry.chain.statements import RetractionRecord, StatementRecord, statement_id
-from registry.chain.static import StaticRecord, checksummed, members, to_word
+from registry.chain.static import WORD, StaticRecord, checksummed, members, to_word, typehash
 from registry.errors import InvalidLog, InvalidRelease
 
 RELEASE_PUBLISHED: Final = keccak(
@@ -39,8 +41,9 @@ STATUS_CHANGED: Final = keccak(
     b"StatusChanged(bytes32,address,(uint48,uint48,address,address,bytes32,uint8,uint8,bytes32,bytes32))"
 )
 
-_WORD = 32
-_UINT48_LIMIT = 1 << 48
+_UINT48_LIMIT: Final = 1 << 48
+_ADDRESS_PADDING: Final = bytes(12)
+_SHORTEST_RELEASE: Final = 16
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,21 +68,17 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePublished:
-    """A release was published."""
+    """A release was published. `record_hash` is what the contract's log appends for it, as for every event."""
 
     release_id: bytes
     record: Record
     location: EventLocation
+    record_hash: bytes
 
     @property
     def seq(self) -> int:
         """Its place in the contract's log."""
         return self.record.seq
-
-    @property
-    def record_hash(self) -> bytes:
-        """What the contract's log appends for it."""
-        return record_hash(self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ class StatusChanged:
 
     record: StatusRecord
     location: EventLocation
+    record_hash: bytes
 
     @property
     def seq(self) -> int:
@@ -98,11 +98,6 @@ class StatusChanged:
     def release_id(self) -> bytes:
         """The release whose status changed."""
         return self.record.release_id
-
-    @property
-    def record_hash(self) -> bytes:
-        """What the contract's log appends for it."""
-        return status_record_hash(self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +121,12 @@ class Recorded:
     )
     location: EventLocation
     identifier: bytes
+    record_hash: bytes
 
     @property
     def seq(self) -> int:
         """Its place in the contract's log."""
         return self.record.seq
-
-    @property
-    def record_hash(self) -> bytes:
-        """What the contract's log appends for it."""
-        return self.record.hash()
 
 
 Event = ReleasePublished | StatusChanged | Recorded
@@ -238,15 +229,16 @@ def parse_log(entry: Mapping[str, Any]) -> Log:
     try:
         if entry.get("removed"):
             raise InvalidLog("The node gave a log that a reorganisation has removed.")
+        topics = entry["topics"]
         return Log(
-            address=checksummed(_hex(entry["address"], 20)),
-            topics=tuple(_hex(topic, 32) for topic in entry["topics"]),
+            address=_address(entry["address"]),
+            topics=(*map(_repeated_word, topics[:1]), *map(_word, topics[1:])),
             data=_hex(entry["data"]),
             location=EventLocation(
                 block_number=int(entry["blockNumber"], 16),
                 log_index=int(entry["logIndex"], 16),
-                block_hash=_hex(entry["blockHash"], 32),
-                transaction_hash=_hex(entry["transactionHash"], 32),
+                block_hash=_repeated_word(entry["blockHash"]),
+                transaction_hash=_word(entry["transactionHash"]),
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -273,39 +265,52 @@ def decode_record(contract: str, chain_id: int, address: str, log: Log) -> Event
         record = event.record.from_words(log.data)
         if log.topics[1:] != event.indexed(chain_id, address, record):
             raise ValueError("its indexed fields are not those of its record")
-        return Recorded(record, log.location, log.topics[1])
+        return Recorded(record, log.location, log.topics[1], keccak(typehash(event.record.TYPE) + log.data))
     except (ValueError, InvalidRelease) as error:
         where = f"block {log.location.block_number}, log {log.location.log_index}"
         raise InvalidLog(f"The log at {where} is not one that the {contract} emits: {error}.") from error
 
 
 def _release_published(deployment: Deployment, log: Log) -> ReleasePublished:
+    """Words 0 to 3 are the record's, 4 the offset of the release, which begins at word 5; offsets count from there."""
     data = _Words(log.data)
-    seq, timestamp = data.uint48(0), data.uint48(1)
-    actor, since = data.address(2), data.uint48(3)
-    data.expect_offset(4, 5 * _WORD)
-    base = 5  # words; offsets in a tuple count from its own start
-    publisher = data.address(base)
-    data.expect_offset(base + 1, 8 * _WORD)
-    name, end = data.text(base + 8)
-    data.expect_offset(base + 2, (end - base) * _WORD)
+    data.expect_at_least(_SHORTEST_RELEASE)
+    record = Record(data.uint48(0), data.uint48(1), data.address(2), data.uint48(3), _release(data))
+    release = record.release
+    check_release(release)
+    publisher, artifact = data.words(5), data.words(8)
+    identifier = release_id(deployment, release.publisher, release.name, release.version)
+    if log.topics[1:] != (identifier, publisher, artifact):
+        raise ValueError("its indexed fields are not those of its record")
+    parents = parents_hash(release.parents)
+    hashed = release_hash_of(publisher, release.name, release.version, data.words(8, 4), parents)
+    return ReleasePublished(identifier, record, log.location, record_hash_of(data.words(0, 4), hashed))
+
+
+def _release(data: "_Words") -> Release:
+    data.expect_offset(4, 5 * WORD)
+    data.expect_offset(6, 8 * WORD)
+    name, end = data.text(13)
+    data.expect_offset(7, (end - 5) * WORD)
     version, end = data.text(end)
-    artifact, manifest, terms, training_data = (data.word(base + 3 + index) for index in range(4))
-    data.expect_offset(base + 7, (end - base) * _WORD)
+    data.expect_offset(12, (end - 5) * WORD)
     count = data.uint(end)
     if count > 64:
         raise ValueError("it names too many parents")
-    parents = tuple(
-        Parent(data.word(end + 1 + 2 * index), Relation(data.uint(end + 2 + 2 * index))) for index in range(count)
-    )
     data.expect_end(end + 1 + 2 * count)
-
-    release = Release(publisher, name, version, artifact, manifest, terms, training_data, parents)
-    check_release(release)
-    identifier = release_id(deployment, publisher, name, version)
-    if log.topics[1:] != (identifier, _address_topic(publisher), artifact):
-        raise ValueError("its indexed fields are not those of its record")
-    return ReleasePublished(identifier, Record(seq, timestamp, actor, since, release), log.location)
+    parents = tuple(
+        Parent(data.words(place), Relation(data.uint(place + 1))) for place in range(end + 1, end + 1 + 2 * count, 2)
+    )
+    return Release(
+        publisher=data.address(5),
+        name=name,
+        version=version,
+        artifact=data.words(8),
+        manifest=data.words(9),
+        terms=data.words(10),
+        training_data=data.words(11),
+        parents=parents,
+    )
 
 
 def _status_changed(log: Log) -> StatusChanged:
@@ -316,53 +321,53 @@ def _status_changed(log: Log) -> StatusChanged:
         timestamp=data.uint48(1),
         publisher=data.address(2),
         actor=data.address(3),
-        release_id=data.word(4),
+        release_id=data.words(4),
         status=Status(data.uint(5)),
         reason=Reason(data.uint(6)),
-        detail=data.word(7),
-        successor=data.word(8),
+        detail=data.words(7),
+        successor=data.words(8),
     )
     if log.topics[1:] != (record.release_id, _address_topic(record.publisher)):
         raise ValueError("its indexed fields are not those of its record")
-    return StatusChanged(record, log.location)
+    return StatusChanged(record, log.location, keccak(STATUS_RECORD_TYPEHASH + log.data))
 
 
 class _Words:
-    """ABI-encoded data read word by word; anything but the canonical encoding is a `ValueError`."""
+    """ABI-encoded data read word by word; anything but the canonical encoding is a `ValueError`.
+
+    What is read must have been held to be there, by `expect_at_least` or `expect_end`.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.end = len(data) // WORD
 
-    def word(self, index: int) -> bytes:
-        start = index * _WORD
-        word = self._data[start : start + _WORD]
-        if len(word) != _WORD:
-            raise ValueError("its data is too short")
-        return word
+    def words(self, index: int, count: int = 1) -> bytes:
+        return self._data[index * WORD : (index + count) * WORD]
 
     def uint(self, index: int) -> int:
-        return int.from_bytes(self.word(index), "big")
+        return int.from_bytes(self._data[index * WORD : (index + 1) * WORD], "big")
 
     def uint48(self, index: int) -> int:
-        value = self.uint(index)
+        value = int.from_bytes(self._data[index * WORD : (index + 1) * WORD], "big")
         if value >= _UINT48_LIMIT:
             raise ValueError("a number in it is too large")
         return value
 
     def address(self, index: int) -> str:
-        word = self.word(index)
-        if any(word[:12]):
+        start = index * WORD
+        if self._data[start : start + 12] != _ADDRESS_PADDING:
             raise ValueError("an address in it is too long")
-        return checksummed(word[12:])
+        return checksummed(self._data[start + 12 : start + WORD])
 
     def text(self, index: int) -> tuple[str, int]:
-        """ASCII text, and the index of the word after it."""
+        """ASCII text, and the index of the word after it, which is there too."""
         length = self.uint(index)
-        start = (index + 1) * _WORD
-        if length > len(self._data) - start:
+        start = (index + 1) * WORD
+        end = index + 1 + -(-length // WORD)
+        if end >= self.end:
             raise ValueError("its data is too short")
-        end = index + 1 + -(-length // _WORD)
-        if any(self._data[start + length : end * _WORD]):
+        if any(self._data[start + length : end * WORD]):
             raise ValueError("its padding is not zero")
         return self._data[start : start + length].decode("ascii"), end
 
@@ -370,15 +375,36 @@ class _Words:
         if self.uint(index) != offset:
             raise ValueError("its encoding is not canonical")
 
+    def expect_at_least(self, count: int) -> None:
+        if self.end < count:
+            raise ValueError("its data is too short")
+
     def expect_end(self, index: int) -> None:
-        if len(self._data) != index * _WORD:
+        if len(self._data) != index * WORD:
             raise ValueError("its data has another length than its fields")
 
 
-def _hex(text: str, length: int | None = None) -> bytes:
+def _hex(text: str) -> bytes:
     if not text.startswith("0x"):
         raise ValueError("hex without 0x")
-    raw = bytes.fromhex(text[2:])
-    if length is not None and len(raw) != length:
-        raise ValueError(f"{len(raw)} bytes where {length} belong")
+    return bytes.fromhex(text[2:])
+
+
+def _word(text: str) -> bytes:
+    raw = _hex(text)
+    if len(raw) != WORD:
+        raise ValueError(f"{len(raw)} bytes where {WORD} belong")
     return raw
+
+
+@lru_cache(maxsize=1024)
+def _repeated_word(text: str) -> bytes:
+    return _word(text)
+
+
+@lru_cache(maxsize=64)
+def _address(text: str) -> str:
+    raw = _hex(text)
+    if len(raw) != 20:
+        raise ValueError(f"{len(raw)} bytes where 20 belong")
+    return checksummed(raw)

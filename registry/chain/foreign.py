@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import orjson
+
 
 @contextmanager
 def _recursion_limit_kept() -> Iterator[None]:
@@ -28,13 +30,24 @@ with _recursion_limit_kept():
     from hexbytes import HexBytes
     from web3 import HTTPProvider
     from web3.exceptions import Web3Exception
-    from web3.types import RPCEndpoint
+    from web3.types import RPCEndpoint, RPCResponse
+
+
+class NodeProvider(HTTPProvider):
+    """web3.py's, with a reader of JSON that does not make a range of logs wait for it."""
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        """The answer. Raises `ValueError`, also for what is nested too deeply."""
+        answer: RPCResponse = orjson.loads(raw_response)
+        return answer
+
 
 __all__ = [
     "Account",
-    "HTTPProvider",
     "HexBytes",
     "LocalAccount",
+    "NodeProvider",
     "RPCEndpoint",
     "TypedTransaction",
     "Web3Exception",

@@ -6,7 +6,7 @@ below n. A proof holds for one index of one number of leaves, which whoever keep
 
 from collections.abc import Sequence
 
-from eth_utils.crypto import keccak
+from registry.chain.keccak import keccak
 
 
 def leaf_hash(value: bytes) -> bytes:

@@ -10,9 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from eth_utils.crypto import keccak
-
 from registry.chain.artifact import CONTRACTS, ContractArtifact, contract_artifact
+from registry.chain.keccak import keccak
 from registry.errors import DeploymentMismatch, PathMissing, SetupError
 
 _COMPILERS = Path(__file__).resolve().parent.parent.parent / ".tools" / "solcx"

@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, Self
 
 from eth_utils.address import is_checksum_address
-from eth_utils.crypto import keccak
 
+from registry.chain.keccak import keccak
 from registry.errors import InvalidRelease, UnknownLabel
 
 ZERO: Final = bytes(32)
@@ -164,11 +165,12 @@ def release_id(deployment: Deployment, publisher: str, name: str, version: str) 
         + _uint(deployment.chain_id)
         + _address(deployment.model_registry)
         + _address(publisher)
-        + keccak(name.encode())
-        + keccak(version.encode())
+        + text_hash(name)
+        + text_hash(version)
     )
 
 
+@lru_cache(maxsize=4096)  # a name and a version each stand in a release's id and in its hash
 def text_hash(text: str) -> bytes:
     """A member of type `string` as EIP-712 encodes it."""
     return keccak(text.encode())
@@ -183,29 +185,26 @@ def parents_hash(parents: Sequence[Parent]) -> bytes:
 
 def release_hash(release: Release) -> bytes:
     """EIP-712 hashStruct of a release."""
-    return keccak(
-        RELEASE_TYPEHASH
-        + _address(release.publisher)
-        + text_hash(release.name)
-        + text_hash(release.version)
-        + _bytes32(release.artifact)
-        + _bytes32(release.manifest)
-        + _bytes32(release.terms)
-        + _bytes32(release.training_data)
-        + parents_hash(release.parents)
-    )
+    digests = b"".join(map(_bytes32, (release.artifact, release.manifest, release.terms, release.training_data)))
+    hashed_parents = parents_hash(release.parents)
+    return release_hash_of(_address(release.publisher), release.name, release.version, digests, hashed_parents)
+
+
+def release_hash_of(publisher: bytes, name: str, version: str, digests: bytes, hashed_parents: bytes) -> bytes:
+    """The same from words as the ABI encodes them: the publisher's and the four digests."""
+    texts = text_hash(name) + text_hash(version)
+    return keccak(RELEASE_TYPEHASH + publisher + texts + digests + hashed_parents)
 
 
 def record_hash(record: Record) -> bytes:
     """EIP-712 hashStruct of a record: what `recordHashOf(releaseId)` holds and the log appends."""
-    return keccak(
-        RECORD_TYPEHASH
-        + _uint(record.seq)
-        + _uint(record.timestamp)
-        + _address(record.actor)
-        + _uint(record.since)
-        + release_hash(record.release)
-    )
+    head = _uint(record.seq) + _uint(record.timestamp) + _address(record.actor) + _uint(record.since)
+    return record_hash_of(head, release_hash(record.release))
+
+
+def record_hash_of(head: bytes, hashed_release: bytes) -> bytes:
+    """The same from words as the ABI encodes them: the four before the release, and the hash of that."""
+    return keccak(RECORD_TYPEHASH + head + hashed_release)
 
 
 def status_record_hash(record: StatusRecord) -> bytes:
@@ -244,7 +243,7 @@ def check_release(release: Release) -> None:
 
     Parents that do not exist and versions that are taken only the chain can know.
     """
-    if not is_checksum_address(release.publisher):
+    if not _is_account(release.publisher):
         raise InvalidRelease(f"“{release.publisher}” is not an address in EIP-55 form.", field="publisher")
     check_name(release.name)
     check_version(release.version)
@@ -286,10 +285,16 @@ def check_version(version: str) -> None:
         )
 
 
+@lru_cache(maxsize=4096)  # a keccak-256 for each address otherwise
+def _is_account(address: str) -> bool:
+    return is_checksum_address(address)
+
+
 def _uint(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
+@lru_cache(maxsize=4096)
 def _address(address: str) -> bytes:
     raw = bytes.fromhex(address[2:])
     if len(raw) != 20:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from registry.chain.artifact import CONTRACTS, canonical_type, contract_artifact
+from registry.chain.keccak import keccak
 from registry.chain.static import NOBODY
 from registry.errors import (
     ChainError,

@@ -53,7 +53,7 @@ class HttpRpc:
         from registry.chain import foreign
 
         self._foreign = foreign
-        self._provider = foreign.HTTPProvider(
+        self._provider = foreign.NodeProvider(
             url, request_kwargs={"timeout": timeout, "allow_redirects": False}, exception_retry_configuration=None
         )
 

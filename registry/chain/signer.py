@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from eth_utils.crypto import keccak
-
 from registry.chain.identifiers import parse_address
+from registry.chain.keccak import keccak
 from registry.chain.rpc import Rpc
 from registry.errors import InvalidIdentifier, InvalidKey, NoKey, RpcUnavailable, WrongPassword
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Final, Self
 
-from eth_utils.crypto import keccak
-
+from registry.chain.keccak import keccak
 from registry.chain.records import Labelled
 from registry.chain.static import StaticRecord, to_word, typehash
 

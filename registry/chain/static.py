@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+
+from registry.chain.keccak import keccak
 
 WORD = 32
 NOBODY = "0x" + "00" * 20

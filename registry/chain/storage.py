@@ -5,7 +5,7 @@ A mapping's entry is at keccak256(key ++ slot), a mapping in it at keccak256(key
 
 from typing import Final
 
-from eth_utils.crypto import keccak
+from registry.chain.keccak import keccak
 
 # every registry
 HEAD: Final = 0

@@ -11,11 +11,11 @@ from enum import IntEnum, StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from eth_utils.crypto import keccak
 from license_expression import ExpressionError, get_spdx_licensing
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from registry.artifacts.canonical import canonical, parse_canonical, parse_json
+from registry.chain.keccak import keccak
 from registry.errors import InvalidDocument
 
 TERMS_TYPE = "https://model-provenance-registry.org/terms/v1"

@@ -29,7 +29,9 @@ from registry.chain.records import (
     Release,
     Status,
     StatusRecord,
+    record_hash,
     release_id,
+    status_record_hash,
 )
 from registry.errors import InvalidLog
 
@@ -125,7 +127,7 @@ def test_every_release_is_decoded(record):
     assert isinstance(event, ReleasePublished)
     assert event.record == record
     assert event.release_id == release_id(HERE, record.release.publisher, record.release.name, record.release.version)
-    assert (event.seq, event.location) == (record.seq, PLACE)
+    assert (event.seq, event.location, event.record_hash) == (record.seq, PLACE, record_hash(record))
 
 
 @given(status_records)
@@ -133,7 +135,7 @@ def test_every_change_of_status_is_decoded(record):
     event = decode_event(HERE, status_log(record))
     assert isinstance(event, StatusChanged)
     assert event.record == record
-    assert event.location == PLACE
+    assert (event.location, event.record_hash) == (PLACE, status_record_hash(record))
 
 
 @given(st.one_of(records.map(published_log), status_records.map(status_log)), st.data())

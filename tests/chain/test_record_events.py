@@ -78,7 +78,7 @@ def test_a_log_is_the_record_that_was_made(kind):
     def holds(record):
         log = log_of(record)
         event = decode_record(EVENTS[kind][0], CHAIN, HERE, log)
-        assert event == Recorded(record, PLACE, log.topics[1])
+        assert event == Recorded(record, PLACE, log.topics[1], record.hash())
         assert (event.seq, event.record_hash) == (record.seq, record.hash())
 
     holds()
