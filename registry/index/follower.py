@@ -15,7 +15,7 @@ from registry.chain.client import Block
 from registry.chain.events import Log
 from registry.chain.followed import FollowedContracts, followed_contracts
 from registry.chain.model_registry import ModelRegistryClient
-from registry.chain.ranges import LogRange
+from registry.chain.ranges import LogRange, LogsAhead
 from registry.errors import InvalidLog, InvalidSettings, LogGap, ProvenanceError, RpcRefused
 from registry.index.database import Database
 from registry.index.fold import Gap, Logs, advance
@@ -27,6 +27,16 @@ _ATTEMPTS: Final = 5
 _PATIENCE: Final = 3
 _LAG_PAUSE: Final = 0.3
 _LONGEST_PAUSE: Final = 30.0
+_UNSETTLED: Final = 64
+"""The newest blocks of a chain that names none as safe: they may still be replaced, and are not read ahead."""
+
+
+class _ForeignBlock(CursorMoved):
+    """A log is of a block that is not on the chain: it was replaced meanwhile, or the node is wrong each time."""
+
+    def __init__(self, log: Log) -> None:
+        self.message = f"The node gave a log of a block {log.location.block_number} that is not in its chain."
+        super().__init__(self.message)
 
 
 class Follower:
@@ -52,6 +62,7 @@ class Follower:
         self._range = LogRange()
         self._on_events = on_events or (lambda: None)
         self._now = now
+        self._settled = 0
         self._lagging = 0
         self._suspicious = False
 
@@ -59,6 +70,10 @@ class Follower:
     def followed(self) -> FollowedContracts:
         """The contracts that it follows, looked for when they are first needed: the node may not answer yet."""
         return followed_contracts(self._registry, self._addresses)
+
+    @cached_property
+    def _logs(self) -> LogsAhead:
+        return LogsAhead(self.followed.logs, self._range)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -72,14 +87,21 @@ class Follower:
         contract cannot have emitted, `InvalidSettings` when the first block to read is beyond the head of the chain,
         and what the node or the database raises. The index stays consistent.
         """
+        foreign: _ForeignBlock | None = None
         for _ in range(_ATTEMPTS):
             try:
                 return self._advance()
-            except CursorMoved:  # another process follows too, or the chain changed while it was read
+            except CursorMoved as moved:  # another process follows too, or the chain changed while it was read
+                self._logs.forget()
+                foreign = moved if isinstance(moved, _ForeignBlock) else None
                 continue
             except (LogGap, InvalidLog) as error:
+                self._logs.forget()
                 self.ledger.record_alarm(error.message)
                 raise
+        if foreign is not None:
+            self.ledger.record_alarm(foreign.message)
+            raise InvalidLog(foreign.message)
         return 0
 
     def catch_up(self) -> int:
@@ -109,6 +131,7 @@ class Follower:
             pause, last = poll_seconds, ""
             if added == 0:
                 stop.wait(poll_seconds)
+        self._logs.close()
 
     def _advance(self) -> int:
         head = self._poll()
@@ -131,6 +154,7 @@ class Follower:
     def _poll(self) -> Block:
         head = self._chain.latest()
         safe, finalized = self._chain.block("safe"), self._chain.block("finalized")
+        self._settled = safe.number if safe else head.number - _UNSETTLED
         self.ledger.record_poll(
             self._now(), head.number, safe.number if safe else None, finalized.number if finalized else None
         )
@@ -147,6 +171,7 @@ class Follower:
                 self._lagging += 1  # a node behind a load balancer; a chain that was cut stays so
                 return None
         self._lagging = 0
+        self._logs.forget()
         ancestor = self._common_ancestor(head)
         _log.warning(
             "The chain was reorganised: the index goes back from block %d to %s.",
@@ -160,6 +185,11 @@ class Follower:
             return block.number == head.number and block.hash == head.hash
         found = self._chain.block(block.number)
         return found is not None and found.hash == block.hash
+
+    def _has(self, log: Log, end: Block) -> bool:
+        """Whether the block of a log is on the chain, and with it every block before."""
+        place = log.location
+        return self._is_on_chain(BlockRow(place.block_number, place.block_hash, 0), end)
 
     def _common_ancestor(self, head: Block) -> BlockRow | None:
         """The newest remembered block that is in the node's chain: all before it are in it too, so halving finds it."""
@@ -182,13 +212,15 @@ class Follower:
     def _fetch(self, cursor: Cursor, head: Block) -> Batch:
         """The next range. Raises `Gap`, `InvalidLog`, and `CursorMoved` when the chain changed while it was read."""
         first = cursor.number + 1
-        logs, last = self._range.fetch(self.followed.logs, first, head.number)
+        logs, last = self._logs.next(first, head.number, self._settled)
         end = self._chain.block(last)
         if end is None or (last == head.number and end.hash != head.hash):
             raise CursorMoved
         if cursor.hash and not self._is_on_chain(BlockRow(cursor.number, cursor.hash, cursor.timestamp), end):
             raise CursorMoved
         entries = [self.followed.contracts.decode(log) for log in logs]
+        if logs and not self._has(logs[-1], end):  # they may have been read ahead, of a chain that there was then
+            raise _ForeignBlock(logs[-1])
         _check_places(logs, first, end)
         states, state = advance(cursor.logs, entries)
         verified = self._check_heads(state, end, at_tip=last == head.number)
@@ -223,6 +255,7 @@ class Follower:
             ) from gap
         _log.warning("Events after block %d are incomplete (%s); fetching them again.", cursor.number, gap)
         self._suspicious = True
+        self._logs.forget()
         self._range.refused(0, self._range.size - 1)
         return self._advance()
 

@@ -308,6 +308,43 @@ def test_ranges_shrink_until_the_node_takes_them(node, publisher, faulty, throug
     assert_equals_a_fresh_index(database, publisher, tmp_path)
 
 
+def test_a_log_of_a_block_that_is_not_in_the_chain_is_an_alarm(node, publisher, faulty, through_faulty, database):
+    publish(publisher, "first")
+    node.chain.rpc.request("evm_mine", [])  # so that no end of a range is the log's block
+    faulty.faults["eth_getLogs"] = lambda ask, _: [log | {"blockHash": "0x" + "22" * 32} for log in ask()]
+    with pytest.raises(InvalidLog, match="not in its chain"):
+        through_faulty.catch_up()
+    assert tables(database)["releases"] == []
+    faulty.faults.clear()
+    through_faulty.catch_up()
+    assert len(tables(database)["releases"]) == 1
+
+
+@pytest.mark.parametrize("length", [0, 3])
+def test_a_chain_that_changes_while_ranges_are_in_flight_is_read_again(
+    node, publisher, faulty, through_faulty, database, tmp_path, length
+):
+    for index in range(8):
+        publish(publisher, f"model-{index}")
+    pending = [True]
+
+    def reorganise(ask, params):
+        if int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) > 1:
+            raise RpcRefused("too wide")
+        logs = ask()
+        if pending and logs:
+            pending.pop()
+            node.chain.rpc.request("anvil_reorg", [6, []])
+            for index in range(length):
+                publish(publisher, f"other-{index}")
+        return logs
+
+    faulty.faults["eth_getLogs"] = reorganise
+    through_faulty.catch_up()
+    assert not pending
+    assert_equals_a_fresh_index(database, publisher, tmp_path)
+
+
 def test_a_node_that_keeps_no_old_state_is_held_against_the_head_at_the_tip(
     node, publisher, faulty, through_faulty, database, tmp_path
 ):
