@@ -4,10 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import health, ipfs, problems, records, verify
+from api import batch, events, files, health, ipfs, metrics, problems, records, verify
+from api.limiter import TokenBuckets
 from api.limits import BodyLimit
+from api.rates import RateLimit
 from api.service import open_service
+from api.telemetry import Metrics, Observed
 from registry import __version__
 from registry.settings import Settings
 
@@ -18,13 +23,16 @@ A verdict is allow, refuse or unknown, for a subject, under the caller's policy,
 claim any bytes on a public chain: only releases by publishers that the policy names count, and all else is listed.
 """
 
+_ASKED_WITH = ["Accept", "Content-Type", "If-None-Match", "If-Range", "Last-Event-ID", "Range", "X-Request-ID"]
+_TOLD_WITH = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID", "X-Ipfs-Path", "X-Ipfs-Roots"]
+
 
 def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     """The application. Opens its index and store when it starts; with `follow` it also follows the chain."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = open_service(settings)
+        service = open_service(settings, app.state.metrics)
         app.state.service = service
         try:
             with service.following() if follow else contextlib.nullcontext():
@@ -41,8 +49,30 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.state.settings = settings
+    app.state.metrics = Metrics()
+    app.state.metrics.watch(lambda: app.state.service.status())
     problems.install(app)
-    app.add_middleware(BodyLimit, longest=settings.max_body_bytes, seconds=settings.body_seconds)
-    for module in (verify, records, ipfs, health):
+    _surround(app, settings)
+    for module in (verify, batch, records, files, events, ipfs, health, metrics):
         app.include_router(module.router)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """What stands around the routes, the innermost first."""
+    app.add_middleware(BodyLimit, longest=settings.max_body_bytes, seconds=settings.body_seconds)
+    if settings.rate_limit:
+        app.add_middleware(RateLimit, limiter=TokenBuckets(settings.rate_limit))
+    app.add_middleware(Observed, metrics=app.state.metrics)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=_ASKED_WITH,
+            expose_headers=_TOLD_WITH,
+            max_age=86_400,
+        )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

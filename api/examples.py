@@ -183,3 +183,60 @@ OMS: dict[str, Any] = {
     "coverage": {"manifests": {"read": 1, "of": 1}},
     "as_of": ARTIFACT["as_of"],
 }
+
+BATCH: dict[str, Any] = {
+    "as_of": VERDICT["as_of"],
+    "results": [
+        VERDICT,
+        {
+            "problem": {
+                "type": "urn:model-provenance-registry:error:input.identifier",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": "This is bare hex: say what it is by a prefix, such as sha256: or release:0x.",
+                "code": "input.identifier",
+            }
+        },
+    ],
+}
+
+FILE: dict[str, Any] = {
+    "file": "sha256:c2b1cc995c18a8c8dd630e876fd1c84ee719ae7e7fc3aa6121d05221bd149f6c",
+    "found": [RELEASE["files"][0] | {"claim": ARTIFACT["claims"][0]}],
+    "coverage": {"manifests": {"read": 1, "of": 1}},
+    "as_of": ARTIFACT["as_of"],
+    "next": None,
+}
+
+EVENTS = """retry: 2000
+
+id: 1.2147483647.7d80234e4222819872b607cc8332a575457a983c78c0e230bb0e93941b6492f2
+event: ready
+data: {"after_block": 1}
+
+id: 2.0.7d80234e4222819872b607cc8332a575457a983c78c0e230bb0e93941b6492f2
+event: release
+data: {"release": "release:0x953bff25cfe9185dc05f54d920c4a5ad37d7ebbed671d56e3cd562ee5e0db600", "name": "my-model"}
+
+"""
+
+RECORD: dict[str, Any] = {
+    "release": RELEASE["release"],
+    "chain_id": 31337,
+    "model_registry": "0x789E4d5a5A268D9bD45bBd2291EA5E62f0560d04",
+    "publisher": RELEASE["publisher"],
+    "name": "my-model",
+    "version": "1.0",
+    "artifact": RELEASE["artifact"],
+    "manifest": RELEASE["manifest"]["digest"],
+    "terms": RELEASE["terms"]["id"],
+    "training_data": None,
+    "parents": [],
+    "seq": 0,
+    "timestamp": 1795495026,
+    "actor": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    "since": 1795495026,
+    "record_hash": RELEASE["record"]["record_hash"],
+    "block": {"number": 2, "hash": RELEASE["record"]["block_hash"]},
+    "transaction": RELEASE["record"]["transaction"],
+}

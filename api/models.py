@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 EXAMPLE_CID = "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu"
 EXAMPLE_RELEASE = "release:0x" + "5f" * 32
 EXAMPLE_OMS = "oms:" + "5f" * 32
+EXAMPLE_FILE = "sha256:" + "c2b1cc995c18a8c8dd630e876fd1c84ee719ae7e7fc3aa6121d05221bd149f6c"
 EXAMPLE_PUBLISHER = "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
@@ -51,6 +52,22 @@ class VerifyRequest(BaseModel):
     policy: dict[str, Any] | None = Field(
         default=None, description="Whom the caller trusts, which licences and uses; without it nothing is allowed."
     )
+
+
+class BatchRequest(BaseModel):
+    """Many questions, each as in VerifyRequest, and a policy for those that have none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    items: Annotated[
+        list[dict[str, Any]],
+        Field(
+            min_length=1,
+            description="Each with `what`, or `files`, and perhaps a `policy` of its own; at most 1,000.",
+            examples=[[{"what": EXAMPLE_CID}, {"what": EXAMPLE_FILE}]],
+        ),
+    ]
+    policy: dict[str, Any] | None = Field(default=None, description="For the items that have no policy of their own.")
 
 
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:

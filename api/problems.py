@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from registry.content.names import printable
-from registry.errors import MalformedRequest, ProvenanceError
+from registry.errors import MalformedRequest, ProvenanceError, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -48,8 +48,8 @@ class _Response(JSONResponse):
         return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
-def problem(code: str, status: int, detail: str, details: dict[str, Any] | None = None) -> JSONResponse:
-    """The response for one error."""
+def problem_document(code: str, status: int, detail: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The problem document of one error."""
     document = Problem(
         type=f"urn:model-provenance-registry:error:{code}",
         title=HTTPStatus(status).phrase,
@@ -58,19 +58,29 @@ def problem(code: str, status: int, detail: str, details: dict[str, Any] | None 
         code=code,
         details=details or None,
     )
-    return _Response(document.model_dump(exclude_none=True), status_code=status, media_type=MEDIA_TYPE)
+    return document.model_dump(exclude_none=True)
+
+
+def problem(code: str, status: int, detail: str, details: dict[str, Any] | None = None) -> JSONResponse:
+    """The response for one error."""
+    document = problem_document(code, status, detail, details)
+    return _Response(document, status_code=status, media_type=MEDIA_TYPE)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: the problem statuses that it can answer with."""
-    return {
+    """The `responses=` of a route: the problem statuses that it can answer with; each can refuse for a rate limit."""
+    known: dict[int | str, dict[str, Any]] = {
+        304: {"description": "The client has this answer: `If-None-Match` holds its `ETag`."}
+    }
+    refusals: dict[int | str, dict[str, Any]] = {
         status: {
             "model": Problem,
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in statuses
+        for status in sorted({*statuses, TooManyRequests.status} - {304})
     }
+    return {status: known[status] for status in statuses if status in known} | refusals
 
 
 def explained(error: Any) -> str:

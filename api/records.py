@@ -1,17 +1,18 @@
-"""GET /v1/releases/{id}, /v1/artifacts/{cid}, /v1/oms/{id}: what the registry holds, as of the block that was read."""
+"""GET /v1/releases/{id}, its /record, /v1/artifacts/{cid}, /v1/oms/{id}: what the registry holds as of a block."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Path, Query, Request
 
+from api.caching import FOREVER, REVALIDATE, answered
 from api.dependencies import ServiceOf
-from api.examples import ARTIFACT, OMS, RELEASE
+from api.examples import ARTIFACT, OMS, RECORD, RELEASE
 from api.models import EXAMPLE_CID, EXAMPLE_OMS, EXAMPLE_RELEASE
 from api.problems import responses
 from registry.chain.identifiers import OmsRoot, parse_identifier, parse_release_id
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
+from registry.index.record_views import record_view
 from registry.index.views import artifact_view, oms_view, release_view
 
 router = APIRouter(tags=["records"])
@@ -20,10 +21,11 @@ router = APIRouter(tags=["records"])
 @router.get(
     "/v1/releases/{id}",
     summary="A release",
-    responses={200: {"content": {"application/json": {"example": RELEASE}}}, **responses(400, 404, 503)},
+    responses={200: {"content": {"application/json": {"example": RELEASE}}}, **responses(304, 400, 404, 422, 503)},
 )
 async def get_release(
     id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
+    request: Request,
     service: ServiceOf,
     files_from: Annotated[
         int,
@@ -39,16 +41,40 @@ async def get_release(
         with service.reader.snapshot(quick=quick) as snapshot:
             return release_view(snapshot, identifier, files_from)
 
-    return JSONResponse(await service.answer(view))
+    return answered(request, await service.answer(view))
+
+
+@router.get(
+    "/v1/releases/{id}/record",
+    summary="A release's record, which never changes",
+    responses={
+        200: {"content": {"application/json": {"example": RECORD}}},
+        **responses(304, 400, 404, 503),
+    },
+)
+async def get_record(
+    id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
+    request: Request,
+    service: ServiceOf,
+) -> Any:
+    """What the chain holds of a release, and where: nothing that may change once its block is finalized.
+
+    From then on the answer may be kept forever. Status, first claim and documents are in the view of the release.
+    """
+    identifier = parse_release_id(id)
+    with service.reader.snapshot() as snapshot:
+        document, finality = record_view(snapshot, identifier)
+    return answered(request, document, cache=FOREVER if finality == "finalized" else REVALIDATE)
 
 
 @router.get(
     "/v1/artifacts/{cid}",
     summary="The claims on an artifact",
-    responses={200: {"content": {"application/json": {"example": ARTIFACT}}}, **responses(400, 503)},
+    responses={200: {"content": {"application/json": {"example": ARTIFACT}}}, **responses(304, 400, 503)},
 )
 async def get_artifact(
     cid: Annotated[str, Path(description="The CID of the artifact's root", examples=[EXAMPLE_CID])],
+    request: Request,
     service: ServiceOf,
 ) -> Any:
     """Everyone who claims these bytes, in order of priority, which decides nothing.
@@ -59,16 +85,17 @@ async def get_artifact(
     if not isinstance(identifier, Cid) or identifier.codec != DAG_PB:
         raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")
     with service.reader.snapshot() as snapshot:
-        return artifact_view(snapshot, identifier)
+        return answered(request, artifact_view(snapshot, identifier))
 
 
 @router.get(
     "/v1/oms/{id}",
     summary="The releases that declare a root of OpenSSF Model Signing",
-    responses={200: {"content": {"application/json": {"example": OMS}}}, **responses(400, 503)},
+    responses={200: {"content": {"application/json": {"example": OMS}}}, **responses(304, 400, 503)},
 )
 async def get_oms(
     id: Annotated[str, Path(description="`oms:HEX`, the subject's digest in a signature", examples=[EXAMPLE_OMS])],
+    request: Request,
     service: ServiceOf,
 ) -> Any:
     """Everyone whose manifest declares this root. It binds the files' bytes and their order, **not their names**:
@@ -79,4 +106,4 @@ async def get_oms(
     if not isinstance(identifier, OmsRoot):
         raise InvalidIdentifier("A root of OpenSSF Model Signing is written oms:HEX.")
     with service.reader.snapshot() as snapshot:
-        return oms_view(snapshot, identifier)
+        return answered(request, oms_view(snapshot, identifier))

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from api.streams import CarPlaces
+from api.telemetry import Metrics
 from registry.chain.client import connect
 from registry.chain.deploy import contract_address
 from registry.chain.identifiers import parse_address
@@ -23,13 +24,14 @@ from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
 from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
-from registry.index.queries import NotQuick, Reader
+from registry.index.queries import FollowerStatus, NotQuick, Reader
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 _WORKERS = 2
 _WAITING = 32
 
@@ -46,8 +48,9 @@ class Work(Protocol[T_co]):
 class Service:
     """One process's parts, from `open_service` to `close`."""
 
-    def __init__(self, settings: Settings, database: Database, store: Store) -> None:
+    def __init__(self, settings: Settings, database: Database, store: Store, metrics: Metrics) -> None:
         self.settings = settings
+        self.metrics = metrics
         self.store = store
         self.denylists = DenylistFiles(settings.denylists)
         self.licenses: Mapping[str, bytes] = catalogue_ids(catalogue())
@@ -55,6 +58,9 @@ class Service:
         self._reader: Reader | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
         self.cars = CarPlaces()
+        self.listeners = threading.BoundedSemaphore(settings.max_streams)
+        self.changes = Changes(self._version)
+        self.stopping = asyncio.Event()
         self._room = threading.BoundedSemaphore(_WORKERS + _WAITING)
 
     async def answer(self, work: Work[T], *, quick: bool = True) -> T:
@@ -86,6 +92,22 @@ class Service:
                 "lets it answer from its index meanwhile."
             )
         return self._reader
+
+    def stop(self) -> None:
+        """End what would not end by itself: streams. In the event loop."""
+        self.stopping.set()
+        self.changes.wake()
+
+    def status(self) -> FollowerStatus | None:
+        """How far the index is; None where it cannot be asked."""
+        with contextlib.suppress(ProvenanceError), self.reader.snapshot() as snapshot:
+            return snapshot.status()
+        return None
+
+    def _version(self) -> Hashable:
+        with contextlib.suppress(ProvenanceError), self.reader.snapshot() as snapshot:
+            return snapshot.as_of()
+        return None
 
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
@@ -141,6 +163,47 @@ class Service:
         return None
 
 
+class Changes:
+    """Says when the index has read another block. Only looks while somebody waits. For one event loop.
+
+    `version` counts what was seen; whoever waits says which it knows, and so misses nothing between two looks.
+    """
+
+    def __init__(self, look: Callable[[], Hashable], pause: float = _LOOK_SECONDS) -> None:
+        self.version = 0
+        self._look = look
+        self._pause = pause
+        self._last: Hashable = None
+        self._changed = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self._waiting = 0
+
+    async def wait(self, known: int) -> None:
+        """Until there is something newer than `known`."""
+        self._waiting += 1
+        try:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._keep_looking())
+            while self.version == known:
+                await self._changed.wait()
+        finally:
+            self._waiting -= 1
+
+    def wake(self) -> None:
+        """Let everybody who waits look for themselves."""
+        self.version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _keep_looking(self) -> None:
+        while self._waiting:
+            found = await asyncio.to_thread(self._look)
+            if found != self._last:
+                self._last = found
+                self.wake()
+            await asyncio.sleep(self._pause)
+
+
 class FreshSources:
     """Several sources as one for a long time: one that failed a moment ago is asked again for the next block."""
 
@@ -157,6 +220,8 @@ class FreshSources:
         return Sources(self._sources).get_block(cid)
 
 
-def open_service(settings: Settings) -> Service:
+def open_service(settings: Settings, metrics: Metrics | None = None) -> Service:
     """The service of these settings. Raises InvalidSettings, IndexUnavailable, IndexOutdated, StoreUnavailable."""
-    return Service(settings, open_database(settings.database_location), open_store(settings.store_location))
+    return Service(
+        settings, open_database(settings.database_location), open_store(settings.store_location), metrics or Metrics()
+    )

@@ -3,7 +3,8 @@
     ProvenanceError
     ├── InputError            what was asked cannot be understood
     │   ├── InvalidIdentifier, UnknownLabel, InvalidPolicy, InvalidDocument, InvalidSettings, InvalidQuery,
-    │   │   RequestTooLarge, RequestTooSlow, MalformedRequest, UnsupportedFormat, RangeNotSatisfiable, NobodyToAsk
+    │   │   RequestTooLarge, RequestTooSlow, TooManyRequests, MalformedRequest, UnsupportedFormat, RangeNotSatisfiable,
+    │   │   NobodyToAsk
     ├── ArtifactError         the folder on disk cannot be taken as an artifact
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
@@ -130,6 +131,13 @@ class RequestTooSlow(InputError):
 
     code = "input.too-slow"
     status = 408
+
+
+class TooManyRequests(InputError):
+    """A client asked more than it may in a minute; `Retry-After` says when it may ask again."""
+
+    code = "input.too-many"
+    status = 429
 
 
 class ArtifactError(ProvenanceError):

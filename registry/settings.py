@@ -6,10 +6,11 @@ its judge. `docs/settings.md` lists the settings, and a test holds the two toget
 """
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -138,8 +139,38 @@ class Settings(BaseSettings):
         "the service ends it.",
     )
     max_files: int = Field(default=10_000, ge=1, description="Longest list of files in one verify request.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may ask the service from a browser, separated by commas, or `*` for all. "
+        "Unset: none, since a page could read from a service on the reader's own machine what its store holds.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose `X-Forwarded-For` is believed, separated by commas.",
+    )
+    rate_limit: int = Field(
+        default=6_000,
+        ge=0,
+        description="Requests that one client may make in a minute, at once or spread; an item of a batch and a block "
+        "count as a tenth. 0: no limit. A client is an IPv4 address or an IPv6 network of 64 bits.",
+    )
+    metrics_from: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("127.0.0.0/8", "::1"),
+        description="Addresses or networks that may read /metrics, separated by commas.",
+    )
+    max_streams: int = Field(
+        default=100, ge=0, description="How many clients may listen to /v1/events at once, in one process."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="What `serve` writes on stderr: `text` is warnings for people; `json` is one object a line, each "
+        "request among them with its id.",
+    )
+    stop_seconds: float = Field(
+        default=10.0, ge=0, description="How long a service that is stopped lets answers go on that were begun."
+    )
 
-    @field_validator("gateways", "denylists", mode="before")
+    @field_validator("gateways", "denylists", "cors_origins", "trusted_proxies", "metrics_from", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -155,6 +186,13 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(_expanded(path) for path in value)
+
+    @field_validator("trusted_proxies", "metrics_from", mode="after")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ipaddress.ip_network(part)
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -149,12 +149,9 @@ def _check_port(host: str, port: int, option: str) -> None:
 
 
 def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
-    import uvicorn
+    from api.server import make_server
 
-    from api.app import create_app
-
-    config = uvicorn.Config(create_app(settings, follow=follow), host=host, port=port, log_level="warning")
-    server = uvicorn.Server(config)
+    server = make_server(settings, host, port, follow=follow)
     try:
         listener = config.bind_socket()
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # what nobody takes is dropped with its connection, buffers and all

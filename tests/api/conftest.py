@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_app
+from api.server import make_server
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.identifiers import Account, ReleaseId
@@ -90,7 +89,7 @@ def serving(settings: Settings, *, follow: bool = True) -> Iterator[httpx.Client
     """The service on a port of its own, as `provenance serve` runs it, and a client of it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(settings, follow=follow), log_level="warning"))
+        server = make_server(settings, "127.0.0.1", 0, follow=follow)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

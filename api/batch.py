@@ -1,0 +1,98 @@
+"""POST /v1/verify/batch: many questions answered from one snapshot, so that all verdicts are as of one block."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+
+from api.caching import answered
+from api.dependencies import ServiceOf
+from api.examples import BATCH
+from api.models import BatchRequest, body_schema
+from api.problems import explained, problem_document, responses
+from api.questions import Question, read_json, read_question
+from api.rates import charge
+from api.service import Service
+from api.verify import whole_body
+from registry.artifacts.canonical import canonical
+from registry.errors import IndexUnavailable, MalformedRequest, ProvenanceError, RequestTooLarge
+from registry.index.evidence import gather
+from registry.index.queries import Snapshot
+from registry.policy.policy import Policy, parse_policy
+from registry.policy.rendering import as_of_json
+from registry.policy.verdict import judge
+
+router = APIRouter(tags=["verify"])
+
+MAX_ITEMS: Final = 1000
+_ITEMS_A_REQUEST: Final = 10
+
+
+@router.post(
+    "/v1/verify/batch",
+    summary="May these models be used?",
+    responses={
+        200: {"content": {"application/json": {"example": BATCH}}},
+        **responses(304, 400, 408, 413, 422, 503),
+    },
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(BatchRequest)}}}
+    },
+)
+async def post_batch(request: Request, service: ServiceOf) -> Any:
+    """The verdicts on up to 1,000 subjects, in the order of `items`, all as of one block.
+
+    An item that cannot be answered has a `problem` in its place; the others are answered all the same. `policy` is for
+    the items that have none of their own. Towards the rate limit ten items count as one request.
+    """
+    body = await whole_body(request)
+    items, policy = _read(body, service)
+    charge(request.scope, len(items) / _ITEMS_A_REQUEST)
+
+    def work(*, quick: bool) -> bytes:
+        return _answers(service, items, policy)
+
+    return answered(request, await service.answer(work, quick=False))
+
+
+def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None]:
+    """The items as they are, and the policy that they share.
+
+    Raises MalformedRequest, RequestTooLarge, InvalidPolicy.
+    """
+    value = read_json(body)
+    try:
+        asked = BatchRequest.model_validate(value)
+    except ValidationError as error:
+        raise MalformedRequest(explained(error.errors(include_url=False, include_input=False)[0])) from None
+    if len(asked.items) > MAX_ITEMS:
+        raise RequestTooLarge(
+            f"The batch has {len(asked.items):,} items, and at most {MAX_ITEMS:,} are taken.", limit=MAX_ITEMS
+        )
+    files = sum(len(item["files"]) for item in asked.items if isinstance(item.get("files"), list))
+    if files > service.settings.max_files:
+        raise RequestTooLarge(
+            f"The items list {files:,} files together, and at most {service.settings.max_files:,} are taken.",
+            limit=service.settings.max_files,
+        )
+    return asked.items, None if asked.policy is None else parse_policy(asked.policy, service.licenses)
+
+
+def _answers(service: Service, items: list[Any], policy: Policy | None) -> bytes:
+    with service.reader.snapshot() as snapshot:
+        as_of = canonical(as_of_json(snapshot.as_of()))
+        results = [_answer(service, snapshot, item, policy) for item in items]
+    return b'{"as_of":' + as_of + b',"results":[' + b",".join(results) + b"]}"
+
+
+def _answer(service: Service, snapshot: Snapshot, item: Any, policy: Policy | None) -> bytes:
+    try:
+        question: Question = read_question(item, service.settings.max_files, service.licenses, policy)
+        evidence = gather(snapshot, question.subject, question.policy or Policy())
+        verdict = judge(question.subject, question.policy, evidence)
+    except IndexUnavailable:
+        raise
+    except ProvenanceError as error:
+        return canonical({"problem": problem_document(error.code, error.status, error.message, error.details)})
+    service.metrics.verdicts.labels(verdict.outcome).inc()
+    return verdict.to_bytes()

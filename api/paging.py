@@ -1,0 +1,42 @@
+"""Cursors of lists: where the next page begins, in a form that says nothing to a client and that it hands back."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import Query
+
+from registry.errors import InvalidQuery
+
+_LONGEST: Final = 512
+
+CursorOf = Annotated[
+    str | None,
+    Query(max_length=_LONGEST, description="`next` of the page before; unset: the first page."),
+]
+LimitOf = Annotated[int, Query(ge=1, le=1000, description="How many entries a page has at most.")]
+
+
+def cursor(kind: str, key: Sequence[str | int]) -> str:
+    """The cursor behind the entry with this key in a list of this kind."""
+    return base64.urlsafe_b64encode(json.dumps([kind, *key], separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def parse_cursor(kind: str, text: str | None, form: Sequence[type]) -> list[Any] | None:
+    """The key in a cursor of this kind, of values of these types; None for the first page. Raises InvalidQuery."""
+    if text is None:
+        return None
+    try:
+        value = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        value = None
+    if (
+        isinstance(value, list)
+        and value[:1] == [kind]
+        and [type(part) for part in value[1:]] == list(form)
+        and all(abs(part) < 1 << 53 for part in value[1:] if isinstance(part, int))
+    ):
+        return value[1:]
+    raise InvalidQuery("The cursor is not one of this list: take `next` of the page before as it is.")

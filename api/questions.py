@@ -1,0 +1,52 @@
+"""The questions in request bodies: strict JSON, in which nothing stands twice and nothing stands for another thing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.models import VerifyRequest
+from api.problems import explained
+from registry.artifacts.canonical import parse_json
+from registry.errors import InvalidDocument, MalformedRequest, RequestTooLarge
+from registry.policy.evidence import Subject
+from registry.policy.policy import Policy, parse_policy
+from registry.policy.subjects import parse_subject
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, under which policy; `files` is how many files the subject lists."""
+
+    subject: Subject
+    policy: Policy | None
+    files: int
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON of a body. Raises MalformedRequest."""
+    try:
+        return parse_json(body, len(body))
+    except InvalidDocument as error:
+        raise MalformedRequest(f"The body is not JSON that can be read. {error.message}") from error
+
+
+def read_question(value: Any, max_files: int, licenses: Mapping[str, bytes], shared: Policy | None = None) -> Question:
+    """One question; where it has no policy, under `shared`.
+
+    Raises MalformedRequest, RequestTooLarge, InvalidIdentifier, InvalidPolicy.
+    """
+    files = value.get("files") if isinstance(value, dict) else None
+    if isinstance(files, list) and len(files) > max_files:
+        raise RequestTooLarge(
+            f"The list has {len(files):,} files, and at most {max_files:,} are taken. Verify the folder by its CID.",
+            limit=max_files,
+        )
+    try:
+        asked = VerifyRequest.model_validate(value)
+    except ValidationError as error:
+        raise MalformedRequest(explained(error.errors(include_url=False, include_input=False)[0])) from None
+    subject = parse_subject(asked.what, None if asked.files is None else [file.model_dump() for file in asked.files])
+    policy = shared if asked.policy is None else parse_policy(asked.policy, licenses)
+    return Question(subject, policy, len(asked.files or ()))

@@ -1,0 +1,81 @@
+"""POST /v1/verify/batch: one block, errors per item, and bounds."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.api.conftest import Model, Publish
+
+NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
+
+
+@pytest.fixture
+def model(publish: Publish, api: httpx.Client, wait_for: Callable[[Model], None]) -> Model:
+    made = publish("m", {"config.json": b"{}", "weights.bin": b"w" * 4096})
+    wait_for(made)
+    return made
+
+
+def policy(model: Model) -> dict[str, object]:
+    return {"version": 1, "publishers": [model.publisher], "licenses": ["apache-2.0"]}
+
+
+def test_each_item_has_the_verdict_that_it_has_alone_and_all_are_of_one_block(api: httpx.Client, model: Model) -> None:
+    items = [
+        {"what": model.cid},
+        {"what": NOBODY},
+        {"files": model.files()},
+        {"what": model.cid, "policy": {"version": 1}},
+    ]
+    answer = api.post("/v1/verify/batch", json={"items": items, "policy": policy(model)}).json()
+    alone = [api.post("/v1/verify", json={"policy": policy(model)} | item).json() for item in items]
+    assert answer["results"] == alone
+    assert [result["verdict"] for result in answer["results"]] == ["allow", "unknown", "allow", "unknown"]
+    assert {result["as_of"]["block"]["hash"] for result in answer["results"]} == {answer["as_of"]["block"]["hash"]}
+
+
+def test_an_item_that_cannot_be_answered_leaves_the_others_answered(api: httpx.Client, model: Model) -> None:
+    items = [
+        {"what": "ab" * 32},
+        {"what": model.cid},
+        {},
+        {"what": model.cid, "policy": {"version": 9}},
+        {"what": model.cid, "surprise": 1},
+        {"files": [{"path": "../x", "size": 1, "cid": model.cid}]},
+    ]
+    answer = api.post("/v1/verify/batch", json={"items": items, "policy": policy(model)})
+    assert answer.status_code == 200
+    codes = [result.get("problem", {}).get("code") for result in answer.json()["results"]]
+    assert codes == [
+        "input.identifier",
+        None,
+        "input.malformed",
+        "input.policy",
+        "input.malformed",
+        "artifact.unsafe-name",
+    ]
+    assert answer.json()["results"][1]["verdict"] == "allow"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"items": []}, 422, "input.malformed"),
+        ({"items": ["bafy"]}, 422, "input.malformed"),
+        ({}, 422, "input.malformed"),
+        ({"items": [{}] * 1001}, 413, "input.too-large"),
+        ({"items": [{"files": [{"path": "a", "size": 1}] * 51}] * 2}, 413, "input.too-large"),
+        ({"items": [{}], "policy": {"version": 2}}, 400, "input.policy"),
+    ],
+)
+def test_what_is_no_batch_is_refused_whole(api: httpx.Client, body: dict[str, object], status: int, code: str) -> None:
+    answer = api.post("/v1/verify/batch", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_thousand_items_are_taken(api: httpx.Client, model: Model) -> None:
+    items = [{"what": f"sha256:{number:064x}"} for number in range(999)] + [{"what": model.cid}]
+    results = api.post("/v1/verify/batch", json={"items": items, "policy": policy(model)}).json()["results"]
+    assert len(results) == 1000 and results[-1]["verdict"] == "allow"
+    assert {result["verdict"] for result in results[:-1]} == {"unknown"}

@@ -1,0 +1,88 @@
+"""What a client may keep: tags that change with the answer, 304, and forever for what is finalized alone."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from registry.chain.devnode import DevNode, dev_signer
+from registry.chain.model_registry import open_model_registry
+from registry.chain.records import Reason, Status
+from tests.api.conftest import Model, Publish
+
+
+@pytest.fixture
+def model(publish: Publish, api: httpx.Client, wait_for: Callable[[Model], None]) -> Model:
+    made = publish("m", {"config.json": b"{}"})
+    wait_for(made)
+    return made
+
+
+def trusting(model: Model) -> dict[str, object]:
+    return {"version": 1, "publishers": [model.publisher], "licenses": ["apache-2.0"]}
+
+
+def test_a_verdict_that_is_known_is_not_sent_again_until_it_changes(
+    api: httpx.Client, model: Model, node: DevNode
+) -> None:
+    question = {"what": model.cid, "policy": trusting(model)}
+    first = api.post("/v1/verify", json=question)
+    assert "immutable" not in first.headers["cache-control"]
+    known = {"if-none-match": first.headers["etag"]}
+    again = api.post("/v1/verify", json=question, headers=known)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    open_model_registry(node.chain, signer=dev_signer(0), timeout=20).set_status(
+        "m", "1", Status.DEPRECATED, Reason.UNSPECIFIED
+    )
+    deadline = time.monotonic() + 20
+    while (answer := api.post("/v1/verify", json=question, headers=known)).status_code == 304:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert answer.headers["etag"] != first.headers["etag"]
+
+
+def test_the_tag_is_over_policy_block_and_subject(api: httpx.Client, model: Model, node: DevNode) -> None:
+    questions = [
+        {"what": model.cid, "policy": trusting(model)},
+        {"what": model.cid, "policy": trusting(model) | {"uses": ["commercial"]}},
+        {"what": str(model.artifact.files[0].cid), "policy": trusting(model)},
+    ]
+    tags = {api.post("/v1/verify", json=question).headers["etag"] for question in questions}
+    assert len(tags) == 3
+    number = api.post("/v1/verify", json=questions[0]).json()["as_of"]["block"]["number"]
+    node.chain.rpc.request("evm_mine", [])
+    deadline = time.monotonic() + 20
+    while (answer := api.post("/v1/verify", json=questions[0])).json()["as_of"]["block"]["number"] == number:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert answer.headers["etag"] not in tags
+
+
+@pytest.mark.parametrize("form", ["/v1/releases/{release}", "/v1/artifacts/{cid}", "/v1/releases/{release}/record"])
+def test_what_was_read_is_asked_about_and_not_sent_again(api: httpx.Client, model: Model, form: str) -> None:
+    address = form.format(release=model.release, cid=model.cid)
+    first = api.get(address)
+    assert first.status_code == 200 and first.headers["cache-control"] == "no-cache"
+    for known in (first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*"):
+        assert api.get(address, headers={"if-none-match": known}).status_code == 304
+    assert api.get(address, headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_a_record_may_be_kept_forever_once_it_is_finalized_and_its_release_never(
+    api: httpx.Client, model: Model, node: DevNode
+) -> None:
+    address = f"/v1/releases/{model.release}/record"
+    pending = api.get(address)
+    assert "immutable" not in pending.headers["cache-control"]
+    node.chain.rpc.request("anvil_mine", ["0x80"])
+    deadline = time.monotonic() + 20
+    while "immutable" not in (final := api.get(address)).headers["cache-control"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert final.content == pending.content and final.json()["record_hash"]
+    release = api.get(f"/v1/releases/{model.release}")
+    assert release.json()["record"]["finality"] == "finalized" and "immutable" not in release.headers["cache-control"]
+    assert release.json()["hashed_record"] == final.json()["hashed_record"]
+    verdict = api.post("/v1/verify", json={"what": model.cid, "policy": trusting(model)})
+    assert verdict.json()["verdict"] == "allow" and "immutable" not in verdict.headers["cache-control"]
