@@ -1,0 +1,326 @@
+"""GET routes over the four contracts: publishers, models, anchors, terms, grants, statements, lineage, logs, search.
+
+Each answers as of the newest block that was read, or as of an older one (`as_of`), and lists come in pages.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.caching import answered
+from api.dependencies import ServiceOf
+from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
+from api.paging import CursorOf, LimitOf, cursor, parse_cursor
+from api.problems import responses
+from api.service import Service
+from registry.chain.identifiers import (
+    Account,
+    FileHash,
+    ReleaseId,
+    TermsId,
+    parse_account,
+    parse_identifier,
+    parse_release_id,
+    parse_terms_id,
+)
+from registry.chain.statements import SubjectKind
+from registry.chain.static import NOBODY
+from registry.content.cid import DAG_PB, Cid
+from registry.errors import InvalidIdentifier, InvalidQuery, RecordNotFound
+from registry.index import record_json as shown
+from registry.index.queries import Page, Snapshot
+from registry.index.views import claim_view
+from registry.policy.rendering import as_of_json
+
+router = APIRouter(tags=["registry"])
+
+_BLOCK: Final = re.compile(r"0x[0-9a-fA-F]{64}|\d{1,15}", re.ASCII)
+_REFUSALS: Final = responses(304, 400, 404, 409, 422, 503)
+_HEX32: Final = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+
+AsOfQuery = Annotated[
+    str | None,
+    Query(max_length=80, description="A block by number or hash; unset: the newest that was read.", examples=["1"]),
+]
+PublisherPath = Annotated[str, Path(description="CAIP-10", examples=[EXAMPLE_PUBLISHER])]
+
+
+async def _answer(
+    request: Request, service: Service, as_of: str | None, view: Callable[[Snapshot], dict[str, Any]]
+) -> Response:
+    """The view of a snapshot with the block that it is of. Raises what the view does, and BlockNotInChain."""
+    block = _block(as_of)
+
+    def work(*, quick: bool) -> dict[str, Any]:
+        with service.reader.snapshot(as_of=block) as snapshot:
+            found = snapshot.as_of()
+            return view(snapshot) | {"as_of": as_of_json(found)}
+
+    return answered(request, await service.answer(work, quick=False))
+
+
+def _block(text: str | None) -> int | bytes | None:
+    if text is None:
+        return None
+    if not _BLOCK.fullmatch(text):
+        raise InvalidQuery("as_of is the number of a block, or its hash as 0x and 64 hexadecimal characters.")
+    return bytes.fromhex(text[2:]) if text.startswith("0x") else int(text)
+
+
+def _address(service: Service, text: str) -> str:
+    account = parse_account(text)
+    chain = service.reader.deployment.chain_id
+    if account.chain_id != chain:
+        raise InvalidQuery(f"This service follows chain {chain}, not {account.chain_id}.")
+    return account.address
+
+
+def _listed(kind: str, page: Page[Any, Any], entry: Callable[[Any], Any]) -> dict[str, Any]:
+    """A page as JSON, with the cursor of the next."""
+    key: Any = page.next
+    parts: Sequence[Any] = () if key is None else key if isinstance(key, tuple) else (key,)
+    plain = [part.hex() if isinstance(part, bytes) else part for part in parts]
+    return {"items": [entry(item) for item in page.items], "next": None if key is None else cursor(kind, plain)}
+
+
+def _after(kind: str, text: str | None, form: type) -> Any:
+    found = parse_cursor(kind, text, [form])
+    return None if found is None else found[0]
+
+
+@router.get("/v1/publishers/{publisher}", summary="What stands behind an address", responses=_REFUSALS)
+async def get_publisher(
+    publisher: PublisherPath,
+    request: Request,
+    service: ServiceOf,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Whether its key ended, since when it is not believed, its guardian, and a page of its delegates."""
+    address, key, chain = _address(service, publisher), _after("delegates", after, str), _chain(service)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        delegates = snapshot.delegates_of(address, limit=limit, after=key)
+        return shown.publisher_json(snapshot.publisher(address), chain) | {
+            "delegates": _listed("delegates", delegates, lambda one: shown.delegate_json(one, chain))
+        }
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/publishers/{publisher}/models", summary="A publisher's models", responses=_REFUSALS)
+async def get_models(
+    publisher: PublisherPath,
+    request: Request,
+    service: ServiceOf,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Its names, in their order, with how many versions each has."""
+    address, key, chain = _address(service, publisher), _after("models", after, str), _chain(service)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.models_of_publisher(address, limit=limit, after=key)
+        return _listed("models", found, lambda one: shown.model_json(one, chain))
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/publishers/{publisher}/models/{name}", summary="A model's versions", responses=_REFUSALS)
+async def get_versions(
+    publisher: PublisherPath,
+    name: Annotated[str, Path(description="The model's name", examples=["my-model"])],
+    request: Request,
+    service: ServiceOf,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Its releases, the newest first."""
+    address, key = _address(service, publisher), _after("versions", after, int)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        block = snapshot.as_of()
+        found = snapshot.versions_of_model(address, name, limit=limit, after=key)
+        return _listed("versions", found, lambda one: claim_view(one, block))
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/publishers/{publisher}/anchors", summary="A publisher's anchors", responses=_REFUSALS)
+async def get_anchors(
+    publisher: PublisherPath,
+    request: Request,
+    service: ServiceOf,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Roots over many releases, the newest first, with those that were withdrawn."""
+    address, key, chain = _address(service, publisher), _after("anchors", after, int), _chain(service)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.anchors_of(address, limit=limit, after=key)
+        return _listed("anchors", found, lambda one: shown.anchor_json(one, chain))
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/search", summary="Models by the start of their name", responses=_REFUSALS)
+async def get_search(
+    name: Annotated[str, Query(min_length=1, max_length=64, examples=["my-"])],
+    request: Request,
+    service: ServiceOf,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Names are their publishers': the same name of two publishers is two models, and none of them is the right one."""
+    key, chain = parse_cursor("search", after, [str, str]), _chain(service)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.search_models(name, limit=limit, after=None if key is None else (key[0], key[1]))
+        return _listed("search", found, lambda one: shown.model_json(one, chain))
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/terms/{id}", summary="Terms as they are registered", responses=_REFUSALS)
+async def get_terms(
+    id: Annotated[str, Path(description="`terms:0x…`", examples=["terms:0x" + "5f" * 32])],
+    request: Request,
+    service: ServiceOf,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """The document that the id binds, and the state of each use. Terms that nobody registered are 404, not allowed."""
+    identifier, chain = parse_terms_id(id), _chain(service)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.registered_terms([identifier]).get(identifier)
+        if found is None:
+            raise RecordNotFound(f"Nobody has registered {TermsId(identifier)}: every use is unknown to contracts.")
+        return shown.terms_json(found, chain)
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/grants", summary="What publishers permit beyond the terms", responses=_REFUSALS)
+async def get_grants(
+    request: Request,
+    service: ServiceOf,
+    release: Annotated[str | None, Query(max_length=128, examples=[EXAMPLE_RELEASE])] = None,
+    grantee: Annotated[str | None, Query(max_length=128, description="CAIP-10, or `everyone`")] = None,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """What was last granted to each grantee of a release, or to one grantee by each release. Say one of the two."""
+    if (release is None) == (grantee is None):
+        raise InvalidQuery("Say a release or a grantee, one of the two.")
+    chain = _chain(service)
+    identifier = None if release is None else parse_release_id(release)
+    account = None if grantee is None else NOBODY if grantee == "everyone" else _address(service, grantee)
+    key = _after("grants", after, str)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        if identifier is not None:
+            of_release = snapshot.grants_of_release(identifier, limit=limit, after=key)
+            return _listed("grants", of_release, lambda one: shown.grant_json(one, chain))
+        to_account = snapshot.grants_to(account or NOBODY, limit=limit, after=None if key is None else _bytes(key))
+        return _listed("grants", to_account, lambda one: shown.grant_json(one, chain))
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/statements", summary="What is said of a subject", responses=_REFUSALS)
+async def get_statements(
+    subject: Annotated[
+        str,
+        Query(
+            max_length=128,
+            description="A CID, sha256:, release:0x, terms:0x, statement:0x, anchor:0x, dataset:0x or CAIP-10",
+            examples=[EXAMPLE_CID],
+        ),
+    ],
+    request: Request,
+    service: ServiceOf,
+    in_force: Annotated[bool, Query(description="Only those that stand.")] = False,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Everyone's statements, oldest first. Anyone may say anything: whose word counts, a policy says."""
+    kind, digest = _subject(subject)
+    key, chain = _after("statements", after, int), _chain(service)
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.statements_on(digest, subject_kind=kind, in_force=in_force, limit=limit, after=key)
+        return _listed("statements", found, lambda one: shown.statement_json(one, chain))
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/releases/{id}/lineage", summary="What a release was made from, or into", responses=_REFUSALS)
+async def get_lineage(
+    id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
+    request: Request,
+    service: ServiceOf,
+    direction: Annotated[Literal["ancestors", "descendants"], Query()] = "ancestors",
+    depth: Annotated[int, Query(ge=1, le=100, description="How many steps away")] = 10,
+    limit: LimitOf = 100,
+    after: CursorOf = None,
+    as_of: AsOfQuery = None,
+) -> Any:
+    """Each step once, the nearest first. `cut`: there is more than is walked. Anyone may name any parent."""
+    identifier, kind = parse_release_id(id), f"lineage-{direction}"
+    found_key = parse_cursor(kind, after, [int, str, str, int])
+    key = None if found_key is None else (found_key[0], _bytes(found_key[1]), _bytes(found_key[2]), found_key[3])
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        snapshot.release(identifier, "none")
+        graph = snapshot.lineage_graph(identifier, direction, depth=depth, limit=limit, after=key)
+        return {"release": str(ReleaseId(identifier)), "cut": graph.cut} | _listed(kind, graph.page, shown.edge_json)
+
+    return await _answer(request, service, as_of, view)
+
+
+@router.get("/v1/log", summary="The logs of the contracts", responses=_REFUSALS)
+async def get_log(request: Request, service: ServiceOf, as_of: AsOfQuery = None) -> Any:
+    """Size and head of each: whoever replays the events and reaches the head that the chain proves has all of them."""
+    return await _answer(
+        request, service, as_of, lambda snapshot: {"logs": [shown.log_json(head) for head in snapshot.log_heads()]}
+    )
+
+
+def _chain(service: Service) -> int:
+    return service.reader.deployment.chain_id
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InvalidQuery("The cursor is not one of this list: take `next` of the page before as it is.") from None
+
+
+def _subject(text: str) -> tuple[SubjectKind, bytes]:
+    for kind in (SubjectKind.STATEMENT, SubjectKind.ANCHOR, SubjectKind.DATASET):
+        rest = text.removeprefix(f"{kind.label}:")
+        if rest != text and _HEX32.fullmatch(rest):
+            return kind, bytes.fromhex(rest[2:])
+    match parse_identifier(text):
+        case Cid(codec=codec, digest=digest):
+            return (SubjectKind.ARTIFACT if codec == DAG_PB else SubjectKind.FILE), digest
+        case FileHash(digest):
+            return SubjectKind.FILE, digest
+        case ReleaseId(digest):
+            return SubjectKind.RELEASE, digest
+        case TermsId(digest):
+            return SubjectKind.TERMS, digest
+        case Account(address=address):
+            return SubjectKind.ACCOUNT, bytes(12) + bytes.fromhex(address[2:])
+    raise InvalidIdentifier(f"“{text[:80]}” is nothing that statements are about.")
