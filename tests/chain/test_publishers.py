@@ -17,6 +17,8 @@ from registry.chain.publishers import (
     Guardian,
     GuardianRecord,
     Scope,
+    freeze_of,
+    guardian_of,
 )
 from registry.chain.records import Release, Status, next_head
 from registry.chain.statements import Kind, Statement, SubjectKind
@@ -257,3 +259,43 @@ def test_scopes_are_written_as_people_write_them():
     with pytest.raises(ValueError, match="16"):
         Scope(16)
     assert issubclass(InputError, ProvenanceError)
+
+
+def test_guardian_and_freeze_follow_from_the_records_at_any_time(publisher, guardian, delegate):
+    """What the pure functions make of the log is what the contract answers, also while a change waits, and after."""
+    who, registry = address_of(publisher), publisher.publishers
+
+    def holds() -> Guardian:
+        records = [event.record for event in registry.history() if event.record.publisher == who]
+        named = [record for record in records if isinstance(record, GuardianRecord)]
+        ended = [record for record in records if isinstance(record, FreezeRecord)]
+        found = guardian_of(named, ended, publisher.chain.latest().timestamp)
+        assert found == registry.guardian(who)
+        assert freeze_of(ended) == registry.freeze_of(who)
+        return found
+
+    assert holds() == Guardian(None, None, None, None)
+    registry.set_guardian(address_of(guardian))
+    holds()
+    registry.set_guardian(address_of(delegate))
+    assert holds().next == address_of(delegate)
+    pass_time(publisher.chain, GUARDIAN_DELAY - 10)
+    assert holds().guardian == address_of(guardian)
+    pass_time(publisher.chain, 20)
+    assert holds().guardian == address_of(delegate)
+    registry.set_guardian(None)
+    pass_time(publisher.chain, GUARDIAN_DELAY)
+    assert holds().guardian is None
+    registry.set_guardian(address_of(guardian))
+    registry.set_guardian(address_of(guardian))  # the same again is recorded and changes nothing
+    pass_time(publisher.chain, GUARDIAN_DELAY)
+    registry.set_guardian(address_of(delegate))
+    registry.set_guardian(address_of(guardian))  # takes the change back
+    assert holds().next is None
+    registry.set_guardian(address_of(delegate))
+    now = publisher.chain.latest().timestamp
+    registry.freeze(who, None, now)  # ends the change that waits
+    assert holds() == Guardian(address_of(guardian), holds().since, None, None)
+    guardian.publishers.freeze(who, address_of(delegate), now - 1000)
+    pass_time(publisher.chain, GUARDIAN_DELAY)
+    holds()

@@ -226,6 +226,17 @@ def test_lineage_both_ways(world, reader, limit):
         assert walked(DOCUMENT, "ancestors", 3) == []
 
 
+def test_a_graph_that_is_too_large_to_walk_says_that_it_was_cut(world, reader, monkeypatch):
+    monkeypatch.setattr("registry.index.queries.lineage.MAX_WALKED", 2)
+    with reader.snapshot() as snapshot:
+        grandchild = world.releases["grandchild"]
+        near = snapshot.lineage_graph(grandchild, "ancestors", depth=1)
+        far = snapshot.lineage_graph(grandchild, "ancestors", depth=2)
+    assert not near.cut
+    assert far.cut
+    assert far.page == near.page
+
+
 def test_histories_are_the_contracts_own(world, reader):
     own = {name: world.alice.named(name).history() for name in CONTRACTS}
     alice, base = address_of(world.alice), world.releases["base 1"]
