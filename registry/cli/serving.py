@@ -153,7 +153,7 @@ def _run(settings: Settings, host: str, port: int, follow: bool) -> None:
 
     server = make_server(settings, host, port, follow=follow)
     try:
-        listener = config.bind_socket()
+        listener = server.config.bind_socket()
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # what nobody takes is dropped with its connection, buffers and all
             unread = max(1, int(settings.send_seconds * 1000))
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
