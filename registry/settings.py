@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     store: str | None = Field(
         default=None,
         description="Where artifacts are kept: a folder, or Kubo's RPC address; several, separated by commas, keep "
-        "everything each. Unset: HOME/store.",
+        "everything each (a comma that no path or address follows is part of a folder's name). Unset: HOME/store.",
     )
     pinning_service: str | None = Field(
         default=None,

@@ -19,7 +19,7 @@ from registry.content.layout import FileLayout, read_layout
 from registry.content.places import KeptFile
 from registry.content.putting import Putting
 from registry.content.scratch import Draft
-from registry.content.store import BlockSource, Progress
+from registry.content.store import BlockSource, GivesBlocks, Progress
 from registry.content.unixfs import (
     FILE,
     LEAF_SIZE,
@@ -53,8 +53,9 @@ def export_chunks(source: BlockSource, root: Cid, progress: Progress | None = No
             if link.cid not in seen:
                 seen.add(link.cid)
                 pending.append(link.cid)
-    for cid in leaves:
-        block = source.get_block(cid)
+    order = list(leaves)
+    blocks = source.get_blocks(order) if isinstance(source, GivesBlocks) else map(source.get_block, order)
+    for cid, block in zip(order, blocks, strict=True):
         yield car.section(cid, block)
         if progress is not None:
             progress(len(block))

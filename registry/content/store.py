@@ -1,7 +1,8 @@
 """What a source of blocks and a store promise, and which store a location means."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -25,6 +26,14 @@ class BlockSource(Protocol):
 
     def get_block(self, cid: Cid) -> bytes:
         """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
+
+
+@runtime_checkable
+class GivesBlocks(BlockSource, Protocol):
+    """Gives several blocks in less than it takes to ask for each, as leaves that follow one another in a file."""
+
+    def get_blocks(self, cids: Sequence[Cid]) -> Iterator[bytes]:
+        """The blocks in this order. Raises, at a block's turn, as `get_block` does."""
 
 
 @runtime_checkable
@@ -71,19 +80,31 @@ class HasAddresses(Protocol):
         """Its multiaddresses. Raises StoreUnavailable."""
 
 
+_BEGINNING: Final = re.compile(r"\s*(?:/|~|\.{1,2}/|https?://)")
+"""How the location of a store begins where it stands among others."""
+_SEPARATOR: Final = re.compile(rf",(?={_BEGINNING.pattern})")
+
+
 def open_store(location: str, *, in_place: bool = False) -> Store:
     """The store at a location: a folder, or the RPC address of a Kubo node (`http://…` or a multiaddress).
 
-    Several, separated by commas, are one store that keeps everything on each of them.
+    Several, separated by commas, are one store that keeps everything on each of them. A comma separates where a path
+    (`/…`, `~…`, `./…`, `../…`) or an address follows; any other belongs to the name of a folder.
 
     `in_place`: the files of an artifact stay where they are, and a folder refers to them. Raises InvalidSettings.
     """
     if not location:
         raise InvalidSettings("No store is named. Give a folder, or the RPC address of a Kubo node.")
-    if "," in location:
+    parts = [part.strip() for part in _SEPARATOR.split(location)]
+    if len(parts) > 1:
         from registry.content.several import SeveralStores
 
-        return SeveralStores([open_store(part.strip(), in_place=in_place) for part in location.split(",")])
+        return SeveralStores([open_store(part, in_place=in_place) for part in parts])
+    if "," in location and not _BEGINNING.match(location):
+        raise InvalidSettings(
+            f"{location!r} is either one folder or several stores: begin each with ./ or with its whole path.",
+            value=location,
+        )
     if location.startswith(KUBO_ADDRESSES):
         if in_place:
             raise InvalidSettings("Only a store in a folder can refer to files in place; a Kubo node takes a copy.")

@@ -92,6 +92,18 @@ class TestBlocks:
                 os.umask(usual)
             assert {stat.S_IMODE(path.stat().st_mode) for path in stored(store.folder)} == {mode}
 
+    def test_a_comma_separates_where_another_location_follows(self, tmp_path: Path) -> None:
+        one = open_store(f"{tmp_path}/a,b")
+        assert isinstance(one, EmbeddedStore) and one.folder == tmp_path / "a,b"
+        for text in (f"{tmp_path}/a,{tmp_path}/b,c", f"{tmp_path}/a, ./b", "a,~/b", "./a,../b", "a,./b"):
+            several = open_store(text)
+            assert isinstance(several, SeveralStores) and len(several.stores) == 2
+        mixed = open_store(f"{tmp_path}/a,http://127.0.0.1:5001,/ip4/127.0.0.1/tcp/5001")
+        assert isinstance(mixed, SeveralStores) and len(mixed.stores) == 3
+        for unclear in ("a,b", "a,", ",/b"):
+            with pytest.raises(InvalidSettings):
+                open_store(unclear)
+
     def test_a_location_is_a_store(self, tmp_path: Path) -> None:
         assert isinstance(open_store(str(tmp_path / "store")), Store)
         with pytest.raises(InvalidSettings):
