@@ -15,6 +15,8 @@ def check_name(name: str, where: str = "") -> None:
     """Raise UnsafeName unless `name` is one plain name that means the same on every system.
 
     A backslash is refused with the slash: on Windows it separates, so `..\\x` would leave the folder there.
+    What Windows only reserves or cannot make (`CON`, a colon, a final dot) is taken: it is a plain name where this
+    runs, artifacts that use it exist, and none of it leads out of a folder.
     """
     shown = f"{where}/{name}" if where else name
     if name in ("", ".", ".."):

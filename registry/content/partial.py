@@ -173,11 +173,16 @@ def kept_at_most(destination: Path, root: Cid, part: str | None = None) -> int:
 
 
 def _place(destination: Path, root: Cid) -> Path:
-    return destination.parent / f".{destination.name[:100]}.{str(root)[-16:]}.partial"
+    return destination.parent / f".{_short(destination.name)}.{str(root)[-16:]}.partial"
 
 
 def _tree(part: str | None) -> str:
     return "tree" if part is None else f"tree.{part}"
+
+
+def _short(name: str) -> str:
+    """The beginning of a name, at most 100 bytes: with what is put around it, it has to be a name too."""
+    return os.fsencode(name)[:100].decode("utf-8", "ignore")
 
 
 def _locked(folder: Path) -> int:

@@ -139,6 +139,11 @@ class TestFetch:
         with pytest.raises(DestinationNotEmpty):
             fetch_artifact([source], artifact.root, link)
 
+    def test_a_destination_with_the_longest_name(self, artifact: Artifact, source: Blocks, tmp_path: Path) -> None:
+        destination = tmp_path / ("模" * 85)  # 255 bytes
+        fetch_artifact([source], artifact.root, destination)
+        assert digest_artifact(destination).root == artifact.root and list(tmp_path.glob("*模*")) == [destination]
+
     def test_folders_above_it_are_made(self, artifact: Artifact, source: Blocks, destination: Path) -> None:
         fetch_artifact([source], artifact.root, destination / "below/that")
         assert digest_artifact(destination / "below/that").root == artifact.root
