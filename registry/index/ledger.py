@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -330,8 +331,19 @@ def _unread(deployment: int, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def _insert(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Rows that all have the same columns.
+
+    SQLite's driver takes every value as it is, and is handed them: SQLAlchemy's way there costs more than the insert.
+    """
+    statement = insert(metadata.tables[table])
+    if rows and connection.dialect.name == "sqlite":
+        names = list(rows[0])
+        compiled = statement.compile(dialect=connection.dialect, column_keys=names)
+        values = itemgetter(*(compiled.positiontup or names))
+        connection.exec_driver_sql(str(compiled), list(map(values, rows)))
+        return
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        connection.execute(insert(metadata.tables[table]), rows[start : start + _ROWS_AT_ONCE])
+        connection.execute(statement, rows[start : start + _ROWS_AT_ONCE])
 
 
 def _block(connection: Connection, query: Any) -> BlockRow | None:
