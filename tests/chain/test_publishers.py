@@ -261,8 +261,9 @@ def test_scopes_are_written_as_people_write_them():
     assert issubclass(InputError, ProvenanceError)
 
 
-def test_guardian_and_freeze_follow_from_the_records_at_any_time(publisher, guardian, delegate):
+def test_guardian_and_freeze_follow_from_the_records_at_any_time(node: DevNode):
     """What the pure functions make of the log is what the contract answers, also while a change waits, and after."""
+    publisher, guardian, delegate = (newcomer(node.chain) for _ in range(3))
     who, registry = address_of(publisher), publisher.publishers
 
     def holds() -> Guardian:
