@@ -1,8 +1,9 @@
-"""Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo, geth.
+"""Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo, geth,
+PostgreSQL.
 
-`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth` (the Makefile does it). Each step leaves a stamp
-with a digest of what it was made from, so that a second run does nothing until a lock file changes. Standard library
-only.
+`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth|postgres` (the Makefile does it). Each step leaves a
+stamp with a digest of what it was made from, so that a second run does nothing until a lock file changes. Standard
+library only.
 """
 
 import hashlib
@@ -79,6 +80,14 @@ def kubo() -> None:
 def geth() -> None:
     """A real geth, built from its Go module into `.tools/geth/geth`."""
     _go_program("geth", "geth", "github.com/ethereum/go-ethereum/cmd/geth")
+
+
+def postgres() -> None:
+    """A PostgreSQL, the machine's or Debian's unpacked, whose programs `.tools/postgres/bin` leads to."""
+    folder, script = TOOLS / "postgres", ROOT / "scripts" / "postgres.py"
+    if not (folder / "bin" / "postgres").exists():  # the machine's may have gone
+        (folder / ".made-programs").unlink(missing_ok=True)
+    _once(folder, "programs", [script], "PostgreSQL", lambda: _run([sys.executable, script], "There is no PostgreSQL."))
 
 
 def _product_itself() -> None:
@@ -186,7 +195,7 @@ def _run(
 
 def main() -> int:
     """Runs the step named; a failure is one sentence and exit code 1."""
-    steps = {step.__name__: step for step in (product, contracts, slither, bench, fuzz, kubo, geth)}
+    steps = {step.__name__: step for step in (product, contracts, slither, bench, fuzz, kubo, geth, postgres)}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         print(f"usage: python3 scripts/setup.py {'|'.join(steps)}", file=sys.stderr)
         return 2
