@@ -7,7 +7,7 @@ BIN := .venv/bin
 CONTRACTS := .venv-contracts/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo geth demo test attack deploy coverage check bench fuzz gas snapshots artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth postgres migration demo test attack deploy coverage check bench fuzz gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -30,10 +30,17 @@ kubo: setup ## a real Kubo, built from its Go module, for the tests that need on
 geth: setup ## a real geth, built from its Go module, for the tests that need one
 	@$(PYTHON) scripts/setup.py geth
 
+postgres: setup ## the machine's PostgreSQL, or Debian's packages unpacked, for the tests that need one
+	@$(PYTHON) scripts/setup.py postgres
+
+migration: setup ## begins a migration of the index (NAME='what changes'), from what changed in registry/index/schema.py
+	@$(BIN)/python scripts/migration.py "$(NAME)"
+
 demo: setup $(if $(filter kubo,$(STORE)),kubo) ## publishes and verifies real models on a local chain (KEEP=1 leaves it running; STORE=kubo)
 	@KEEP=$(KEEP) STORE=$(STORE) $(BIN)/python scripts/demo.py
 
 test: setup-contracts ## every test: the contracts under Brownie, then the rest
+	@$(PYTHON) scripts/setup.py postgres || true
 	@$(BIN)/python scripts/contract_tests.py
 	@$(BIN)/python -m pytest
 

@@ -114,7 +114,9 @@ class Settings(BaseSettings):
         "/ipfs/ (410). Read again when they change; rules of later files count over earlier ones.",
     )
     database_url: str | None = Field(
-        default=None, description="The index, as an SQLAlchemy URL. Unset: SQLite in HOME/index.sqlite."
+        default=None,
+        description="The index: sqlite:////folder/index.sqlite, or postgresql://user@host/database. Unset: SQLite in "
+        "HOME/index.sqlite.",
     )
     api_url: str | None = Field(
         default=None, description="A verification service to ask. Unset: follow the chain here and judge locally."

@@ -1,15 +1,17 @@
 """Real parts that tests of several packages share: EVM nodes, the registries on them, and what may be left out."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import pytest
 from geth_node import Geth, running_geth
 from hypothesis import settings
 from kubo_node import OUR_PROFILE, Kubo, running_kubo
+from postgres_server import Postgres, running_postgres
 
 from registry.chain.deploy import deploy
 from registry.chain.deployment import Registries
@@ -82,6 +84,7 @@ class Part:
 PARTS = (
     Part("kubo", "a Kubo", ROOT / ".tools" / "kubo" / "ipfs", "make kubo"),
     Part("geth", "a geth", ROOT / ".tools" / "geth" / "geth", "make geth"),
+    Part("postgres", "a PostgreSQL", ROOT / ".tools" / "postgres" / "bin" / "postgres", "make postgres"),
     Part("solc", "the Solidity compiler", ROOT / ".tools" / "solcx", "make setup-contracts"),
     Part("oms", "the package model-signing", _package("model_signing"), "python3 scripts/setup.py bench"),
 )
@@ -131,3 +134,22 @@ def geth_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Geth]:
             node.pay(dev_signer(index).address, 100)
         deploy(node.chain, dev_signer(9))
         yield node
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL, for tests marked `postgres`."""
+    with running_postgres(PARTS[2].path.parent) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def new_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Gives the URL of an index that is not there yet, a new one at each call: first in SQLite, then in PostgreSQL."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.databases() as new_database:
+            yield new_database
+        return
+    numbers = count()
+    yield lambda: f"sqlite:///{tmp_path / f'index-{next(numbers)}.sqlite'}"

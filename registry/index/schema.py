@@ -4,6 +4,8 @@
 events: each row comes from one event and goes when its block goes, and all can be built again from `events`. Nothing in
 them is ever changed, so that the state as of any block is what the last rows up to it say. `manifests`,
 `release_files`, `terms_documents` and `contents` hold documents that were fetched by the digests on chain.
+
+A change here needs a migration (`make migration NAME=...`), which a test compares with what is here.
 """
 
 from typing import Any, Final
@@ -21,18 +23,22 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    column,
+    table,
 )
 
 from registry.chain.artifact import CONTRACTS
 
-SCHEMA_VERSION: Final = 4
+REVISION: Final = "0001"
+"""The newest migration: the form of these tables."""
 
 CONTRACT_KEYS: Final = {name: number for number, name in enumerate(CONTRACTS)}
 """The number that stands for a contract in every table, by its name."""
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("schema_version", Integer, primary_key=True))
+versions = table("alembic_version", column("version_num", String))
+"""Which migrations an index has had. The table is Alembic's."""
 
 deployments = Table(
     "deployments",
@@ -354,3 +360,15 @@ FOLDED: Final = (releases, lineage, statuses, *(table for tables in RECORDS.valu
 """The tables that are a pure fold over events."""
 BY_BLOCK: Final = (events, releases, lineage, statuses, manifests)
 """The tables whose rows go by the number of their block; those of `RECORDS` go by their place in the log."""
+
+
+def _order_text_by_bytes() -> None:
+    """Text is compared as SQLite does it, by its bytes, whatever language the server of PostgreSQL is set to."""
+    for one in metadata.tables.values():
+        for item in one.columns:
+            if isinstance(item.type, String):
+                same = type(item.type)(item.type.length, collation="C")
+                item.type = item.type.with_variant(same, "postgresql")
+
+
+_order_text_by_bytes()

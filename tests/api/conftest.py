@@ -71,10 +71,21 @@ def registry_signer(index: int) -> str:
 
 
 @pytest.fixture
-def api(node: DevNode, tmp_path: Path) -> Iterator[httpx.Client]:
+def index_url() -> str | None:
+    """Where the service keeps its index: None where it does by default, and modules may say otherwise."""
+    return None
+
+
+@pytest.fixture
+def api(node: DevNode, tmp_path: Path, index_url: str | None) -> Iterator[httpx.Client]:
     """The service, following the node."""
     settings = load_settings(
-        home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05, max_files=100, max_body_bytes=170_000
+        home=tmp_path / "home",
+        rpc_url=node.url,
+        database_url=index_url,
+        poll_seconds=0.05,
+        max_files=100,
+        max_body_bytes=170_000,
     )
     with serving(settings) as client:
         deadline = time.monotonic() + 20

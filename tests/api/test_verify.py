@@ -21,6 +21,12 @@ WEIGHTS = bytes(range(256)) * 8192  # 2 MiB: two leaves
 
 
 @pytest.fixture
+def index_url(new_index: Callable[[], str]) -> str:
+    """In SQLite, then in PostgreSQL."""
+    return new_index()
+
+
+@pytest.fixture
 def model(publish: Publish, api: httpx.Client, wait_for: Callable[[Model], None]) -> Model:
     made = publish("m", {"config.json": b"{}", "weights.bin": WEIGHTS, "tokenizer.json": b"[]"})
     wait_for(made)

@@ -1,7 +1,6 @@
-"""An index in a real file, over a real node."""
+"""An index in each of the databases that it may be kept in, over a real node."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,8 +11,8 @@ from registry.index.queries import Reader
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
+def database(new_index: Callable[[], str]) -> Iterator[Database]:
+    opened = open_database(new_index())
     yield opened
     opened.close()
 

@@ -9,19 +9,27 @@ from sqlalchemy import select, text, update
 from registry.chain.records import Deployment
 from registry.errors import IndexOutdated, IndexUnavailable, InvalidSettings
 from registry.index.database import open_database
-from registry.index.schema import SCHEMA_VERSION, deployments, meta
+from registry.index.schema import REVISION, deployments, versions
 
 HERE = Deployment(31337, "0x" + "11" * 20)
 
 
-def test_an_index_of_another_version_must_be_made_again(tmp_path):
-    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
-    database = open_database(url)
-    with database.write() as connection:
-        connection.execute(update(meta).values(schema_version=999))
-    database.close()
-    with pytest.raises(IndexOutdated, match="Delete it"):
-        open_database(url)
+def at_once(work, threads: int) -> list[BaseException]:
+    """What went wrong when so many threads did it at once."""
+    errors: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - it is looked at in the main thread
+            errors.append(error)
+
+    running = [threading.Thread(target=one) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return errors
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
@@ -37,15 +45,27 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         open_database(f"sqlite:///{tmp_path / 'file' / 'index.sqlite'}")
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "oracle+none://x/y"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "oracle+none://x/y",
+        "mysql://x/y",
+        "postgresql+psycopg2://x/y",
+    ],
+)
 def test_addresses_that_cannot_be_used(url):
     with pytest.raises(InvalidSettings):
         open_database(url)
 
 
-def test_a_password_in_the_address_is_not_shown():
+@pytest.mark.parametrize("url", ["postgresql://someone:SECRET@127.0.0.1:1/x", "postgresql+nodriver://x:SECRET@y/x"])
+def test_a_password_in_the_address_is_not_shown(url):
     with pytest.raises((IndexUnavailable, InvalidSettings)) as caught:
-        open_database("postgresql+nodriver://someone:SECRET@127.0.0.1:1/x")
+        open_database(url)
     assert "SECRET" not in str(caught.value)
 
 
@@ -55,13 +75,11 @@ def test_the_journal_is_a_write_ahead_log(tmp_path):
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     database.close()
     with sqlite3.connect(tmp_path / "deep" / "index.sqlite") as plain:
-        assert plain.execute("SELECT schema_version FROM meta").fetchall() == [(SCHEMA_VERSION,)]
+        assert plain.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
     plain.close()
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path):
-    database = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
-
+def test_a_write_that_fails_leaves_nothing(database):
     def fail() -> None:
         with database.write() as connection:
             connection.execute(deployments.insert().values(chain_id=1, model_registry="x"))
@@ -71,11 +89,9 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
         fail()
     with database.read() as connection:
         assert connection.execute(select(deployments)).all() == []
-    database.close()
 
 
-def test_readers_see_one_state_and_never_wait(tmp_path):
-    database = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
+def test_readers_see_one_state_and_never_wait(database):
     with database.read() as reading:
         assert reading.execute(select(deployments)).all() == []
         with database.write() as writing:
@@ -85,42 +101,73 @@ def test_readers_see_one_state_and_never_wait(tmp_path):
         assert reading.execute(select(deployments)).all() == []
     with database.read() as later:
         assert len(later.execute(select(deployments)).all()) == 1
-    database.close()
 
 
-def test_many_threads_share_one_database(tmp_path):
-    database = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
-    keys, errors = [], []
-
-    def work(number: int) -> None:
-        try:
-            for chain_id in range(5):
-                keys.append((chain_id, database.deployment_key(Deployment(chain_id, HERE.model_registry))))
-        except BaseException as error:  # noqa: BLE001 - it is looked at in the main thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert len(set(keys)) == 5
-    database.close()
+@pytest.mark.postgres
+def test_whoever_reads_cannot_write(postgres):
+    with postgres.databases() as new_database:
+        database = open_database(new_database())
+        with pytest.raises(IndexUnavailable, match="read-only"), database.read() as connection:
+            connection.execute(deployments.insert().values(chain_id=1, model_registry="x"))
+        database.close()
 
 
-def test_processes_that_open_a_new_index_at_once_make_it_once(tmp_path):
-    url, errors = f"sqlite:///{tmp_path / 'index.sqlite'}", []
+def test_who_writes_waits_for_others_that_do(database):
+    """What one read before it wrote still holds when it commits."""
+
+    def count_up() -> None:
+        for _ in range(10):
+            with database.write() as connection:
+                (chain_id,) = connection.execute(select(deployments.c.chain_id)).one()
+                connection.execute(update(deployments).values(chain_id=chain_id + 1))
+
+    database.deployment_key(Deployment(0, HERE.model_registry))
+    assert at_once(count_up, 8) == []
+    with database.read() as connection:
+        assert connection.execute(select(deployments.c.chain_id)).scalars().all() == [80]
+
+
+def test_many_threads_share_one_database(database):
+    keys = []
 
     def work() -> None:
-        try:
-            open_database(url).close()
-        except BaseException as error:  # noqa: BLE001 - it is looked at in the main thread
-            errors.append(error)
+        keys.extend(
+            (chain_id, database.deployment_key(Deployment(chain_id, HERE.model_registry))) for chain_id in range(5)
+        )
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    assert at_once(work, 24) == []
+    assert len(set(keys)) == 5
+
+
+def test_several_that_open_a_new_index_at_once_make_it_once(new_index):
+    url = new_index()
+    assert at_once(lambda: open_database(url).close(), 8) == []
+
+
+def test_text_is_ordered_by_its_bytes(database):
+    """As SQLite does it, also on a server whose rules for English say otherwise."""
+    with database.write() as connection:
+        for name in ("b", "B", "a", "A", "_", "é"):
+            connection.execute(deployments.insert().values(chain_id=1, model_registry=name))
+    with database.read() as connection:
+        found = connection.execute(select(deployments.c.model_registry).order_by(deployments.c.model_registry))
+        assert found.scalars().all() == ["A", "B", "_", "a", "b", "é"]
+
+
+def test_an_index_of_a_version_that_is_not_known_must_be_made_again(new_index):
+    url = new_index()
+    database = open_database(url)
+    with database.write() as connection:
+        connection.execute(update(versions).values(version_num="9999"))
+    database.close()
+    with pytest.raises(IndexOutdated, match=r"form 9999.*Delete it"):
+        open_database(url)
+
+
+def test_an_index_from_before_there_were_migrations_must_be_made_again(tmp_path):
+    path = tmp_path / "index.sqlite"
+    with sqlite3.connect(path) as plain:
+        plain.execute("CREATE TABLE meta (schema_version INTEGER PRIMARY KEY)")
+    plain.close()
+    with pytest.raises(IndexOutdated, match="Delete it"):
+        open_database(f"sqlite:///{path}")

@@ -46,6 +46,7 @@ def tables(database: Database) -> dict[str, list]:
 
 
 def assert_equals_a_fresh_index(database: Database, registry: ModelRegistryClient, folder) -> None:
+    """A fresh one in SQLite, whichever database the other is in: the two keep the same."""
     fresh = open_database(f"sqlite:///{folder / f'fresh-{time.monotonic_ns()}.sqlite'}")
     try:
         Follower(registry, fresh).catch_up()
@@ -115,8 +116,8 @@ def test_a_rebuild_gives_the_same_tables(publisher, follower, database):
     assert tables(database) == before
 
 
-def test_it_goes_on_after_a_restart(publisher, tmp_path):
-    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
+def test_it_goes_on_after_a_restart(publisher, new_index, tmp_path):
+    url = new_index()
     for name in ("first", "second", "third"):
         publish(publisher, name)
         database = open_database(url)
@@ -145,8 +146,8 @@ def test_a_reorganisation_is_followed_to_the_common_ancestor(node, publisher, fo
     assert_equals_a_fresh_index(database, publisher, tmp_path)
 
 
-def test_a_reorganisation_while_it_was_down_is_followed(node, publisher, tmp_path):
-    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
+def test_a_reorganisation_while_it_was_down_is_followed(node, publisher, new_index, tmp_path):
+    url = new_index()
     publish(publisher, "kept")
     lost = [publish(publisher, f"lost-{index}") for index in range(4)]
     publisher.set_status("kept", "1", Status.REVOKED)
@@ -425,8 +426,8 @@ def tables_or_empty(database: Database) -> dict[str, list]:
     return {}
 
 
-def test_two_followers_of_one_database_do_not_disturb_each_other(publisher, tmp_path):
-    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
+def test_two_followers_of_one_database_do_not_disturb_each_other(publisher, new_index, tmp_path):
+    url = new_index()
     stop, errors = threading.Event(), []
 
     def follow() -> None:

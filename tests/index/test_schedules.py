@@ -77,10 +77,10 @@ def _published(publisher: ModelRegistryClient) -> list:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_index_equals_a_fresh_one_after_any_schedule(node, publisher, tmp_path, seed):
+def test_the_index_equals_a_fresh_one_after_any_schedule(node, publisher, new_index, tmp_path, seed):
     dice = random.Random(seed)
     rpc = Unreliable(node.url, dice)
-    url = f"sqlite:///{tmp_path / 'index.sqlite'}"
+    url = new_index()
     database = open_database(url)
     follower = Follower(open_model_registry(connect(rpc)), database)
     for count in range(STEPS):
