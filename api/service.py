@@ -25,6 +25,7 @@ from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
 from registry.index.queries import FollowerStatus, NotQuick, Reader
+from registry.index.turn import turn_to_follow
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.settings import Settings
 
@@ -111,7 +112,10 @@ class Service:
 
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
-        """Follow the chain in two threads of this process, one for records and one for documents."""
+        """Follow the chain in two threads of this process, one for records and one for documents.
+
+        Of several processes on one index one follows; when it ends, another does.
+        """
         stop, wake = threading.Event(), threading.Event()
         thread = threading.Thread(target=self._follow, args=(stop, wake), name="follower")
         thread.start()
@@ -131,8 +135,19 @@ class Service:
         registry = self._connect(stop)
         if registry is None:
             return
+        while not stop.is_set():
+            try:
+                self._reader = self._reader or Reader(self._database, registry.deployment)
+                key = self._database.deployment_key(registry.deployment)
+                with turn_to_follow(self._database, key, stop) as over:
+                    if over is not None:
+                        self._follow_until(over, wake, registry)
+            except ProvenanceError as error:  # the database cannot be reached just now
+                _log.warning("%s: %s", error.code, error.message)
+                stop.wait(_RECONNECT_SECONDS)
+
+    def _follow_until(self, stop: threading.Event, wake: threading.Event, registry: ModelRegistryClient) -> None:
         poll = self.settings.poll_seconds
-        self._reader = Reader(self._database, registry.deployment)
         gateways = [GatewaySource(address) for address in self.settings.gateways]
         source = FreshSources([self.store, *gateways])
         documents = DocumentReader(self._database, registry.deployment, source)

@@ -8,6 +8,7 @@ SQLite the file has one writer, with PostgreSQL an advisory lock makes it so, th
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, select, text
@@ -32,6 +33,8 @@ class Database:
         self._engine = engine
         self.name = name
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.file = Path(engine.url.database or "").expanduser() if self.is_sqlite else None
+        """Where an index in SQLite is."""
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -71,6 +74,11 @@ class Database:
                     .returning(deployments.c.id)
                 ).scalar_one()
             return int(found)
+
+    def session(self) -> Connection:
+        """A connection of the caller's own, outside of transactions, to be closed by it. Raises `IndexUnavailable`."""
+        with _wrapped(self.name):
+            return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
         """Close every connection that is not in use."""
