@@ -36,6 +36,8 @@ def main() -> int:
                 command.revision(config, message=sys.argv[1].strip().rstrip("."), autogenerate=True, rev_id=number)
         finally:
             database.close()
+    (draft,) = (MIGRATIONS / "versions").glob(f"r{number}_*.py")
+    draft.write_text(re.sub(r"\n *# ### .*", "", draft.read_text(encoding="utf-8")), encoding="utf-8")
     for what in (["check", "--fix-only", "--quiet"], ["format", "--quiet"]):
         subprocess.run([Path(sys.executable).with_name("ruff"), *what, MIGRATIONS], check=True)
     source = SCHEMA.read_text(encoding="utf-8")

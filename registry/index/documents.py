@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from registry.artifacts.manifest import MAX_MANIFEST, MAX_TABLE, Manifest, parse_manifest, parse_statement
 from registry.chain.identifiers import Account
@@ -30,6 +30,7 @@ from registry.errors import (
     ProvenanceError,
 )
 from registry.index.database import Database
+from registry.index.fair_queue import FairQueue, in_turns
 from registry.index.queries import chunks
 from registry.index.schema import contents, lineage, manifests, release_files, releases, terms_documents
 from registry.policy.catalogue import catalogue
@@ -38,9 +39,11 @@ from registry.policy.terms import MAX_TERMS_BYTES, Terms, parse_terms, read_term
 _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 600.0
+_LONGEST_PAUSE: Final = 86_400.0
 _AT_ONCE: Final = 100
 _ROWS_AT_ONCE: Final = 2_000
+
+_same_release = (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ class DocumentReader:
         self._key = database.deployment_key(deployment)
         self._source = source
         self._now = now
+        self._manifests = FairQueue(
+            manifests,
+            (manifests.c.retry_at, manifests.c.block_number, manifests.c.release_id),
+            manifests.c.deployment == self._key,
+        )
+        self._terms = FairQueue(
+            terms_documents, (terms_documents.c.retry_at, terms_documents.c.terms_id, terms_documents.c.cid)
+        )
         if known_terms is None:
             known_terms = [entry.document for entry in catalogue().values()]
         self._keep_known_terms(list(known_terms))
@@ -192,50 +203,44 @@ class DocumentReader:
         return 1
 
     def _due_manifests(self, due_by: float, ids: list[bytes] | None) -> Sequence[Any]:
-        """Of each publisher the one that waits longest, then the next of each: a flood of one delays nobody else."""
-        turn = (
-            func.row_number()
-            .over(
-                partition_by=manifests.c.publisher,
-                order_by=(manifests.c.retry_at, manifests.c.block_number, manifests.c.release_id),
-            )
-            .label("turn")
-        )
-        rows: list[Any] = []
+        """What is due of all, or of some releases, in turns of their publishers."""
         with self._database.read() as connection:
-            for part in [None] if ids is None else chunks(ids):
-                due = select(manifests.c.release_id, manifests.c.attempts, manifests.c.retry_at, turn).where(
-                    manifests.c.deployment == self._key,
-                    manifests.c.state == "unavailable",
-                    manifests.c.retry_at <= due_by,
-                )
-                if part is not None:
-                    due = due.where(manifests.c.release_id.in_(part))
-                first = due.subquery()
-                chosen = (
-                    select(first)
-                    .order_by(first.c.turn, first.c.retry_at, first.c.release_id)
-                    .limit(_AT_ONCE if part is None else None)
-                    .subquery()
-                )
+            if ids is None:
+                due = self._manifests.due(connection, due_by, _AT_ONCE)
+            else:
+                due = [row for part in chunks(ids) for row in connection.execute(self._due_of(part, due_by))]
+                due = list(in_turns(due))
+            rows: dict[bytes, Any] = {}
+            for part in chunks([row.release_id for row in due]):
                 query = (
-                    select(releases, chosen.c.attempts)
-                    .join(chosen, releases.c.release_id == chosen.c.release_id)
-                    .where(releases.c.deployment == self._key)
-                    .order_by(chosen.c.turn, chosen.c.retry_at, releases.c.seq)
+                    select(releases, manifests.c.attempts)
+                    .join(manifests, _same_release)
+                    .where(releases.c.deployment == self._key, releases.c.release_id.in_(part))
                 )
-                rows += connection.execute(query).all()
-        return rows
+                rows.update({row.release_id: row for row in connection.execute(query)})
+        return [rows[row.release_id] for row in due if row.release_id in rows]
+
+    def _due_of(self, ids: Sequence[bytes], due_by: float) -> Any:
+        return (
+            select(manifests.c.release_id, manifests.c.publisher)
+            .where(
+                manifests.c.deployment == self._key,
+                manifests.c.release_id.in_(ids),
+                manifests.c.state == "unavailable",
+                manifests.c.retry_at <= due_by,
+            )
+            .order_by(manifests.c.retry_at, manifests.c.block_number, manifests.c.release_id)
+        )
 
     def _due_terms(self, due_by: float, ids: list[bytes] | None) -> Sequence[Any]:
         query = (
             select(terms_documents)
             .where(terms_documents.c.state == "unavailable", terms_documents.c.retry_at <= due_by)
-            .order_by(terms_documents.c.retry_at)
+            .order_by(terms_documents.c.retry_at, terms_documents.c.terms_id, terms_documents.c.cid)
         )
         with self._database.read() as connection:
             if ids is None:
-                return connection.execute(query.limit(_AT_ONCE)).all()
+                return self._terms.due(connection, due_by, _AT_ONCE)
             rows: dict[tuple[bytes, bytes], Any] = {}
             for part in chunks(ids):
                 named = select(manifests.c.terms_id, manifests.c.terms_cid).where(
@@ -290,7 +295,7 @@ class DocumentReader:
                 )
                 .values(
                     state=state,
-                    detail=detail,
+                    detail=_storable(detail),
                     attempts=row.attempts + 1,
                     table_cid=said.files_table.cid.to_bytes() if said and said.files_table else None,
                     manifest_size=size,
@@ -309,7 +314,8 @@ class DocumentReader:
                     _keep(connection, cid, data)
                 self._insert_files(connection, row, read.manifest)
                 if terms:
-                    _ask_for_terms(connection, bytes.fromhex(terms.id.removeprefix("terms:0x")), terms.document)
+                    identifier = bytes.fromhex(terms.id.removeprefix("terms:0x"))
+                    _ask_for_terms(connection, identifier, terms.document, row.publisher)
         return 1
 
     def _insert_files(self, connection: Connection, row: Any, manifest: Manifest) -> None:
@@ -338,7 +344,9 @@ class DocumentReader:
                     manifests.c.release_id == row.release_id,
                     manifests.c.state == "unavailable",
                 )
-                .values(detail=detail, attempts=row.attempts + 1, retry_at=self._now() + _pause(row.attempts))
+                .values(
+                    detail=_storable(detail), attempts=row.attempts + 1, retry_at=self._now() + _pause(row.attempts)
+                )
             )
 
     def _settle_terms(
@@ -355,7 +363,7 @@ class DocumentReader:
                 .where(terms_documents.c.terms_id == row.terms_id, terms_documents.c.cid == row.cid)
                 .values(
                     state=state,
-                    detail=detail,
+                    detail=_storable(detail),
                     license=None if terms is None else terms.license,
                     size=sum(map(len, (documents or {}).values())),
                     attempts=row.attempts + 1,
@@ -375,7 +383,7 @@ class DocumentReader:
         with self._database.write() as connection:
             for cid, identifier, data in missing:
                 _keep(connection, cid, data)
-                _ask_for_terms(connection, identifier, cid)
+                _ask_for_terms(connection, identifier, cid, "")
                 connection.execute(
                     update(terms_documents)
                     .where(terms_documents.c.terms_id == identifier, terms_documents.c.cid == cid.to_bytes())
@@ -389,7 +397,7 @@ def _available_terms(cids: list[Cid]) -> Any:
     )
 
 
-def _ask_for_terms(connection: Connection, identifier: bytes, cid: Cid) -> None:
+def _ask_for_terms(connection: Connection, identifier: bytes, cid: Cid, publisher: str) -> None:
     """Note that a document is said to be these terms, unless that is noted already."""
     where = (terms_documents.c.terms_id == identifier, terms_documents.c.cid == cid.to_bytes())
     if connection.execute(select(terms_documents.c.state).where(*where)).first() is None:
@@ -397,6 +405,7 @@ def _ask_for_terms(connection: Connection, identifier: bytes, cid: Cid) -> None:
             insert(terms_documents).values(
                 terms_id=identifier,
                 cid=cid.to_bytes(),
+                publisher=publisher,
                 state="unavailable",
                 detail="It has not been asked for yet.",
                 attempts=0,
@@ -411,5 +420,11 @@ def _keep(connection: Connection, cid: Cid, data: bytes) -> None:
         connection.execute(insert(contents).values(cid=key, data=data))
 
 
+def _storable(detail: str) -> str:
+    """A sentence that may quote a stranger's document: PostgreSQL keeps no NUL in text."""
+    return detail.replace("\0", "\ufffd")
+
+
 def _pause(attempts: int) -> float:
+    """Seconds until what was not there is asked for again: about 380 times in a year, however long."""
     return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempts, 20))

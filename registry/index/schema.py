@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     column,
     table,
+    text,
 )
 
 from registry.chain.artifact import CONTRACTS
@@ -52,6 +53,12 @@ deployments = Table(
 
 def _deployment() -> Column[int]:
     return Column("deployment", Integer, primary_key=True)
+
+
+def _unread_index(name: str, *columns: str) -> Index:
+    """An index of what is still to be read, which is little of a table most of the time."""
+    unread = text("state = 'unavailable'")
+    return Index(name, *columns, sqlite_where=unread, postgresql_where=unread)
 
 
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
@@ -303,9 +310,10 @@ manifests = Table(
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", Float, nullable=False),
-    Index("manifests_to_read", "state", "retry_at"),
-    Index("manifests_by_state", "deployment", "state"),
-    Index("manifests_by_publisher", "deployment", "publisher", "state", "release_id"),
+    _unread_index("manifests_to_read", "deployment", "retry_at", "block_number", "release_id"),
+    _unread_index("manifests_to_read_of", "deployment", "publisher", "retry_at", "block_number", "release_id"),
+    # The state stands first: the next publisher with something unread is found without a look at what was read.
+    Index("manifests_by_state", "deployment", "state", "publisher", "release_id"),
     Index("manifests_by_oms_root", "deployment", "oms_root", "release_id"),
     Index("manifests_by_block", "deployment", "block_number"),
 )
@@ -333,13 +341,16 @@ terms_documents = Table(
     metadata,
     Column("terms_id", LargeBinary(32), primary_key=True),
     Column("cid", LargeBinary(36), primary_key=True),
+    # Who named it first, in whose turn it is read; empty for those of the catalogue.
+    Column("publisher", String(42), nullable=False),
     Column("license", Text),
     Column("size", Integer),
     Column("state", String(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", Float, nullable=False),
-    Index("terms_documents_to_read", "state", "retry_at"),
+    _unread_index("terms_documents_to_read", "retry_at", "terms_id", "cid"),
+    _unread_index("terms_documents_to_read_of", "publisher", "retry_at", "terms_id", "cid"),
 )
 
 contents = Table(

@@ -158,6 +158,8 @@ def test_a_manifest_that_is_missing_is_asked_for_again_after_growing_pauses(
         {"manifest": b"\xff" * (1 << 20)},
         {"manifest": b"x" * ((1 << 20) + 1)},
         {"version": "9"},
+        {"version": "\0"},
+        {"files": [{"path": "a\0b", "size": 0, "sha256": "00" * 32, "cid": str(Cid.of(RAW, b""))}]},
         {"files": []},
         {"publisher": "eip155:31337:0x0000000000000000000000000000000000000001"},
         {},
