@@ -38,7 +38,7 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
             with service.following() if follow else contextlib.nullcontext():
                 yield
         finally:
-            service.close()
+            await service.close()
 
     app = FastAPI(
         title="Model Provenance Registry",

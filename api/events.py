@@ -59,8 +59,7 @@ async def get_events(
     """
     watched = _watched(service, publisher, name, artifact, release)
     start = None if last_event_id is None else parse_place(last_event_id)
-    with service.reader.snapshot() as snapshot:
-        end = here(snapshot)
+    end = await service.answer(lambda *, quick: _end(service))
     if not service.listeners.acquire(blocking=False):
         raise ServiceBusy("As many clients listen as the service takes. Come back with Last-Event-ID in a while.")
     stream = _told(service, watched, end if start is None else start)
@@ -86,8 +85,8 @@ def _watched(
     service: Service, publisher: str | None, name: str | None, artifact: str | None, release: str | None
 ) -> Watched:
     account = None if publisher is None else parse_account(publisher)
-    if account is not None and account.chain_id != service.reader.deployment.chain_id:
-        raise InvalidQuery(f"This service follows chain {service.reader.deployment.chain_id}, not {account.chain_id}.")
+    if account is not None and account.chain_id != service.deployment.chain_id:
+        raise InvalidQuery(f"This service follows chain {service.deployment.chain_id}, not {account.chain_id}.")
     if name is not None and account is None:
         raise InvalidQuery("A name is its publisher's: say `publisher` too.")
     cid = None if artifact is None else parse_identifier(artifact)
@@ -99,6 +98,11 @@ def _watched(
         artifact=cid.digest if isinstance(cid, Cid) else None,
         release_id=None if release is None else parse_release_id(release),
     )
+
+
+def _end(service: Service) -> Place:
+    with service.reader.snapshot() as snapshot:
+        return here(snapshot)
 
 
 async def _told(service: Service, watched: Watched, start: Place) -> AsyncIterator[bytes]:

@@ -26,8 +26,12 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", summary="Are its answers recent?", responses=responses(503))
 async def readyz(service: ServiceOf) -> JSONResponse:
     """200 while the index is near the head of the chain, was polled lately, and misses no event."""
-    with service.reader.snapshot() as snapshot:
-        status = snapshot.status()
+
+    def how_far(*, quick: bool) -> FollowerStatus:
+        with service.reader.snapshot(quick=quick) as snapshot:
+            return snapshot.status()
+
+    status = await service.answer(how_far)
     why = not_ready(status, service.settings, time.time())
     if why is not None:
         raise IndexUnavailable(why, **_numbers(status))

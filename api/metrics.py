@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from api.clients import is_within
+from api.dependencies import ServiceOf
 from api.problems import responses
 from api.telemetry import Metrics
 
@@ -20,9 +21,10 @@ router = APIRouter(tags=["health"])
         **responses(403),
     },
 )
-async def get_metrics(request: Request) -> Response:
+async def get_metrics(request: Request, service: ServiceOf) -> Response:
     """Requests, times, verdicts, and how far the index is. Loopback alone may read it, unless the settings say more."""
     if not is_within(request.scope, request.app.state.settings.metrics_from):
         raise HTTPException(403, "This address may not read the metrics: PROVENANCE_METRICS_FROM says who may.")
     metrics: Metrics = request.app.state.metrics
-    return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    body = await service.answer(lambda *, quick: generate_latest(metrics.registry))
+    return Response(body, media_type=CONTENT_TYPE_LATEST)

@@ -62,8 +62,12 @@ async def get_record(
     From then on the answer may be kept forever. Status, first claim and documents are in the view of the release.
     """
     identifier = parse_release_id(id)
-    with service.reader.snapshot() as snapshot:
-        document, finality = record_view(snapshot, identifier)
+
+    def view(*, quick: bool) -> tuple[dict[str, Any], str]:
+        with service.reader.snapshot(quick=quick) as snapshot:
+            return record_view(snapshot, identifier)
+
+    document, finality = await service.answer(view)
     return answered(request, document, cache=FOREVER if finality == "finalized" else REVALIDATE)
 
 
@@ -84,8 +88,12 @@ async def get_artifact(
     identifier = parse_identifier(cid)
     if not isinstance(identifier, Cid) or identifier.codec != DAG_PB:
         raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")
-    with service.reader.snapshot() as snapshot:
-        return answered(request, artifact_view(snapshot, identifier))
+
+    def view(*, quick: bool) -> dict[str, Any]:
+        with service.reader.snapshot(quick=quick) as snapshot:
+            return artifact_view(snapshot, identifier)
+
+    return answered(request, await service.answer(view))
 
 
 @router.get(
@@ -105,5 +113,9 @@ async def get_oms(
     identifier = parse_identifier(id)
     if not isinstance(identifier, OmsRoot):
         raise InvalidIdentifier("A root of OpenSSF Model Signing is written oms:HEX.")
-    with service.reader.snapshot() as snapshot:
-        return answered(request, oms_view(snapshot, identifier))
+
+    def view(*, quick: bool) -> dict[str, Any]:
+        with service.reader.snapshot(quick=quick) as snapshot:
+            return oms_view(snapshot, identifier)
+
+    return answered(request, await service.answer(view))

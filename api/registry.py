@@ -71,7 +71,7 @@ def _block(text: str | None) -> int | bytes | None:
 
 def _address(service: Service, text: str) -> str:
     account = parse_account(text)
-    chain = service.reader.deployment.chain_id
+    chain = service.deployment.chain_id
     if account.chain_id != chain:
         raise InvalidQuery(f"This service follows chain {chain}, not {account.chain_id}.")
     return account.address
@@ -297,7 +297,7 @@ async def get_log(request: Request, service: ServiceOf, as_of: AsOfQuery = None)
 
 
 def _chain(service: Service) -> int:
-    return service.reader.deployment.chain_id
+    return service.deployment.chain_id
 
 
 def _bytes(text: str) -> bytes:

@@ -67,11 +67,14 @@ class Service:
     async def answer(self, work: Work[T], *, quick: bool = True) -> T:
         """The result of `work`: at once, which costs least, or beside the event loop where it may take long.
 
-        Whatever is asked, the loop answers others meanwhile. Raises ServiceBusy when too much waits already.
+        A file of SQLite is read on the loop, a server is awaited. Whatever is asked, the loop answers others meanwhile.
+        Raises ServiceBusy when too much waits already.
         """
         if quick:
             try:
-                return work(quick=True)
+                if self._database.is_sqlite:
+                    return work(quick=True)
+                return await self._database.awaiting(lambda: work(quick=True))
             except NotQuick:
                 pass
         if not self._room.acquire(blocking=False):
@@ -81,17 +84,24 @@ class Service:
         return await asyncio.wrap_future(future)
 
     @property
-    def reader(self) -> Reader:
-        """The index of the followed deployment. Raises IndexUnavailable until it is known which one that is."""
-        if self._reader is None and self.settings.chain_id is not None:
-            address = self.settings.model_registry
-            place = contract_address("ModelRegistry") if address is None else parse_address(address)
-            self._reader = Reader(self._database, Deployment(self.settings.chain_id, place))
-        if self._reader is None:
+    def deployment(self) -> Deployment:
+        """The deployment that is followed. Raises IndexUnavailable until it is known which one that is."""
+        if self._reader is not None:
+            return self._reader.deployment
+        if self.settings.chain_id is None:
             raise IndexUnavailable(
                 "The service does not know its chain yet: its node has not answered. Setting PROVENANCE_CHAIN_ID "
                 "lets it answer from its index meanwhile."
             )
+        address = self.settings.model_registry
+        place = contract_address("ModelRegistry") if address is None else parse_address(address)
+        return Deployment(self.settings.chain_id, place)
+
+    @property
+    def reader(self) -> Reader:
+        """The index of that deployment; the first use asks the database. Raises IndexUnavailable."""
+        if self._reader is None:
+            self._reader = Reader(self._database, self.deployment)
         return self._reader
 
     def stop(self) -> None:
@@ -126,10 +136,10 @@ class Service:
             wake.set()
             thread.join()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give back the database."""
         self._pool.shutdown(cancel_futures=True)
-        self._database.close()
+        await self._database.end()
 
     def _follow(self, stop: threading.Event, wake: threading.Event) -> None:
         registry = self._connect(stop)
