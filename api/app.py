@@ -32,7 +32,7 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = open_service(settings, app.state.metrics)
+        service = open_service(settings, app.state.metrics, upgrade=follow)
         app.state.service = service
         try:
             with service.following() if follow else contextlib.nullcontext():

@@ -245,8 +245,10 @@ class FreshSources:
         return Sources(self._sources).get_block(cid)
 
 
-def open_service(settings: Settings, metrics: Metrics | None = None) -> Service:
-    """The service of these settings. Raises InvalidSettings, IndexUnavailable, IndexOutdated, StoreUnavailable."""
-    return Service(
-        settings, open_database(settings.database_location), open_store(settings.store_location), metrics or Metrics()
-    )
+def open_service(settings: Settings, metrics: Metrics | None = None, *, upgrade: bool = True) -> Service:
+    """The service of these settings, which brings an older index up to date or (`upgrade` False) leaves that to others.
+
+    Raises InvalidSettings, IndexUnavailable, IndexOutdated, StoreUnavailable.
+    """
+    database = open_database(settings.database_location, upgrade=upgrade)
+    return Service(settings, database, open_store(settings.store_location), metrics or Metrics())
