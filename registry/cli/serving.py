@@ -1,13 +1,10 @@
 """`provenance serve` and `provenance dev`: the service, alone or with a whole local stack below it."""
 
-import contextlib
 import errno
 import json
 import secrets
-import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +18,7 @@ from registry.chain.foreign import Account
 from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.single import alone
+from registry.cli.stopping import until_stopped
 from registry.errors import SetupError
 from registry.settings import Settings
 
@@ -42,7 +40,7 @@ def serve(
     """Follow the chain and answer over HTTP until Ctrl-C. It holds no key."""
     settings = configured(rpc_url=rpc_url, store=store)
     output = Output(as_json=as_json)
-    with _until_stopped():
+    with until_stopped():
         _check_port(host, port, "--port")
         output.result({"api": f"http://{host}:{port}"})
         output.say(f"service  http://{host}:{port}")
@@ -58,7 +56,7 @@ def dev(
     output = Output(as_json=as_json)
     settings = configured(rpc_url=f"http://127.0.0.1:{port}", chain_id=DEV_CHAIN_ID)
     folder = settings.home_folder / "dev"
-    with _until_stopped(), alone(folder, "Another `provenance dev`"):
+    with until_stopped(), alone(folder, "Another `provenance dev`"):
         _check_port("127.0.0.1", port, "--port")
         _check_port("127.0.0.1", api_port, "--api-port")
         _dev(settings, folder, port, api_port, output)
@@ -103,29 +101,6 @@ def _write_secret(path: Path, text: str) -> None:
     part.touch(mode=0o600)
     part.write_text(text)
     part.rename(path)
-
-
-@contextlib.contextmanager
-def _until_stopped() -> Iterator[None]:
-    """Until Ctrl-C or SIGTERM, which end alike: in order and without an error.
-
-    Also where they were inherited as ignored, as a shell does with Ctrl-C for what it starts in the background.
-    """
-
-    def stop(*_: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # what follows is the end, and is not to be cut short
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check_port(host: str, port: int, option: str) -> None:
