@@ -97,6 +97,11 @@ class Chain:
 
         `topics` as in `eth_getLogs`, in bytes: each bytes, a sequence of alternatives, or None.
         """
+        answer = self.unread_logs(address, topics, first, last)
+        return sorted((parse_log(entry) for entry in answer), key=lambda log: log.location)
+
+    def unread_logs(self, address: str | Sequence[str], topics: Sequence[Any], first: int, last: int) -> list[Any]:
+        """The same as the node gives them: JSON that may be anything, in any order."""
         query = {
             "address": address if isinstance(address, str) else list(address),
             "topics": [_topic(topic) for topic in topics],
@@ -106,7 +111,7 @@ class Chain:
         answer = self.rpc.request("eth_getLogs", [query])
         if not isinstance(answer, list):
             raise RpcUnavailable(f"The node at {self.rpc.name} answered eth_getLogs with something that is no list.")
-        return sorted((parse_log(entry) for entry in answer), key=lambda log: log.location)
+        return answer
 
     def code(self, address: str) -> bytes:
         """The code at an address; empty where there is no contract."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from registry.chain.artifact import CONTRACTS, contract_artifact
 from registry.chain.client import Chain
@@ -60,6 +60,10 @@ class FollowedContracts:
     def logs(self, first: int, last: int) -> list[Log]:
         """The records of all contracts in blocks first to last, undecoded, in the order of the chain."""
         return self.chain.logs(list(self.contracts.addresses.values()), [_TOPICS], first, last)
+
+    def unread_logs(self, first: int, last: int) -> list[Any]:
+        """The same as the node gives them: JSON that may be anything, in any order."""
+        return self.chain.unread_logs(list(self.contracts.addresses.values()), [_TOPICS], first, last)
 
     def head(self, name: str, block_hash: bytes) -> bytes:
         """The head of the named contract's log as of exactly this block; of an empty one before there was a contract.

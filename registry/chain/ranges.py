@@ -6,11 +6,12 @@ Providers limit a request by blocks, by results, by bytes or by time, each in it
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 from registry.chain.events import Log
 from registry.errors import RpcRefused, RpcUnavailable
 
+_L = TypeVar("_L")
 Fetch = Callable[[int, int], list[Log]]
 """The logs of blocks first to last."""
 
@@ -47,8 +48,12 @@ class LogRange:
             self.size = min(self._largest, self.size * 2)
 
     def fetch(
-        self, fetch: Fetch, first: int, end: int, sleep: Callable[[float], None] = time.sleep
-    ) -> tuple[list[Log], int]:
+        self,
+        fetch: Callable[[int, int], list[_L]],
+        first: int,
+        end: int,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> tuple[list[_L], int]:
         """Logs from `first` to as far as one request reaches, and the last block covered.
 
         A node that says how long to wait is given that time, up to half a minute.

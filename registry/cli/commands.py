@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deploy": ("deploying", "Put the contracts at their addresses."),
     "dev": ("serving", "Run a whole local stack: node, contracts, index, service."),
     "serve": ("serving", "Follow the chain and answer over HTTP."),
+    "watch": ("watching", "Tail your publisher, artifacts and names on the chain, as JSON lines."),
     "export": ("exporting", "Write an artifact in a form that other tools read."),
     "license": ("licenses", "Licence terms: the catalogue, and what is registered."),
     "statement": ("statements", "Statements about releases, artifacts, terms and accounts."),

@@ -53,6 +53,11 @@ class Output:
         sys.stdout.write("\n".join(_json_safe(line) for line in text.split("\n")) + "\n")
         sys.stdout.flush()
 
+    def line(self, value: Any) -> None:
+        """A JSON object on one line, in ASCII, handed on at once; with and without `--json`."""
+        sys.stdout.write(json.dumps(value) + "\n")
+        sys.stdout.flush()
+
     def error(self, error: ProvenanceError) -> None:
         """One sentence and the code, on standard error; as JSON on standard output with `--json`."""
         if self.as_json:
