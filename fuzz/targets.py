@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from registry.artifacts.commitments.proofs import check_proof, parse_proof, write_proof
 from registry.artifacts.formats.archive import Archive
 from registry.artifacts.formats.gguf import read_gguf
 from registry.artifacts.formats.onnx import read_onnx
@@ -13,7 +14,15 @@ from registry.artifacts.runs_code import code_in
 from registry.content import dagpb, unixfs
 from registry.content.car import read_car
 from registry.content.cid import Cid
-from registry.errors import BlockMismatch, InvalidDag, InvalidIdentifier, InvalidModelFile
+from registry.errors import (
+    BlockMismatch,
+    InvalidCommitment,
+    InvalidDag,
+    InvalidDocument,
+    InvalidIdentifier,
+    InvalidModelFile,
+    ProofRefused,
+)
 
 
 def safetensors(data: bytes) -> None:
@@ -79,6 +88,13 @@ def cid_bytes(data: bytes) -> None:
     assert Cid.from_bytes(data).to_bytes() == data
 
 
+def proof(data: bytes) -> None:
+    """A proof has one form, and is checked to an end."""
+    found = parse_proof(data)
+    assert write_proof(found) == data
+    check_proof(found, found.commitment.root)
+
+
 Target = Callable[[bytes], None]
 TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
     "safetensors": (safetensors, (InvalidModelFile,)),
@@ -90,6 +106,7 @@ TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
     "dag_pb": (dag_pb, (InvalidDag,)),
     "car": (car, (InvalidDag, BlockMismatch)),
     "cid_text": (cid_text, (InvalidIdentifier,)),
+    "proof": (proof, (InvalidDocument, InvalidCommitment, ProofRefused)),
     "cid_bytes": (cid_bytes, (InvalidIdentifier,)),
 }
 

@@ -238,6 +238,44 @@ class InvalidModelSignature(ArtifactError):
     code = "artifact.signature"
 
 
+class TrainingDataError(ProvenanceError):
+    """Training data that is declared, committed to, or proven."""
+
+    code = "training-data"
+
+
+class InvalidCommitment(TrainingDataError):
+    """A commitment or a proof is not of its published form."""
+
+    code = "training-data.commitment"
+
+
+class InvalidRecord(TrainingDataError):
+    """A record is too long, or has no bytes under the normalisation that was asked for; the message says which."""
+
+    code = "training-data.record"
+
+
+class EmptySet(TrainingDataError):
+    """There is no record to commit to."""
+
+    code = "training-data.empty"
+
+
+class ProofRefused(TrainingDataError):
+    """A proof does not hold: of another commitment or record, a path that leads elsewhere, or no neighbours."""
+
+    code = "training-data.proof-refused"
+    status = 409
+
+
+class SetNotKept(TrainingDataError):
+    """The leaves of a commitment are not on this machine, or are not those of its root."""
+
+    code = "training-data.not-kept"
+    status = 404
+
+
 class ContentError(ProvenanceError):
     """Blocks, DAGs and the stores that hold them."""
 

@@ -1,0 +1,203 @@
+"""Where records come from: whole files, lines of files, rows of Parquet files, in parts that are read apart.
+
+A part is small enough to be held in memory, and is the same whenever the same files are read: what was done for a part
+need not be done again. A line belongs to the part in which it begins.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from registry.artifacts.commitments.commitment import Normalisation, RecordUnit, entry_of, leaf_hash
+from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalised
+from registry.errors import FileChanged, InvalidRecord, PathMissing, TrainingDataError, UnsupportedFormat
+
+PART: Final = 32 << 20
+_FILES_AT_ONCE: Final = 1_000
+_READ: Final = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that records are read from, as it was when the work began. `path` is absolute."""
+
+    path: Path
+    size: int
+    mtime: int
+    inode: int
+
+    def check(self) -> None:
+        """Raises FileChanged when it is another file now, PathMissing when it is gone."""
+        if source_file(self.path) != self:
+            raise FileChanged(f"“{self.path}” changed while its records were read. Run the command again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the records: whole files, the lines that begin from `start` to `end`, or row groups of one file."""
+
+    unit: RecordUnit
+    files: tuple[SourceFile, ...]
+    start: int = 0
+    end: int = 0
+
+
+def source_file(path: Path) -> SourceFile:
+    """A file as it is now. Raises PathMissing."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
+    return SourceFile(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def parts(files: Sequence[SourceFile], unit: RecordUnit) -> list[Part]:
+    """All records of some files, in parts. Raises PathMissing, UnsupportedFormat, InvalidRecord."""
+    if unit == "file":
+        return list(_parts_of_files(files))
+    if unit == "row":
+        from registry.artifacts.commitments.parquet import row_groups
+
+        return [Part(unit, (file,), *group) for file in files for group in row_groups(file.path)]
+    return [
+        Part(unit, (file,), start, min(start + PART, file.size))
+        for file in files
+        for start in range(0, file.size, PART)
+    ]
+
+
+def leaves_of(part: Part, how: Normalisation, key: bytes | None) -> list[bytes]:
+    """The hash of each record's leaf, in the order of the records. Raises InvalidRecord, FileChanged, PathMissing."""
+    if part.unit == "file":
+        return [_leaf_of_file(file, how, key) for file in part.files]
+    if part.unit == "row":
+        from registry.artifacts.commitments.parquet import rows
+
+        records: Iterator[bytes] | list[bytes] = rows(part.files[0].path, part.start, part.end)
+    else:
+        records = _lines(part)
+        if how == "bytes" and key is None:  # what most do, many millions of times
+            sha256 = hashlib.sha256
+            return [sha256(b"\x00" + record).digest() for record in records]
+    found = []
+    for number, record in enumerate(records):
+        try:
+            found.append(leaf_hash(entry_of(normalised(record, how), key)))
+        except InvalidRecord as error:
+            raise InvalidRecord(
+                f"{_place(part, number, record)} {error.message}", path=str(part.files[0].path)
+            ) from None
+    return found
+
+
+def _parts_of_files(files: Sequence[SourceFile]) -> Iterator[Part]:
+    held: list[SourceFile] = []
+    size = 0
+    for file in files:
+        held.append(file)
+        size += file.size
+        if size >= PART or len(held) >= _FILES_AT_ONCE:
+            yield Part("file", tuple(held))
+            held, size = [], 0
+    if held:
+        yield Part("file", tuple(held))
+
+
+def _leaf_of_file(file: SourceFile, how: Normalisation, key: bytes | None) -> bytes:
+    """A file of any size where its bytes are hashed as they are; one that must be held is limited."""
+    if how != "bytes" or key is not None:
+        if file.size > LONGEST_RECORD:
+            raise InvalidRecord(f"“{file.path}” is longer than {LONGEST_RECORD:,} bytes.", path=str(file.path))
+        try:
+            return leaf_hash(entry_of(normalised(_read(file, 0, file.size), how), key))
+        except InvalidRecord as error:
+            raise InvalidRecord(f"“{file.path}”: {error.message}", path=str(file.path)) from None
+    digest = hashlib.sha256(b"\x00")
+    for start in range(0, file.size, _READ):
+        digest.update(_read(file, start, min(_READ, file.size - start)))
+    return digest.digest()
+
+
+def _lines(part: Part) -> list[bytes]:
+    """The lines that begin in the part, without their line feed. One that is cut by its end is read to its own."""
+    (file,) = part.files
+    data = _read(file, part.start, part.end - part.start)
+    if part.start and _read(file, part.start - 1, 1) != b"\n":  # begins within a line of the part before
+        first = data.find(b"\n")
+        if first < 0:
+            return []
+        data = data[first + 1 :]
+        if not data:
+            return []
+    lines = data.split(b"\n")
+    if lines[-1] and part.end < file.size:
+        lines[-1] += _rest_of_line(file, part.end, LONGEST_RECORD - len(lines[-1]))
+    elif not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _rest_of_line(file: SourceFile, start: int, room: int) -> bytes:
+    """The bytes up to the next line feed, or the end. Raises InvalidRecord beyond `room` bytes."""
+    pieces: list[bytes] = []
+    while start < file.size:
+        piece = _read(file, start, min(_READ, file.size - start))
+        end = piece.find(b"\n")
+        if end >= 0:
+            pieces.append(piece[:end])
+            return b"".join(pieces)
+        pieces.append(piece)
+        start += len(piece)
+        room -= len(piece)
+        if room < 0:
+            raise _too_long(file)
+    return b"".join(pieces)
+
+
+def _too_long(file: SourceFile) -> TrainingDataError:
+    return InvalidRecord(
+        f"“{file.path}” has a line of more than {LONGEST_RECORD:,} bytes, which is no record. Is it a text of lines?",
+        path=str(file.path),
+    )
+
+
+def _read(file: SourceFile, start: int, length: int) -> bytes:
+    try:
+        with file.path.open("rb", buffering=0) as stream:
+            data = os.pread(stream.fileno(), length, start)
+            while len(data) < length:
+                more = os.pread(stream.fileno(), length - len(data), start + len(data))
+                if not more:
+                    raise FileChanged(f"“{file.path}” became shorter while its records were read.")
+                data += more
+    except OSError as error:
+        raise PathMissing(f"“{file.path}” cannot be read: {error.strerror}.") from error
+    return data
+
+
+def _place(part: Part, number: int, record: bytes) -> str:
+    (file,) = part.files
+    if part.unit == "row":
+        return f"“{file.path}”, row group {part.start}, row {number}:"
+    shown = record[:40].decode("utf-8", "replace")
+    where = f"line {number + 1}" if part.start == 0 else f"line {number + 1} of those from byte {part.start:,} on"
+    return f"“{file.path}”, {where} ({shown!r}{'…' if len(record) > 40 else ''}):"
+
+
+def unit_of(path: Path) -> RecordUnit:
+    """What a record of a file is, by its name. Raises UnsupportedFormat where that does not say it."""
+    name = path.name.lower()
+    if name.endswith((".jsonl", ".ndjson", ".txt", ".csv", ".tsv")):
+        return "line"
+    if name.endswith(".parquet"):
+        return "row"
+    raise UnsupportedFormat(f"What a record of “{path}” is cannot be told by its name: say --unit file, line or row.")
+
+
+def check_all(files: Sequence[SourceFile]) -> None:
+    """Raises FileChanged when one of the files is another one now."""
+    for file in files:
+        file.check()

@@ -1,0 +1,266 @@
+"""`provenance data`: commitments to training records, and proofs that a record is in the committed set or is not."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from registry.artifacts.canonical import parse_canonical
+from registry.artifacts.commitments.building import Asked, commit
+from registry.artifacts.commitments.commitment import (
+    KEY_SIZE,
+    Normalisation,
+    RecordUnit,
+    entry_of,
+    leaf_hash,
+    new_key,
+    parse_hash,
+)
+from registry.artifacts.commitments.kept import KeptSet, kept_roots
+from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalised
+from registry.artifacts.commitments.proofs import (
+    LONGEST_PROOF,
+    Inclusion,
+    check_proof,
+    check_record,
+    meaning,
+    parse_proof,
+    write_proof,
+)
+from registry.artifacts.commitments.sources import source_file, unit_of
+from registry.artifacts.training_data import MAX_DOCUMENT, read_training_data
+from registry.cli.options import Json, configured
+from registry.cli.output import Output, count
+from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused
+
+data = typer.Typer(
+    help="Training data: commit to records, and prove that one is in the set or is not.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+_HOLDS = "A file that holds the record; - for standard input."
+_Record = Annotated[Path | None, typer.Option("--record", metavar="FILE", help=_HOLDS)]
+_Text = Annotated[str | None, typer.Option("--text", help="The record itself, in UTF-8.")]
+_Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The key of a keyed commitment.")]
+
+
+@data.command("commit")
+def commit_to(
+    paths: Annotated[list[Path], typer.Argument(help="Files of records, or folders: all files in them.")],
+    unit: Annotated[
+        Literal["file", "line", "row"] | None,
+        typer.Option(help="What a record is: a whole file, a line, a row of Parquet. Unset: by the files' names."),
+    ] = None,
+    normalise: Annotated[
+        Literal["bytes", "text-nfc", "json-rfc8785"] | None,
+        typer.Option(help="What is hashed of a record. Unset: its bytes; of a row, its canonical JSON."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Make a keyed commitment: nobody can test a guess without this key. Made when it is not there.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Commit to a set of records: one hash, which shows nothing of them.
+
+    Without --key the commitment is open: whoever guesses a record can test whether it is in the set. The leaves are
+    kept under PROVENANCE_HOME, for `prove`. Stopped at any moment, the same command goes on.
+    """
+    output = Output(as_json=as_json)
+    files = tuple(source_file(path) for given in paths for path in _files(given))
+    unit = unit or _unit(file.path for file in files)
+    how: Normalisation = normalise or ("json-rfc8785" if unit == "row" else "bytes")
+    if unit == "row" and how != "json-rfc8785":
+        raise InputError("A row has no bytes of its own: it is hashed as json-rfc8785.")
+    secret = None if key is None else _key(key, make=True)
+    with output.progress("committing", sum(file.size for file in files)) as progress:
+        done = commit(Asked(files, unit, how, secret), _folder(), progress=progress)
+    commitment = done.commitment
+    output.result(
+        {
+            "root": f"sha256:{commitment.root.hex()}",
+            "commitment": commitment.to_json(),
+            "records": done.records,
+            "duplicates": done.duplicates,
+            "files": len(files),
+        }
+    )
+    output.say(f"sha256:{commitment.root.hex()}", style="bold green")
+    output.say(f"{commitment.mode}, {count(commitment.count, commitment.unit)}, hashed as {commitment.normalisation}")
+    if done.duplicates:
+        output.say(f"{count(done.duplicates, 'duplicate')} of {done.records:,} records: each stands in the set once")
+
+
+@data.command()
+def prove(
+    record: Annotated[
+        Path | None, typer.Argument(metavar="[RECORD]", help="A file that holds the record; - for standard input.")
+    ] = None,
+    text: _Text = None,
+    commitment: Annotated[
+        str | None, typer.Option(help="The commitment, sha256:HEX. Unset: the one that is kept.")
+    ] = None,
+    key: _Key = None,
+) -> None:
+    """Print the proof that a record is in a committed set, or that it is not. Send it with the record to `check`."""
+    output = Output(as_json=False)
+    with KeptSet(_folder(), _chosen(commitment)) as kept:
+        if (kept.commitment.mode == "keyed") != (key is not None):
+            raise InputError(
+                "This commitment is keyed: name its key with --key." if key is None else "This commitment has no key."
+            )
+        secret = None if key is None else _key(key)
+        entry = entry_of(normalised(_record(record, text), kept.commitment.normalisation), secret)
+        proof = kept.prove(leaf_hash(entry))
+    sys.stdout.buffer.write(write_proof(proof) + b"\n")
+    sys.stdout.flush()
+    output.note(meaning(proof, of_record=True))
+
+
+@data.command()
+def check(
+    proof: Annotated[Path, typer.Argument(help="What `prove` printed; - for standard input.")],
+    record: _Record = None,
+    text: _Text = None,
+    key: _Key = None,
+    commitment: Annotated[str | None, typer.Option(help="The commitment that must be meant, sha256:HEX.")] = None,
+    training_data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A training-data manifest, one of whose commitments must be meant."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a proof, offline, against a commitment or the training-data manifest of a release.
+
+    Exit code 2 with training-data.proof-refused when it does not hold.
+    """
+    output = Output(as_json=as_json)
+    found = parse_proof(_read(proof, LONGEST_PROOF + 1).removesuffix(b"\n"))
+    root = found.commitment.root
+    roots = _roots(commitment, training_data)
+    if root not in roots:
+        raise ProofRefused("The proof is of another commitment than the one that is asked about.")
+    check_proof(found, root)
+    of_record = record is not None or text is not None
+    if of_record:
+        check_record(found, _record(record, text), None if key is None else _key(key))
+    sentence = meaning(found, of_record=of_record)
+    output.result(
+        {
+            "kind": "inclusion" if isinstance(found, Inclusion) else "exclusion",
+            "commitment": f"sha256:{root.hex()}",
+            "leaf": found.hash.hex(),
+            "of_record": of_record,
+            "meaning": sentence,
+        }
+    )
+    output.say(sentence)
+
+
+def _folder() -> Path:
+    return configured().home_folder / "commitments"
+
+
+def _files(given: Path) -> Iterator[Path]:
+    """A file, or all files of a folder in the order of their paths. Raises PathMissing."""
+    path = Path(os.path.abspath(given))
+    if not path.is_dir():
+        yield path
+        return
+
+    def fail(error: OSError) -> None:
+        raise PathMissing(f"“{error.filename}” cannot be read: {error.strerror}.") from error
+
+    for folder, folders, names in os.walk(path, onerror=fail):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _unit(paths: Iterator[Path]) -> RecordUnit:
+    units = {unit_of(path) for path in paths}
+    if len(units) != 1:
+        raise InputError("These files hold records of several kinds, or there is none: say --unit file, line or row.")
+    return units.pop()
+
+
+def _chosen(text: str | None) -> bytes:
+    if text is not None:
+        return _hash(text)
+    roots = kept_roots(_folder())
+    if len(roots) != 1:
+        kept = ", ".join(f"sha256:{root.hex()}" for root in roots) or "none"
+        raise InputError(f"Say which commitment with --commitment. Kept are: {kept}.")
+    return roots[0]
+
+
+def _hash(text: str) -> bytes:
+    if not text.startswith("sha256:"):
+        raise InputError(f"A commitment is named by the hash of its document, sha256:HEX; “{text[:80]}” is none.")
+    return parse_hash(text.removeprefix("sha256:"), "name of a commitment")
+
+
+def _roots(commitment: str | None, training_data: Path | None) -> set[bytes]:
+    """The commitments that a proof may be of. Raises InputError unless exactly one way to say them was taken."""
+    if commitment is not None and training_data is None:
+        return {_hash(commitment)}
+    if training_data is None or commitment is not None:
+        raise InputError("Say against what to check: --commitment sha256:HEX, or --training-data FILE.")
+    document = _read(training_data, MAX_DOCUMENT + 1)
+    if read_training_data(document) != "training-data-manifest":
+        raise InputError("A Croissant document names no commitment: give the training-data manifest.")
+    value: Any = parse_canonical(document, MAX_DOCUMENT)
+    names = [dataset.get("commitment") for dataset in value["datasets"]]
+    return {_hash(name) for name in names if isinstance(name, str)}
+
+
+def _record(file: Path | None, text: str | None) -> bytes:
+    if text is not None and file is None:
+        return text.encode("utf-8", "surrogateescape")
+    if file is None or text is not None:
+        raise InputError("Give the record: a file that holds it, or --text.")
+    found = _read(file, LONGEST_RECORD + 1)
+    if len(found) > LONGEST_RECORD:
+        raise InputError(f"A record has at most {LONGEST_RECORD:,} bytes.")
+    return found
+
+
+def _read(file: Path, limit: int) -> bytes:
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read(limit)
+        with file.open("rb") as stream:
+            return stream.read(limit)
+    except OSError as error:
+        raise PathMissing(f"“{file}” cannot be read: {error.strerror}.") from error
+
+
+def _key(file: Path, *, make: bool = False) -> bytes:
+    """A key as hexadecimal digits in a file of its owner's. Raises InvalidKey, PathMissing."""
+    if make:
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise PathMissing(f"The key “{file}” cannot be made: {error.strerror}.") from error
+        else:
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(new_key().hex() + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+    text = _read(file, 4 * KEY_SIZE).decode("ascii", "replace").strip()
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_SIZE:
+        raise InvalidKey(f"“{file}” holds no key of a commitment: {2 * KEY_SIZE} hexadecimal digits.")
+    return key
