@@ -9,6 +9,8 @@
     │   ├── PathMissing, UnsafeName, NameCollision, ForeignLink, SpecialFile, CacheFolder, EmptyArtifact,
     │   │   FileChanged, PreflightFailed, LicenseContradiction, InvalidManifest, ManifestTooLarge,
     │   │   InvalidModelFile, UnknownModelFormat, InvalidModelSignature
+    ├── TrainingDataError     training data that is declared, committed to, or proven
+    │   ├── InvalidCommitment, InvalidRecord, EmptySet, ProofRefused, SetNotKept
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, NotHeld, ContentBlocked, RootMismatch,
     │   │   StoreUnavailable, StoreFull, StoreBusy, StoreDamaged, PartlyKept, PinFailed, DestinationNotEmpty

@@ -7,7 +7,6 @@ below n. A proof holds for one index of one number of leaves, which whoever keep
 from collections.abc import Sequence
 
 from registry.chain.keccak import keccak
-
 from registry.content.merkle import levels, path, root_of
 
 

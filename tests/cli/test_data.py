@@ -1,11 +1,16 @@
 """`provenance data`: commit, prove and check, as a publisher and an auditor do it."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Provenance, kept
 
+ROOT = Path(__file__).resolve().parents[2]
 RECORDS = b'{"text": "one"}\n{"text": "two"}\n{"text": "two"}\n'
 
 
@@ -109,3 +114,24 @@ def test_a_folder_is_all_its_files(provenance: Provenance, tmp_path: Path) -> No
     whole = provenance("data", "commit", str(folder), "--unit", "file", "--json").json
     assert (whole["records"], whole["commitment"]["unit"]) == (2, "file")
     assert "Say which commitment" in provenance("data", "prove", "--text", "one").err
+
+
+def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "training-data.md").read_text()
+    make, check = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "PROVENANCE_HOME": str(tmp_path / "home"),
+    }
+
+    def shell(commands: str) -> str:
+        done = subprocess.run(
+            ["bash", "-e", "-c", commands], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    (root,) = re.findall(r"sha256:[0-9a-f]{64}", shell(make))
+    assert "is one of the 2 records" in shell(check.replace("sha256:HEX", root))
+    outside = check.replace("in.json", "out.json").replace("one", "three").replace("sha256:HEX", root)
+    assert "is none of the 2 records" in shell(outside)
