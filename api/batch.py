@@ -16,11 +16,10 @@ from api.service import Service
 from api.verify import whole_body
 from registry.artifacts.canonical import canonical
 from registry.errors import IndexUnavailable, MalformedRequest, ProvenanceError, RequestTooLarge
-from registry.index.evidence import gather
 from registry.index.queries import Snapshot
+from registry.index.verify import verify_in
 from registry.policy.policy import Policy, parse_policy
 from registry.policy.rendering import as_of_json
-from registry.policy.verdict import judge
 
 router = APIRouter(tags=["verify"])
 
@@ -88,8 +87,7 @@ def _answers(service: Service, items: list[Any], policy: Policy | None) -> bytes
 def _answer(service: Service, snapshot: Snapshot, item: Any, policy: Policy | None) -> bytes:
     try:
         question: Question = read_question(item, service.settings.max_files, service.licenses, policy)
-        evidence = gather(snapshot, question.subject, question.policy or Policy())
-        verdict = judge(question.subject, question.policy, evidence)
+        verdict = verify_in(snapshot, question.subject, question.policy)
     except IndexUnavailable:
         raise
     except ProvenanceError as error:

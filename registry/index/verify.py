@@ -4,7 +4,7 @@ import time
 
 from registry.index.documents import DocumentReader
 from registry.index.evidence import gather
-from registry.index.queries import Reader
+from registry.index.queries import Reader, Snapshot
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
 from registry.policy.verdict import Verdict, judge
@@ -16,7 +16,12 @@ def verify(reader: Reader, subject: Subject, policy: Policy | None, *, quick: bo
     What is to be quick raises `NotQuick` where long documents would have to be read for it.
     """
     with reader.snapshot(quick=quick) as snapshot:
-        return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=int(time.time())))
+        return verify_in(snapshot, subject, policy)
+
+
+def verify_in(snapshot: Snapshot, subject: Subject, policy: Policy | None) -> Verdict:
+    """The same from a snapshot that is open: for many subjects as of one block."""
+    return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=int(time.time())))
 
 
 def verify_asking(reader: Reader, documents: DocumentReader, subject: Subject, policy: Policy | None) -> Verdict:

@@ -27,11 +27,18 @@ def test_each_item_has_the_verdict_that_it_has_alone_and_all_are_of_one_block(ap
         {"what": NOBODY},
         {"files": model.files()},
         {"what": model.cid, "policy": {"version": 1}},
+        {"what": model.cid, "policy": policy(model) | {"max_age": 86_400}},
     ]
     answer = api.post("/v1/verify/batch", json={"items": items, "policy": policy(model)}).json()
     alone = [api.post("/v1/verify", json={"policy": policy(model)} | item).json() for item in items]
     assert answer["results"] == alone
-    assert [result["verdict"] for result in answer["results"]] == ["allow", "unknown", "allow", "unknown"]
+    assert [result["verdict"] for result in answer["results"]] == [
+        "allow",
+        "unknown",
+        "allow",
+        "unknown",
+        "allow",
+    ]
     assert {result["as_of"]["block"]["hash"] for result in answer["results"]} == {answer["as_of"]["block"]["hash"]}
 
 
