@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
@@ -15,11 +15,10 @@ from registry.chain.deploy import contract_address
 from registry.chain.identifiers import parse_address
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import Deployment
-from registry.content.cid import Cid
 from registry.content.denylist import DenylistFiles
 from registry.content.gateway import GatewaySource
 from registry.content.sources import Sources
-from registry.content.store import BlockSource, Store, open_store
+from registry.content.store import Store, open_store
 from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
 from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
@@ -32,6 +31,8 @@ from registry.settings import Settings
 _log = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 2.0
+_AGAIN_SECONDS = 1.0
+"""A source of documents that failed is asked again after so long."""
 _LOOK_SECONDS = 0.1
 _WORKERS = 2
 _WAITING = 32
@@ -159,7 +160,7 @@ class Service:
     def _follow_until(self, stop: threading.Event, wake: threading.Event, registry: ModelRegistryClient) -> None:
         poll = self.settings.poll_seconds
         gateways = [GatewaySource(address) for address in self.settings.gateways]
-        source = FreshSources([self.store, *gateways])
+        source = Sources([self.store, *gateways], again_after=_AGAIN_SECONDS)
         documents = DocumentReader(self._database, registry.deployment, source)
         thread = threading.Thread(target=documents.run, args=(stop, wake, poll), name="documents")
         thread.start()
@@ -227,22 +228,6 @@ class Changes:
                 self._last = found
                 self.wake()
             await asyncio.sleep(self._pause)
-
-
-class FreshSources:
-    """Several sources as one for a long time: one that failed a moment ago is asked again for the next block."""
-
-    def __init__(self, sources: Sequence[BlockSource]) -> None:
-        self._sources = sources
-
-    @property
-    def name(self) -> str:
-        """See `BlockSource`."""
-        return Sources(self._sources).name
-
-    def get_block(self, cid: Cid) -> bytes:
-        """See `BlockSource`."""
-        return Sources(self._sources).get_block(cid)
 
 
 def open_service(settings: Settings, metrics: Metrics | None = None, *, upgrade: bool = True) -> Service:
