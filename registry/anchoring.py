@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_canonical, parse_json
 from registry.artifacts.digest import Artifact, digest_artifact
+from registry.artifacts.named_file import read_named
 from registry.chain.anchors import Anchor, anchor_tree
 from registry.chain.identifiers import (
     Account,
@@ -116,7 +117,7 @@ def add_to_list(path: Path, deployment: Deployment, release: Release) -> int:
     }
     releases: list[Any] = []
     if path.exists():
-        there = _validated(parse_json(_read(path), MAX_LIST_BYTES)).model_dump(mode="json")
+        there = _validated(parse_json(read_named(path, MAX_LIST_BYTES), MAX_LIST_BYTES)).model_dump(mode="json")
         if {key: there[key] for key in head} != head:
             raise InvalidRelease(f"“{path}” is a list of another publisher or registry.")
         releases = there["releases"]
@@ -157,7 +158,7 @@ def read_list(data: bytes, deployment: Deployment, *, strict: bool) -> Anchoring
 
 def open_list(path: Path, deployment: Deployment) -> Anchoring:
     """The releases of the list file at `path`, in whatever form of JSON. Raises `PathMissing` and as `read_list`."""
-    return read_list(_read(path), deployment, strict=False)
+    return read_list(read_named(path, MAX_LIST_BYTES), deployment, strict=False)
 
 
 def store_list(anchoring: Anchoring, store: Store) -> Cid:
@@ -218,17 +219,6 @@ def _validated(value: Any) -> AnchorList:
         first = error.errors(include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise InvalidDocument(f"The list of releases is not valid at {where}: {first['msg']}.", at=where) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_LIST_BYTES + 1)
-    except OSError as error:
-        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
-    if len(data) > MAX_LIST_BYTES:
-        raise InvalidDocument(f"“{path}” is too long to be a list of releases.")
-    return data
 
 
 @contextmanager

@@ -11,13 +11,14 @@ from packageurl import PackageURL
 from registry.artifacts.declared_license import slug
 from registry.artifacts.manifest import ExternalParent, TrainingData
 from registry.artifacts.manifest import Terms as TermsReference
+from registry.artifacts.named_file import read_named
 from registry.artifacts.statement import Access
 from registry.artifacts.training_data import import_training_data, read_training_data
 from registry.chain.identifiers import TermsId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Parent, Relation, check_name, check_version
 from registry.content.unixfs import document_shape
-from registry.errors import InvalidDocument, InvalidIdentifier, PathMissing, ReleaseNotFound
+from registry.errors import InvalidDocument, InvalidIdentifier, ReleaseNotFound
 from registry.policy.catalogue import CatalogueEntry, catalogue, whose_name
 from registry.policy.terms import FORM, import_terms, parse_terms, terms_id
 from registry.standards.oms import Verified
@@ -73,7 +74,7 @@ def terms_document(given: str) -> bytes:
             f"There is no licence “{given}” in the catalogue and no such file. {hint}The catalogue has: "
             f"{', '.join(entries)}. Name one of them, or a terms document of your own: {FORM}"
         )
-    document = import_terms(_read(path, 1 << 20))
+    document = import_terms(read_named(path, 1 << 20))
     _check_own_name(document, entries)
     return document
 
@@ -97,7 +98,7 @@ def terms_reference(document: bytes) -> TermsReference:
 
 def training_document(path: Path) -> bytes:
     """The document as it is stored: a manifest of ours in its one form, a Croissant document as it is."""
-    return import_training_data(_read(path, MAX_TRAINING_DATA))
+    return import_training_data(read_named(path, MAX_TRAINING_DATA))
 
 
 def training_reference(data: bytes) -> TrainingData:
@@ -136,14 +137,3 @@ def _pinned(text: str) -> str:
     if not purl.version:
         raise InvalidIdentifier(f"“{text}” is not pinned: add @ and the revision, pkg:huggingface/org/name@REVISION.")
     return purl.to_string()
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
-    if len(data) > limit:
-        raise InvalidDocument(f"“{path}” is longer than {limit:,} bytes.")
-    return data
