@@ -45,9 +45,6 @@ class Metrics:
         self.verdicts = Counter(
             "provenance_verdicts", "Verdicts given, by what they say", ["verdict"], registry=self.registry
         )
-        self.answers = Counter(
-            "provenance_kept_answers", "Verdicts looked for among those just given", ["found"], registry=self.registry
-        )
 
     def watch(self, status: Callable[[], FollowerStatus | None]) -> None:
         """Show also how far the index is, as it is when somebody reads the metrics."""

@@ -5,8 +5,7 @@ one state from its first read to its end, and never waits for the writer. Whoeve
 SQLite the file has one writer, with PostgreSQL an advisory lock makes it so, that what holds for one holds for both.
 
 An event loop reads SQLite as it is: a file is there, and that is quickest. For a server it must not wait: what it asks
-of PostgreSQL goes through `awaiting`, where the same code runs in a greenlet that gives the loop back meanwhile. That
-answered 1.4 times as many questions in a second as reading on the loop or in threads, with psycopg for all three.
+of PostgreSQL goes through `awaiting`, where the same code runs in a greenlet that gives the loop back meanwhile.
 """
 
 import contextlib
