@@ -165,6 +165,25 @@ def check(
     output.say(sentence)
 
 
+@data.command()
+def verify(
+    commitment: Annotated[
+        str | None, typer.Option(help="The commitment, sha256:HEX. Unset: the one that is kept.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read all leaves that are kept: that they stand in order, each once, and lead to the root.
+
+    This is what one proof of exclusion cannot show. Exit code 2 with training-data.not-kept when they do not.
+    """
+    output = Output(as_json=as_json)
+    with KeptSet(_folder(), _chosen(commitment)) as kept:
+        kept.verify()
+        found = kept.commitment
+    output.result({"root": f"sha256:{found.root.hex()}", "commitment": found.to_json()})
+    output.say(f"{count(found.count, found.unit)} in order, under sha256:{found.root.hex()}")
+
+
 def _folder() -> Path:
     return configured().home_folder / "commitments"
 

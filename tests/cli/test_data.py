@@ -62,6 +62,19 @@ def test_a_proof_is_checked_against_the_manifest_of_a_release(
     assert "training-data.proof-refused" in provenance(*asked).err
 
 
+def test_all_leaves_are_read_and_one_that_was_changed_is_found(
+    provenance: Provenance, records: Path, tmp_path: Path
+) -> None:
+    root = provenance("data", "commit", str(records), "--json").json["root"]
+    assert provenance("data", "verify", "--json").json["root"] == root
+    assert provenance("data", "verify", "--commitment", root).out == f"2 lines in order, under {root}\n"
+    leaves = tmp_path / "home" / "commitments" / root.removeprefix("sha256:") / "leaves"
+    whole = leaves.read_bytes()
+    leaves.write_bytes(whole[32:] + whole[:32])
+    wrong = provenance("data", "verify")
+    assert wrong.code == 2 and "training-data.not-kept" in wrong.err
+
+
 def test_a_key_is_made_once_and_kept_from_others(provenance: Provenance, records: Path, tmp_path: Path) -> None:
     key = tmp_path / "key"
     first = provenance("data", "commit", str(records), "--key", str(key), "--json").json

@@ -7,6 +7,7 @@ what is asked: killed anywhere, the same command finds what was done.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -211,7 +212,7 @@ def _errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == 28:
+        if error.errno == errno.ENOSPC:
             raise StoreFull(f"The disk of “{folder}” is full. Make room, and run the command again.") from error
         raise StoreUnavailable(f"“{folder}” cannot be written: {error.strerror}.") from error
     except BrokenProcessPool as error:
