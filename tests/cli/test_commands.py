@@ -18,9 +18,7 @@ from registry.content import file_digests
 from registry.policy.catalogue import catalogue
 from tests.cli.conftest import FRIEND, Provenance, later
 
-NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
 AS_ONE = ("--version", "1", "--yes")
-NAMED = ("publish", "model", *AS_ONE, "--name")
 PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
 STRANGER = f"eip155:31337:{dev_signer(1).address}"
 
@@ -252,66 +250,6 @@ def test_names_of_strangers_cannot_steer_the_terminal(
     assert "evil" in done.out and "\x1b" not in done.out + done.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "sentence"),
-    [
-        (("digest", "no-such-folder"), "artifact.path-missing", "no-such-folder"),
-        (("verify", "./no-such-folder"), "artifact.path-missing", "no-such-folder"),
-        (("verify", "no-such-folder"), "artifact.path-missing", "no file or folder “no-such-folder”"),
-        (("verify", "bafynonsense"), "input.identifier", "bafynonsense"),
-        (("verify", f"{dev_signer(0).address}/m@1"), "input.identifier", "provenance show"),
-        (("show", f"eip155:1:{dev_signer(0).address}/m@1"), "input.identifier", "31337"),
-        (("verify", "ab" * 32), "input.identifier", "sha256:"),
-        (("verify", NOBODY, "--trust", "0x" + "ab" * 20), "", "eip155"),
-        (("show", "release:0x" + "ab" * 32), "index.not-found", "no release"),
-        (("show", "sha256:" + "ab" * 32), "input.identifier", "release"),
-        (("fetch", NOBODY, "d"), "content.not-found", "does not hold"),
-        (("fetch", "sha256:" + "ab" * 32, "d"), "input.identifier", "artifact"),
-        (("status", "release:0x" + "ab" * 32), "chain.release-not-found", "no release"),
-        (("status", "release:0x" + "ab" * 32, "gone", "--yes"), "input.unknown-label", "one of"),
-        ((*NAMED, "Upper"), "chain.invalid-release", "name"),
-        ((*NAMED, "m", "--license", "mit", "--license-differs", "as agreed"), "input", "nothing to say"),
-        ((*NAMED, "m", "--license-differs", "as agreed"), "input", "name them with --license"),
-        ((*NAMED, "m", "--license", "nope"), "input.document", "catalogue"),
-        ((*NAMED, "m", "--license", "apache-2"), "input.document", "Did you mean apache-2.0"),
-        (("license", "permission", "m@1"), "input.identifier", "ADDRESS/NAME@VERSION"),
-        (("statement", "list", "--about", "m@1"), "input.identifier", "ADDRESS/NAME@VERSION, statement:0xHEX, anchor"),
-        (("statement", "list", "--about", "grant:0x12"), "input.identifier", "dataset:0xHEX"),
-        (("reserve", "nofolder"), "artifact.path-missing", "no folder “nofolder”"),
-        (("publish", "model", "--name", "m"), "input", "--version"),
-        (("no-such-command",), "usage", "no-such-command"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_a_sentence_with_a_code_and_exit_2(
-    provenance: Provenance, model: Path, arguments: tuple[str, ...], code: str, sentence: str
-) -> None:
-    done = provenance(*arguments)
-    assert done.code == 2, done
-    assert code in done.err and sentence in done.err
-    assert "Traceback" not in done.err
-    as_json = provenance(*arguments, "--json")
-    assert as_json.json["error"]["code"] and as_json.code == 2
-
-
-def test_the_node_down_or_of_another_chain(
-    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROVENANCE_CHAIN_ID", "1")
-    assert "chain.wrong-chain" in provenance("verify", str(model), "--trust", PUBLISHER).err
-    monkeypatch.setenv("PROVENANCE_RPC_URL", "http://127.0.0.1:9")
-    down = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
-    assert down.code == 2 and "chain.rpc-unavailable" in down.err
-
-
-def test_a_first_block_beyond_the_chain(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROVENANCE_FROM_BLOCK", "23000000")
-    for command in (("verify", str(model), "--trust", PUBLISHER), ("publish", str(model), "--name", "m", *AS_ONE)):
-        done = provenance(*command)
-        assert done.code == 2 and "input.settings" in done.err and "23000000" in done.err, done
-    monkeypatch.delenv("PROVENANCE_FROM_BLOCK")
-    assert provenance("verify", str(model), "--trust", PUBLISHER).code == 3
-
-
 def test_a_first_block_that_would_hide_records(
     provenance: Provenance, node: DevNode, release: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,136 +286,11 @@ def test_a_file_name_does_not_steer_the_terminal(provenance: Provenance, model: 
     assert "a\u202etxt.\x9b31mexe\x7f" in [one["name"] for one in done.json["predicate"]["resources"]]
 
 
-def test_no_contract_at_the_address(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROVENANCE_MODEL_REGISTRY", "0x" + "11" * 20)
-    assert "chain.no-contract" in provenance("show", "release:0x" + "ab" * 32).err
-
-
-def test_the_store_down(provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROVENANCE_STORE", "/ip4/127.0.0.1/tcp/9")
-    done = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
-    assert done.code == 2 and "content.store-unavailable" in done.err
-    monkeypatch.delenv("PROVENANCE_STORE")
-    assert provenance("show", f"{dev_signer(0).address}/m@1").code == 2
-
-
-def test_a_wrong_password(provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eth_account import Account
-
-    keystore, password = tmp_path / "key.json", tmp_path / "password"
-    keystore.write_text(json.dumps(Account.encrypt("0x" + "11" * 32, "right", kdf="pbkdf2", iterations=1000)))
-    password.write_text("wrong\n")
-    monkeypatch.setenv("PROVENANCE_KEYSTORE", str(keystore))
-    monkeypatch.setenv("PROVENANCE_PASSWORD_FILE", str(password))
-    done = provenance("publish", str(model), "--name", "m", "--version", "1", "--yes")
-    assert done.code == 2 and "chain.wrong-password" in done.err
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "meant"),
-    [
-        (".env", "PROVENANCE_RPCURL=http://127.0.0.1:9\n", "PROVENANCE_RPC_URL"),
-        (".env", "provenance_gateway=x\n", "PROVENANCE_GATEWAYS"),
-        ("provenance.toml", 'gateway = "x"\n', "gateways"),
-        ("provenance.toml", 'PROVENANCE_STORE = "x"\n', "store"),
-    ],
-)
-def test_a_setting_that_is_none_is_refused_with_the_nearest_name(
-    provenance: Provenance, model: Path, tmp_path: Path, file: str, text: str, meant: str
-) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / file).write_text(text)
-    done = provenance("verify", str(model))
-    assert done.code == 2 and "input.settings" in done.err and f"is {meant};" in done.err, done
-
-
-def test_in_the_environment_only_what_is_nearly_a_setting_is_refused(
-    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROVENANCE_PORT_8000_TCP_ADDR", "10.0.0.1")
-    monkeypatch.setenv("PROVENANCE_TRACEBACK", "1")
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / ".env").write_text("OTHER=x\nPROVENANCE_CHAIN_ID=31337\n")
-    assert provenance("verify", str(model)).code == 3
-    monkeypatch.setenv("PROVENANCE_KEYSTOR", "x")
-    assert "PROVENANCE_KEYSTORE" in provenance("verify", str(model)).err
-
-
-def test_flags_win_over_the_environment_and_that_over_files(
-    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "provenance.toml").write_text('rpc_url = "http://127.0.0.1:9"\nchain_id = 1\n')
-    assert "chain.wrong-chain" in provenance("verify", str(model), "--trust", PUBLISHER).err
-    (home / ".env").write_text("PROVENANCE_CHAIN_ID=31337\n")
-    done = provenance("-v", "verify", str(model), "--trust", PUBLISHER)
-    assert done.code == 3 and done.err.splitlines() == [
-        f"settings from {home / name}" for name in (".env", "provenance.toml")
-    ]
-    down = provenance("verify", str(model), "--trust", PUBLISHER, "--rpc-url", "http://127.0.0.1:9")
-    assert "chain.rpc-unavailable" in down.err
-
-
-def test_a_file_of_settings_that_is_named_is_the_only_one(
-    provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / ".env").write_text("PROVENANCE_API_URL=http://127.0.0.1:9\n")
-    other = tmp_path / "other.toml"
-    other.write_text("chain_id = 1\n")
-    assert "chain.wrong-chain" in provenance("--config", str(other), "verify", str(model)).err
-    monkeypatch.setenv("PROVENANCE_CONFIG", str(other))
-    assert "chain.wrong-chain" in provenance("verify", str(model)).err
-    for wrong in ("nowhere.toml", "x" * 5000, "~nobody-here/x"):
-        assert "input.settings" in provenance("--config", wrong, "verify", str(model)).err
-    other.write_text("chain_id = = 1\n")
-    assert "input.settings" in provenance("verify", str(model)).err
-
-
-@pytest.mark.parametrize("where", [".", "..", "sub"])
-def test_what_is_verified_does_not_choose_its_judge(
-    provenance: Provenance, model: Path, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    """Settings in a download, say the address of a service that allows everything, are files like any other."""
-    (model / "sub").mkdir()
-    for name, text in {
-        ".env": "PROVENANCE_API_URL=http://127.0.0.1:9\nPROVENANCE_CHAIN_ID=1\n",
-        "provenance.toml": 'api_url = "http://127.0.0.1:9"\nchain_id = 1\n',
-    }.items():
-        (model / name).write_text(text)
-        (model / "sub" / name).write_text(text)
-    monkeypatch.chdir(model / "sub" if where != "." else model)
-    done = provenance("verify", where if where != "sub" else ".", "--trust", PUBLISHER)
-    assert done.code == 3 and "no-claim" in done.out, done
-
-
 def test_what_was_left_out_of_a_verdict_is_said(provenance: Provenance, model: Path) -> None:
     (model / ".git").mkdir()
     (model / ".git" / "hooks").write_text("x")
     assert "  left out: .git" in provenance("verify", str(model)).out.splitlines()
     assert provenance("verify", str(model), "--json").json["left_out"] == [".git"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (("verify", "x" * 5000), "artifact.path-missing"),
-        (("verify", "./" + "x" * 5000), "artifact.path-missing"),
-        (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://127.0.0.1:99999"), "input.settings"),
-        (("verify", "sha256:" + "ab" * 32, "--rpc-url", "http://[::1"), "input.settings"),
-        (("fetch", "bafybeihwqttitc7rssowlfhx3edhljr3kb5ax5l52pt7r3zdtbg5na7bhu", "x" * 5000), "artifact.path-missing"),
-    ],
-)
-def test_a_wrong_argument_is_no_defect(provenance: Provenance, arguments: tuple[str, ...], code: str) -> None:
-    done = provenance(*arguments)
-    assert done.code == 2 and code in done.err, done
-
-
-def test_a_home_of_nobody_is_no_defect(provenance: Provenance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROVENANCE_HOME", "~nobody-here/x")
-    done = provenance("verify", "sha256:" + "ab" * 32)
-    assert done.code == 2 and "input.settings" in done.err
 
 
 @pytest.mark.parametrize("arguments", [("digest", "modèle"), ("digest", "modèle", "--json"), ("digest", "nichts-é")])
