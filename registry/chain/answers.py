@@ -7,8 +7,11 @@ from registry.errors import RpcRefused, RpcUnavailable
 
 
 def block_hash(block: Any) -> Any:
-    """What a block is known by; None where there is none."""
-    return None if block is None else (str(block["hash"]).lower(), int(block["number"], 16))
+    """What a block is known by, and what is believed of it with its hash; None where there is none."""
+    if block is None:
+        return None
+    names = (str(block[name]).lower() for name in ("hash", "parentHash"))
+    return (*names, *(int(block[name], 16) for name in ("number", "timestamp")))
 
 
 def logs_key(logs: Any) -> Any:

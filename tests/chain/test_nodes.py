@@ -64,10 +64,10 @@ def head_at(node: FaultyRpc, number: int):
     return fault
 
 
-def other_hash(number: int):
+def other_hash(number: int, field: str = "hash"):
     def fault(ask, params):
         block = ask()
-        return block | {"hash": "0x" + "cd" * 32} if block and int(block["number"], 16) == number else block
+        return block | {field: "0x" + "cd" * 32} if block and int(block["number"], 16) == number else block
 
     return fault
 
@@ -177,6 +177,14 @@ def test_a_block_hash_counts_when_a_quorum_gives_it(nodes, mined, caplog, liar, 
         assert chain.block(number) == found
     asked_third = liar == 2 and number != BLOCKS  # then two agreed before it was asked
     assert chain.rpc.left_out == ([] if asked_third else [nodes[liar].url])
+
+
+@pytest.mark.parametrize("field", ["parentHash", "timestamp"])
+def test_a_quorum_agrees_on_what_is_believed_of_a_block_with_its_hash(mined, nodes, field):
+    chain = several(nodes, quorum=2)
+    nodes[0].faults["eth_getBlockByNumber"] = other_hash(BLOCKS, field)
+    assert chain.latest() == mined.chain.latest()
+    assert chain.rpc.left_out == [nodes[0].url]
 
 
 def test_without_a_quorum_no_block_counts(nodes):
