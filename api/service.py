@@ -12,6 +12,7 @@ from api.streams import CarPlaces
 from api.telemetry import Metrics
 from registry.chain.client import connect
 from registry.chain.deploy import contract_address
+from registry.chain.heads import open_heads
 from registry.chain.identifiers import parse_address
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import Deployment
@@ -158,15 +159,19 @@ class Service:
                 stop.wait(_RECONNECT_SECONDS)
 
     def _follow_until(self, stop: threading.Event, wake: threading.Event, registry: ModelRegistryClient) -> None:
-        poll = self.settings.poll_seconds
-        gateways = [GatewaySource(address) for address in self.settings.gateways]
+        settings = self.settings
+        poll = settings.poll_seconds
+        heads = open_heads(registry.chain, settings.rpc_url, settings.rpc_websocket, settings.head_seconds)
+        gateways = [GatewaySource(address) for address in settings.gateways]
         source = Sources([self.store, *gateways], again_after=_AGAIN_SECONDS)
         documents = DocumentReader(self._database, registry.deployment, source)
         thread = threading.Thread(target=documents.run, args=(stop, wake, poll), name="documents")
         thread.start()
         try:
-            addresses = self.settings.contract_addresses
-            Follower(registry, self._database, addresses=addresses, on_events=wake.set).run(stop, poll)
+            addresses = settings.contract_addresses
+            with heads:
+                follower = Follower(registry, self._database, addresses=addresses, on_events=wake.set, heads=heads)
+                follower.run(stop, poll)
         finally:
             stop.set()
             wake.set()

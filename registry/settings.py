@@ -11,6 +11,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -58,6 +59,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How many of these nodes must give the same block before it counts, with the block hashes in its "
         "logs.",
+    )
+    rpc_websocket: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="WebSocket addresses (ws, wss) of nodes that tell the follower of new blocks, separated by commas, "
+        "or `none`. Unset: the addresses in RPC_URL with ws in place of http, where many nodes listen too. What they "
+        "tell is a hint: the chain itself is read from RPC_URL.",
     )
     chain_id: int | None = Field(
         default=None, ge=1, description="Refuse a node of any other chain. Unset: the node's own answer is taken."
@@ -127,9 +134,23 @@ class Settings(BaseSettings):
         "Unset: yes, unless the environment says CI.",
     )
     ready_blocks: int = Field(
-        default=5, ge=0, description="/readyz answers 200 while the index is at most this many blocks behind."
+        default=5,
+        ge=0,
+        description="/readyz answers 200 once the index has been at the head of the chain, and from then on while it "
+        "is at most this many blocks behind.",
     )
-    poll_seconds: float = Field(default=1.0, gt=0, description="How often the follower asks for new blocks.")
+    poll_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="How often the follower asks for new blocks, also where a node tells of them or HEAD_SECONDS is "
+        "shorter: what is told may be lost.",
+    )
+    head_seconds: float | None = Field(
+        default=None,
+        ge=0.01,
+        description="How often it asks for the newest block alone, in one request, while no node tells of new ones. "
+        "Unset: 0.1 where all nodes are on this machine, else POLL_SECONDS.",
+    )
     max_body_bytes: int = Field(default=8 << 20, ge=1024, description="Longest request body that the service reads.")
     body_seconds: float = Field(
         default=20.0, gt=0, description="How long the service waits for a whole request body, however it trickles in."
@@ -172,7 +193,9 @@ class Settings(BaseSettings):
         default=10.0, ge=0, description="How long a service that is stopped lets answers go on that were begun."
     )
 
-    @field_validator("gateways", "denylists", "cors_origins", "trusted_proxies", "metrics_from", mode="before")
+    @field_validator(
+        "rpc_websocket", "gateways", "denylists", "cors_origins", "trusted_proxies", "metrics_from", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -194,6 +217,15 @@ class Settings(BaseSettings):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
             ipaddress.ip_network(part)
+        return value
+
+    @field_validator("rpc_websocket", mode="after")
+    @classmethod
+    def _are_websockets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            parts = urlsplit(part)
+            if part != "none" and not (parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0):
+                raise ValueError("must start with ws:// or wss://, name a host, and a port if any; or be `none`")
         return value
 
     @classmethod

@@ -89,8 +89,12 @@ class Chain:
         """The newest block."""
         block = self.block("latest")
         if block is None:
-            raise RpcUnavailable(f"The node at {self.rpc.name} has no blocks yet.")
+            raise self.no_blocks()
         return block
+
+    def no_blocks(self) -> RpcUnavailable:
+        """The error for a node that has no newest block."""
+        return RpcUnavailable(f"The node at {self.rpc.name} has no blocks yet.")
 
     def logs(self, address: str | Sequence[str], topics: Sequence[Any], first: int, last: int) -> list[Log]:
         """Logs of one address, or of several, in blocks first to last, in the order of the chain. Raises `InvalidLog`.

@@ -318,12 +318,17 @@ class SeveralRpc:
 
 def open_rpc(addresses: str, quorum: int = 1, timeout: float = 30.0) -> Rpc:
     """The node, or the nodes (addresses separated by commas). Raises `InvalidSettings`."""
-    urls = [part.strip() for part in addresses.split(",") if part.strip()] or [addresses]
+    urls = split_addresses(addresses)
     if len(set(urls)) < len(urls):
         raise InvalidSettings("PROVENANCE_RPC_URL names a node twice.", setting="PROVENANCE_RPC_URL")
     if len(urls) == 1 and quorum == 1:
         return HttpRpc(urls[0], timeout)
     return SeveralRpc([HttpRpc(url, timeout) for url in urls], quorum)
+
+
+def split_addresses(addresses: str) -> list[str]:
+    """The addresses that commas separate, at least one, which may be none."""
+    return [part.strip() for part in addresses.split(",") if part.strip()] or [addresses]
 
 
 def _one_of(errors: Errors, method: str) -> RpcRefused | RpcUnavailable:

@@ -8,14 +8,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Final
 
-from registry.chain.client import Block
+from registry.chain.client import Block, Tag
 from registry.chain.events import Log
 from registry.chain.followed import FollowedContracts, followed_contracts
+from registry.chain.heads import Heads
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange, LogsAhead
+from registry.chain.together import Together
 from registry.errors import InvalidLog, InvalidSettings, LogGap, ProvenanceError, RpcRefused
 from registry.index.database import Database
 from registry.index.fold import Gap, Logs, advance
@@ -39,11 +42,22 @@ class _ForeignBlock(CursorMoved):
         super().__init__(self.message)
 
 
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """What the node said of its chain, and when: its newest block, and the numbers of those that it calls final."""
+
+    at: float
+    head: Block
+    safe: int | None
+    finalized: int | None
+
+
 class Follower:
     """One deployment, followed through one node. One step at a time; any number of processes may read meanwhile.
 
     `addresses` names those of the other contracts that are not where they are looked for otherwise, as in
-    `followed_contracts`. `now` is the wall clock that polls are noted with, in seconds since the epoch.
+    `followed_contracts`. `heads` says when there may be another block before the next poll is due. `now` is the wall
+    clock that polls are noted with, in seconds since the epoch.
     """
 
     def __init__(
@@ -53,6 +67,7 @@ class Follower:
         *,
         addresses: Mapping[str, str] | None = None,
         on_events: Callable[[], None] | None = None,
+        heads: Heads | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
@@ -61,7 +76,11 @@ class Follower:
         self._chain = registry.chain
         self._range = LogRange()
         self._on_events = on_events or (lambda: None)
+        self._heads = heads or Heads(registry.chain)
+        self._together = Together()
         self._now = now
+        self._head: Block | None = None
+        self._at_head = False
         self._settled = 0
         self._lagging = 0
         self._suspicious = False
@@ -128,14 +147,22 @@ class Follower:
                 stop.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
+            if last:
+                _log.warning("The chain is followed again.")
             pause, last = poll_seconds, ""
-            if added == 0:
+            if self._lagging or self._head is None:
                 stop.wait(poll_seconds)
+            elif added == 0 or self._at_head:
+                self._heads.wait(stop, poll_seconds, self._head)
         self._logs.close()
+        self._together.close()
 
     def _advance(self) -> int:
-        head = self._poll()
+        poll = self._poll()
+        head = self._head = poll.head
         cursor = self._reconciled(self.ledger.cursor(), head)
+        # Only now, when the index holds no block that is not on this chain: readers count what is still to be read.
+        self.ledger.record_poll(poll.at, head.number, poll.safe, poll.finalized)
         if cursor is not None and not cursor.hash:
             check_from_block(cursor.number + 1, head.number)
         if cursor is None or cursor.number >= head.number:
@@ -149,16 +176,16 @@ class Follower:
             self._suspicious = False
         if batch.entries:
             self._on_events()
+        self._at_head = batch.end.hash == head.hash
         return batch.end.number - cursor.number
 
-    def _poll(self) -> Block:
-        head = self._chain.latest()
-        safe, finalized = self._chain.block("safe"), self._chain.block("finalized")
+    def _poll(self) -> _Poll:
+        tags: tuple[Tag, ...] = ("latest", "safe", "finalized")
+        head, safe, finalized = self._together.ask([partial(self._chain.block, tag) for tag in tags])
+        if head is None:
+            raise self._chain.no_blocks()
         self._settled = safe.number if safe else head.number - _UNSETTLED
-        self.ledger.record_poll(
-            self._now(), head.number, safe.number if safe else None, finalized.number if finalized else None
-        )
-        return head
+        return _Poll(self._now(), head, safe.number if safe else None, finalized.number if finalized else None)
 
     def _reconciled(self, cursor: Cursor, head: Block) -> Cursor | None:
         """The cursor, on the node's chain; None while the node is merely behind the index."""
@@ -183,6 +210,8 @@ class Follower:
     def _is_on_chain(self, block: BlockRow, head: Block) -> bool:
         if block.number >= head.number:
             return block.number == head.number and block.hash == head.hash
+        if block.number == head.number - 1 and block.hash == head.parent_hash:
+            return True
         found = self._chain.block(block.number)
         return found is not None and found.hash == block.hash
 
@@ -232,8 +261,9 @@ class Follower:
         A node without old states can only tell at the tip: the heads are a chain, so that one proves all before it.
         """
         try:
-            for name, state in logs.items():
-                if self.followed.head(name, end.hash) != state.head:
+            held = self._together.ask([partial(self.followed.head, name, end.hash) for name in logs])
+            for (name, state), head in zip(logs.items(), held, strict=True):
+                if head != state.head:
                     size = self.followed.size(name, end.hash)
                     raise Gap(f"the {name} has {size} records, and {state.size} lead to another head")
         except RpcRefused:
