@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from api.readiness import Readiness
 from api.streams import CarPlaces
 from api.telemetry import Metrics
 from registry.chain.client import connect
@@ -53,6 +55,7 @@ class Service:
 
     def __init__(self, settings: Settings, database: Database, store: Store, metrics: Metrics) -> None:
         self.settings = settings
+        self.readiness = Readiness(settings, time.time())
         self.metrics = metrics
         self.store = store
         self.denylists = DenylistFiles(settings.denylists)

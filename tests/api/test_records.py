@@ -130,20 +130,6 @@ def test_it_is_alive_and_not_ready_while_its_node_is_down(tmp_path: Path) -> Non
         assert answer.status_code == 503 and answer.json()["code"] == "index.unavailable"
 
 
-def test_it_is_not_ready_when_the_node_falls_silent(node: DevNode, api: httpx.Client, model: Model) -> None:
-    from api.health import not_ready
-    from registry.index.queries import FollowerStatus
-
-    settings = load_settings()
-    now = time.time()
-    fine = FollowerStatus(10, 10, 10, 9, 8, now, None, 1)
-    assert not_ready(fine, settings, now) is None
-    assert not_ready(FollowerStatus(10, 10, 10, 9, 8, now - 3600, None, 1), settings, now)
-    assert not_ready(FollowerStatus(10, 10, 100, 9, 8, now, None, 1), settings, now)
-    assert not_ready(FollowerStatus(10, 10, 10, 9, 8, now, "events are missing", 1), settings, now)
-    assert not_ready(FollowerStatus(-1, -1, None, None, None, None, None, 0), settings, now)
-
-
 def test_it_is_not_ready_while_its_first_block_is_beyond_the_chain(node: DevNode, tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05, from_block=23_000_000)
     with serving(settings) as client:

@@ -96,14 +96,13 @@ def model(tmp_path: Path) -> Path:
 
 
 def verdict_once_read(stack: Stack, body: dict[str, Any]) -> str:
-    """The verdict of the service, once it has read the last block and the documents: it is ready a little before."""
+    """The verdict of the service, once it has read the documents: it is ready a little before."""
     deadline = time.monotonic() + 30
     while True:
         answer = httpx.post(f"{stack.url}/v1/verify", json=body, trust_env=False).json()
         if answer["verdict"] != "unknown" or time.monotonic() > deadline:
             return str(answer["verdict"])
         assert {reason["code"] for reason in answer["reasons"] if reason["effect"] == "undecided"} <= {
-            "no-claim",
             "manifest-unavailable",
             "terms-unavailable",
         }, answer
