@@ -17,8 +17,9 @@ from api.dependencies import ServiceOf
 from api.examples import EVENTS
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
 from api.problems import responses
+from api.registry import address_here
 from api.service import Service
-from registry.chain.identifiers import parse_account, parse_identifier, parse_release_id
+from registry.chain.identifiers import parse_identifier, parse_release_id
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier, InvalidQuery, ProvenanceError, ServiceBusy
 from registry.index.changes import Change, Place, Watched, changes, here, parse_place
@@ -84,16 +85,14 @@ class _Stream(StreamingResponse):
 def _watched(
     service: Service, publisher: str | None, name: str | None, artifact: str | None, release: str | None
 ) -> Watched:
-    account = None if publisher is None else parse_account(publisher)
-    if account is not None and account.chain_id != service.deployment.chain_id:
-        raise InvalidQuery(f"This service follows chain {service.deployment.chain_id}, not {account.chain_id}.")
-    if name is not None and account is None:
+    address = None if publisher is None else address_here(service, publisher)
+    if name is not None and address is None:
         raise InvalidQuery("A name is its publisher's: say `publisher` too.")
     cid = None if artifact is None else parse_identifier(artifact)
     if cid is not None and (not isinstance(cid, Cid) or cid.codec != DAG_PB):
         raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")
     return Watched(
-        publisher=None if account is None else account.address,
+        publisher=address,
         name=name,
         artifact=cid.digest if isinstance(cid, Cid) else None,
         release_id=None if release is None else parse_release_id(release),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.caching import answered
+from api.as_of import AsOfQuery, answered_as_of
 from api.dependencies import ServiceOf
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
 from api.paging import CursorOf, LimitOf, cursor, parse_cursor
@@ -36,14 +36,9 @@ from registry.policy.rendering import as_of_json
 
 router = APIRouter(tags=["registry"])
 
-_BLOCK: Final = re.compile(r"0x[0-9a-fA-F]{64}|\d{1,15}", re.ASCII)
 _REFUSALS: Final = responses(304, 400, 404, 409, 422, 503)
 _HEX32: Final = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
-AsOfQuery = Annotated[
-    str | None,
-    Query(max_length=80, description="A block by number or hash; unset: the newest that was read.", examples=["1"]),
-]
 PublisherPath = Annotated[str, Path(description="CAIP-10", examples=[EXAMPLE_PUBLISHER])]
 
 
@@ -51,25 +46,16 @@ async def _answer(
     request: Request, service: Service, as_of: str | None, view: Callable[[Snapshot], dict[str, Any]]
 ) -> Response:
     """The view of a snapshot with the block that it is of. Raises what the view does, and BlockNotInChain."""
-    block = _block(as_of)
 
-    def work(*, quick: bool) -> dict[str, Any]:
-        with service.reader.snapshot(as_of=block) as snapshot:
-            found = snapshot.as_of()
-            return view(snapshot) | {"as_of": as_of_json(found)}
+    def dated(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.as_of()
+        return view(snapshot) | {"as_of": as_of_json(found)}
 
-    return answered(request, await service.answer(work, quick=False))
+    return await answered_as_of(request, service, as_of, dated, quick=False)
 
 
-def _block(text: str | None) -> int | bytes | None:
-    if text is None:
-        return None
-    if not _BLOCK.fullmatch(text):
-        raise InvalidQuery("as_of is the number of a block, or its hash as 0x and 64 hexadecimal characters.")
-    return bytes.fromhex(text[2:]) if text.startswith("0x") else int(text)
-
-
-def _address(service: Service, text: str) -> str:
+def address_here(service: Service, text: str) -> str:
+    """The address (EIP-55) of an account on the chain that is followed. Raises InvalidIdentifier, InvalidQuery."""
     account = parse_account(text)
     chain = service.deployment.chain_id
     if account.chain_id != chain:
@@ -100,7 +86,7 @@ async def get_publisher(
     as_of: AsOfQuery = None,
 ) -> Any:
     """Whether its key ended, since when it is not believed, its guardian, and a page of its delegates."""
-    address, key, chain = _address(service, publisher), _after("delegates", after, str), _chain(service)
+    address, key, chain = address_here(service, publisher), _after("delegates", after, str), _chain(service)
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         delegates = snapshot.delegates_of(address, limit=limit, after=key)
@@ -121,7 +107,7 @@ async def get_models(
     as_of: AsOfQuery = None,
 ) -> Any:
     """Its names, in their order, with how many versions each has."""
-    address, key, chain = _address(service, publisher), _after("models", after, str), _chain(service)
+    address, key, chain = address_here(service, publisher), _after("models", after, str), _chain(service)
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.models_of_publisher(address, limit=limit, after=key)
@@ -141,7 +127,7 @@ async def get_versions(
     as_of: AsOfQuery = None,
 ) -> Any:
     """Its releases, the newest first."""
-    address, key = _address(service, publisher), _after("versions", after, int)
+    address, key = address_here(service, publisher), _after("versions", after, int)
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         block = snapshot.as_of()
@@ -161,7 +147,7 @@ async def get_anchors(
     as_of: AsOfQuery = None,
 ) -> Any:
     """Roots over many releases, the newest first, with those that were withdrawn."""
-    address, key, chain = _address(service, publisher), _after("anchors", after, int), _chain(service)
+    address, key, chain = address_here(service, publisher), _after("anchors", after, int), _chain(service)
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.anchors_of(address, limit=limit, after=key)
@@ -223,7 +209,7 @@ async def get_grants(
         raise InvalidQuery("Say a release or a grantee, one of the two.")
     chain = _chain(service)
     identifier = None if release is None else parse_release_id(release)
-    account = None if grantee is None else NOBODY if grantee == "everyone" else _address(service, grantee)
+    account = None if grantee is None else NOBODY if grantee == "everyone" else address_here(service, grantee)
     key = _after("grants", after, str)
 
     def view(snapshot: Snapshot) -> dict[str, Any]:

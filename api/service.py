@@ -60,6 +60,7 @@ class Service:
         self.store = store
         self.denylists = DenylistFiles(settings.denylists)
         self.licenses: Mapping[str, bytes] = catalogue_ids(catalogue())
+        self.license_names: Mapping[bytes, str] = {terms: name for name, terms in self.licenses.items()}
         self._database = database
         self._reader: Reader | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")

@@ -16,10 +16,11 @@ from registry.chain.records import ZERO, Record, Status
 from registry.chain.statements import StatementRecord
 from registry.cli.output import count
 from registry.cli.parts import Parts
-from registry.cli.permission import register_hint
 from registry.cli.times import shown
 from registry.cli.wording import uses
 from registry.errors import NoContract
+from registry.policy.answers import register_hint
+from registry.policy.catalogue import of_catalogue
 
 NOT_ASKED: Final = "not asked"
 _MOST: Final = 50
@@ -70,7 +71,7 @@ def beside_lines(found: dict[str, Any] | None, terms: bytes) -> Iterator[tuple[s
         until = shown(freeze["compromised_since"])
         yield "publisher", f"frozen {shown(freeze['frozen_at'])}, trusted until {until}{after}; successor {successor}"
     if found["terms_registered"] is False:
-        yield "on chain", register_hint(terms)
+        yield "on chain", register_hint(known.name if (known := of_catalogue(terms)) else None)
     grants, complete = found["grants_in_force"], found["complete"]
     newest = "" if complete["grants_in_force"] else f" among the newest {_MOST} grantees"
     yield "grants", (count(len(grants), "grant") if grants else "none") + " in force" + newest

@@ -10,7 +10,7 @@ from registry.cli.naming import account_address, find_release
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.cli.permission import answer_json, answers
+from registry.cli.permission import answers
 from registry.cli.registered import own_names, registered_terms
 from registry.errors import InvalidIdentifier
 from registry.policy.catalogue import catalogue, whose_name
@@ -145,7 +145,7 @@ def permission(
             "release": str(ReleaseId(identifier)),
             "account": who,
             "uses": {use.value: answer.state.name.lower() for use, answer in found.items()},
-            "reasons": {use.value: answer_json(answer) for use, answer in found.items()},
+            "reasons": {use.value: {"code": answer.code, "message": answer.why} for use, answer in found.items()},
         }
     )
     for use, answer in found.items():

@@ -66,6 +66,11 @@ def catalogue() -> dict[str, CatalogueEntry]:
     return entries
 
 
+def of_catalogue(terms: bytes) -> CatalogueEntry | None:
+    """The entry that has this terms id."""
+    return next((entry for entry in catalogue().values() if entry.id == terms), None)
+
+
 def catalogue_ids(entries: Mapping[str, CatalogueEntry]) -> dict[str, bytes]:
     """The terms id that each name stands for: what a policy's `licenses` are read with."""
     return {name: entry.id for name, entry in entries.items()}

@@ -6,6 +6,7 @@ a test on a real node. Uses are bits in the order of `Use`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from registry.chain.publishers import NEVER
@@ -62,6 +63,28 @@ def granted(
     return None
 
 
+class Basis(StrEnum):
+    """What decides an answer on a use."""
+
+    REVOKED = "revoked"
+    FROZEN = "frozen"
+    TERMS = "terms"
+    GRANT = "grant"
+
+
+def decided(
+    stated: UseState, *, is_granted: bool, recorded_at: int, revoked: bool, trusted: int
+) -> tuple[UseState, Basis]:
+    """What a publisher says of a use of which the terms say `stated`, and what decides that. See `permission`."""
+    if revoked:
+        return UseState.DENIED, Basis.REVOKED
+    if recorded_at > trusted:
+        return UseState.DENIED, Basis.FROZEN
+    if is_granted and stated is not UseState.ALLOWED:
+        return UseState.ALLOWED, Basis.GRANT
+    return stated, Basis.TERMS
+
+
 def permission(
     stated: UseState,
     grants: Iterable[RecordedGrant],
@@ -77,11 +100,8 @@ def permission(
 
     `stated` is what the terms say of it, `recorded_at` the time of the release, `revoked` whether it was by then.
     """
-    if revoked or recorded_at > trusted:
-        return UseState.DENIED
-    if stated is UseState.ALLOWED:
-        return stated
-    return UseState.ALLOWED if granted(grants, grantees_of(account), use, at, trusted) else stated
+    is_granted = granted(grants, grantees_of(account), use, at, trusted) is not None
+    return decided(stated, is_granted=is_granted, recorded_at=recorded_at, revoked=revoked, trusted=trusted)[0]
 
 
 def grantees_of(account: str | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from whole_registry import DIGEST, World, recorded
 
 from registry.chain.identifiers import ReleaseId, TermsId
 from registry.content.cid import DAG_PB, Cid
+from registry.policy.terms import UseState
 from registry.settings import load_settings
 from tests.api.conftest import serving
 
@@ -109,6 +110,39 @@ def test_grants_are_listed_by_release_and_by_grantee(client: httpx.Client, world
     assert [one["release"] for one in every(client, "/v1/grants", grantee="everyone")] == [release]
 
 
+def test_a_permission_is_the_contracts_answer_with_what_decides_it(client: httpx.Client, world: World) -> None:
+    path = f"/v1/releases/{ReleaseId(world.releases['base 1'])}/permission"
+    found = get(client, path)
+    assert found["account"] is None and found["terms"] == str(TermsId(world.terms[0]))
+    assert (found["uses"]["run"]["state"], found["uses"]["run"]["code"]) == ("allowed", "terms")
+    assert found["uses"]["commercial"] == {
+        "state": "allowed",
+        "code": "grant-to-everyone",
+        "message": "granted to everyone, for good",
+    }
+    published = world.alice.models.find_record(world.releases["base 1"])
+    assert published is not None
+    bob = get(client, path, account=account(world.bob))
+    for place, (use, answer) in enumerate(bob["uses"].items()):
+        there = world.alice.licenses.permission(
+            world.releases["base 1"], published.record, address_of(world.bob), place
+        )
+        assert answer["state"] == UseState(there).name.lower(), use
+    one = get(client, path, account=account(world.bob), use="commercial")
+    assert list(one["uses"]) == ["commercial"] and one["uses"]["commercial"]["code"] == "grant"
+    block = published.location.block_number
+    earlier = get(client, path, account=account(world.bob), use="commercial", as_of=block)
+    assert (earlier["uses"]["commercial"]["state"], earlier["as_of"]["block"]["number"]) == ("unknown", block)
+
+
+def test_terms_permit_what_is_registered_and_nothing_else(client: httpx.Client, world: World) -> None:
+    found = get(client, f"/v1/terms/{TermsId(world.terms[0])}/permission", use="run")
+    assert found["registered"] and found["uses"]["run"]["state"] == "allowed"
+    strange = get(client, f"/v1/terms/{TermsId(DIGEST)}/permission")
+    assert {one["code"] for one in strange["uses"].values()} == {"terms-not-registered"}
+    assert {one["state"] for one in strange["uses"].values()} == {"unknown"} and not strange["registered"]
+
+
 def test_statements_are_listed_with_what_became_of_them(client: httpx.Client, world: World) -> None:
     subject = str(Cid(DAG_PB, DIGEST))
     found = every(client, "/v1/statements", subject=subject)
@@ -158,6 +192,11 @@ def test_the_logs_are_those_of_the_contracts_now_and_earlier(client: httpx.Clien
         ("/v1/grants?grantee=everyone&after=x", 400, "input.query"),
         ("/v1/statements?subject=oms:" + "ab" * 32, 400, "input.identifier"),
         ("/v1/statements", 422, "input.malformed"),
+        ("/v1/releases/release:0x" + "ab" * 32 + "/permission", 404, "index.not-found"),
+        ("/v1/releases/release:0x" + "ab" * 32 + "/permission?account=me", 400, "input.identifier"),
+        ("/v1/releases/release:0x" + "ab" * 32 + "/permission?use=fly", 422, "input.malformed"),
+        ("/v1/releases/release:0x" + "ab" * 32 + "/permission?as_of=99999999", 409, "index.block-not-in-chain"),
+        ("/v1/terms/terms:0x" + "ab" * 32 + "/permission?as_of=99999999", 409, "index.block-not-in-chain"),
         ("/v1/search?name=", 422, "input.malformed"),
         ("/v1/releases/release:0x" + "ab" * 32 + "/lineage", 404, "index.not-found"),
         ("/v1/releases/release:0x" + "ab" * 32 + "/lineage?depth=101", 422, "input.malformed"),

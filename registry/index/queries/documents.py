@@ -48,6 +48,13 @@ class DocumentQueries(Base):
         """The bytes of a manifest, if they were read and found to be valid for some release."""
         return self._content(Cid(RAW, digest).to_bytes())
 
+    def terms_document(self, identifier: bytes) -> Terms | None:
+        """The document of these terms, if it was read. Raises `NotQuick`, where that is to be raised."""
+        for known in self._terms_documents([identifier]).get(identifier, []):
+            if known.state == "available":
+                return self._parsed_terms(identifier, known)
+        return None
+
     def _terms_of(
         self, row: Any, terms_rows: list[Any], documents: Documents, allowance: Allowance
     ) -> tuple[DocumentState | None, Terms | None, str | None]:
