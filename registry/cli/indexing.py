@@ -32,7 +32,7 @@ def status(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))
-    with _opened(parts) as database, Reader(database, parts.deployment).snapshot() as snapshot:
+    with _opened(parts, changes=False) as database, Reader(database, parts.deployment).snapshot() as snapshot:
         found, logs, coverage = snapshot.status(), snapshot.log_heads(), snapshot.coverage()
         size = upkeep.sizes(database, parts.deployment)
         result = {
@@ -67,7 +67,7 @@ def check(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))
-    with _opened(parts) as database:
+    with _opened(parts, changes=False) as database:
         found = upkeep.check(database, followed_contracts(parts.registry, parts.settings.contract_addresses))
     output.result(_checked_json(found))
     for log in found.logs:
@@ -91,15 +91,16 @@ def rebuild(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))
-    with _opened(parts) as database:
+    with _opened(parts, changes=True) as database:
         events = upkeep.rebuild(database, parts.deployment)
         output.result({"database": database.name, "events": events})
         output.say(f"{count(events, 'event')} folded again.")
 
 
 @contextlib.contextmanager
-def _opened(parts: Parts) -> Iterator[Database]:
-    database = open_database(parts.settings.database_location)
+def _opened(parts: Parts, *, changes: bool) -> Iterator[Database]:
+    """The index; only a command that changes it brings an older one up to date, others say that it is one."""
+    database = open_database(parts.settings.database_location, upgrade=changes)
     try:
         yield database
     finally:

@@ -1,5 +1,6 @@
 """`provenance index`: how far the index is, what a check finds in one that was changed, and folding it again."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from whole_registry import record
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.devnode import DevNode
-from registry.index.schema import FOLDED
+from registry.index.schema import FOLDED, REVISION
 from tests.cli.conftest import Offline, Provenance
+from tests.index.test_upgrading import later
 
 
 @pytest.fixture
@@ -130,3 +132,29 @@ def test_a_rebuild_of_damaged_events_changes_nothing(provenance: Provenance, rea
     done = provenance("index", "rebuild", "--json")
     assert done.code == 2 and done.json["error"]["code"] == "chain.invalid-log"
     assert provenance("index", "status", "--json").json["rows"] == before
+
+
+def dumped(home: Path) -> list[str]:
+    """Everything in the index, its tables' form included."""
+    with sqlite3.connect(home / "index.sqlite") as connection:
+        lines = list(connection.iterdump())
+    connection.close()
+    return lines
+
+
+def test_who_only_looks_at_an_older_index_is_told_so_and_changes_nothing(
+    provenance: Provenance, read: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dumped(tmp_path / "home")
+    later(monkeypatch, tmp_path)
+    for command in ("status", "check"):
+        done = provenance("index", command, "--json")
+        assert (done.code, done.json["error"]["code"]) == (2, "index.outdated")
+        assert (done.json["error"]["details"]["found"], done.json["error"]["details"]["expected"]) == (
+            REVISION,
+            "later",
+        )
+        assert dumped(tmp_path / "home") == before
+    assert provenance("index", "rebuild").code == 0  # which does change it
+    assert dumped(tmp_path / "home") != before
+    assert provenance("index", "status").code == 0
