@@ -11,7 +11,8 @@ from importlib.resources import files
 
 from registry.artifacts.declared_license import named, slug
 from registry.artifacts.license_text import KnownLicense
-from registry.policy.terms import Terms, license_names, parse_terms, terms_id
+from registry.artifacts.spdx import license_names
+from registry.policy.terms import Terms, parse_terms, terms_id
 
 # Tags of model cards (`license`, or `license_name` beside `license: other`) that are no name here; some mean several.
 _TAGS: Mapping[str, tuple[str, ...]] = {

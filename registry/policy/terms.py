@@ -6,15 +6,14 @@ that a contract reads are one thing. A state says what the text of the licence s
 """
 
 import hashlib
-import re
 from enum import IntEnum, StrEnum
-from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from license_expression import ExpressionError, get_spdx_licensing
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from registry.artifacts.canonical import canonical, parse_canonical, parse_json
+from registry.artifacts.json_schema import given, where
+from registry.artifacts.spdx import check_license_expression
 from registry.chain.keccak import keccak
 from registry.errors import InvalidDocument
 
@@ -25,8 +24,6 @@ MAX_TERMS_BYTES = 1 << 18
 FORM = "docs/terms.md shows its form with an example; its JSON Schema is registry/policy/schemas/terms.v1.json."
 # keccak256("Terms(bytes32 document,uint256 uses)")
 TERMS_TYPEHASH = bytes.fromhex("db90472bcffbe572a10bad2756e14abbf506422c08ad2984cf978169a787224d")
-# SPDX 2.3, annex D: idstring
-_LICENSE_REF = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
 class Use(StrEnum):
@@ -53,65 +50,14 @@ class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-def _given(key: str) -> dict[str, Any]:
-    """JSON Schema: the key is there, and not null."""
-    return {"required": [key], "properties": {key: {"type": "string"}}}
-
-
-def _where_state(states: list[str], *, needs: str) -> dict[str, Any]:
-    """JSON Schema: what the validator of a reading holds."""
-    return {"if": {"properties": {"state": {"enum": states}}}, "then": _given(needs)}
-
-
-@cache
-def _licensing() -> Any:
-    """The SPDX list that ships with license-expression: 25 ms to build, and every document needs it."""
-    return get_spdx_licensing()
-
-
-def check_license_expression(expression: str) -> str:
-    """An SPDX expression; names that SPDX does not know are `LicenseRef-…`.
-
-    Raises:
-        ValueError: it does not parse, or names an unknown licence.
-    """
-    try:
-        symbols = _licensing().license_symbols(expression, unique=True, decompose=True)
-    except (
-        ExpressionError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-    ) as error:  # 30.4, for "()" and more
-        raise ValueError(f"{expression!r} is not an SPDX licence expression") from error
-    if not expression.isprintable():
-        raise ValueError("an SPDX licence expression has no control characters")
-    if not symbols:
-        raise ValueError("an SPDX licence expression, or LicenseRef- and a name, is needed")
-    for symbol in symbols:
-        if symbol.key not in _licensing().known_symbols and not _LICENSE_REF.fullmatch(symbol.key):
-            raise ValueError(
-                f"{symbol.key!r} is not an SPDX licence; a licence of your own is named LicenseRef- and letters, "
-                "digits, dots or hyphens"
-            )
-    return expression
-
-
-def license_names(expression: str) -> frozenset[str]:
-    """The licences that a checked expression names, in lower case: `Apache-2.0 OR MIT` names `apache-2.0` and `mit`."""
-    symbols = _licensing().license_symbols(expression, unique=True, decompose=True)
-    return frozenset(symbol.key.lower() for symbol in symbols)
-
-
 class Reading(_Model):
     """How the text settles one use: the clause that it rests on, and the conditions in words."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "allOf": [
-                _where_state(["allowed", "conditional", "denied"], needs="clause"),
-                _where_state(["conditional"], needs="conditions"),
+                where("state", ["allowed", "conditional", "denied"], needs="clause"),
+                where("state", ["conditional"], needs="conditions"),
             ]
         }
     )
@@ -136,7 +82,7 @@ class Reading(_Model):
 class LicenseText(_Model):
     """Where the text is, and its plain SHA-256 as hex where the bytes that were read are at hand."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [_given("sha256"), _given("url")]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [given("sha256"), given("url")]})
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=2000)] | None = None

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from registry.artifacts.spdx import check_license_expression, license_names
 from registry.errors import InvalidDocument
 from registry.policy.catalogue import CatalogueEntry, catalogue, catalogue_ids, known_licenses, names_of
 from registry.policy.terms import (
     NOTICE,
     Use,
     UseState,
-    check_license_expression,
     import_terms,
-    license_names,
     parse_terms,
     write_terms,
 )

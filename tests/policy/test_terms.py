@@ -9,13 +9,13 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from world import OPEN, terms_document
 
+from registry.artifacts.spdx import check_license_expression
 from registry.errors import InvalidDocument
 from registry.policy.catalogue import catalogue
 from registry.policy.terms import (
     TERMS_TYPEHASH,
     Use,
     UseState,
-    check_license_expression,
     import_terms,
     parse_terms,
     read_terms,
