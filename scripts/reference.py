@@ -2,9 +2,9 @@
 
     python scripts/reference.py [--check]
 
-`docs/errors.md`, `docs/settings.md`, `docs/cli.md`, `docs/openapi.json`, `docs/policy.schema.json` and the schemas that
-ship with the package pin what users rely on: a change of any of them shows up in a diff, and a test fails until it is
-written down.
+`docs/errors.md`, `docs/settings.md`, `docs/cli.md`, `docs/openapi.json`, the schemas of policies and training data, and
+those that ship with the package pin what users rely on: a change of any of them shows up in a diff, and a test fails
+until it is written down.
 """
 
 import json
@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from registry import errors
+from registry.artifacts.json_schema import WithoutNull
+from registry.artifacts.json_schema import schema_text as text_of_schema
+from registry.artifacts.training.document import TrainingManifest
 from registry.policy.schemas import MODELS, schema_text
 from registry.settings import Settings
 
@@ -112,6 +115,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/cli.md": cli_page,
     "docs/openapi.json": openapi_page,
     "docs/policy.schema.json": lambda: schema_text("policy.v1"),
+    "docs/training-data.schema.json": lambda: text_of_schema("training-data.v1", TrainingManifest, WithoutNull),
     **{f"registry/policy/schemas/{name}.json": partial(schema_text, name) for name in MODELS},
 }
 

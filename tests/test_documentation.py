@@ -97,12 +97,15 @@ def test_routes_declare_their_problems_and_show_examples(path: str) -> None:
 
 
 def test_the_training_data_manifest_in_the_documentation_is_one() -> None:
-    from registry.artifacts.training_data import LEVELS, ROLES, import_training_data, read_training_data
+    from registry.artifacts.training.document import DISCLOSURES, ROLES, Dataset
+    from registry.artifacts.training.forms import import_training_data
 
     page = (ROOT / "docs" / "training-data.md").read_text()
     (example,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    assert read_training_data(import_training_data(example.encode())) == "training-data-manifest"
-    assert all(f"`{name}`" in page for name in LEVELS | ROLES)
+    assert import_training_data(example.encode()).form == "training-data-manifest"
+    schema = json.loads((ROOT / "docs" / "training-data.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(example))
+    assert all(f"`{name}`" in page for name in (*DISCLOSURES, *ROLES, *Dataset.model_fields))
 
 
 def test_links_in_the_documentation_lead_to_files() -> None:

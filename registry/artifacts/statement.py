@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -78,18 +79,27 @@ def _purl(value: str) -> str:
     if not value.isprintable():
         raise ValueError("a package URL has no control characters")
     if not PackageURL.from_string(value).version:
-        raise ValueError("a package URL of a parent names its revision, as in pkg:huggingface/owner/name@revision")
+        raise ValueError("a package URL of a model names its revision, as in pkg:huggingface/owner/name@revision")
     return value
 
 
 def _pattern(pattern: str) -> Any:
-    return Field(pattern=re.compile(pattern))
+    published = pattern.replace(r"\A", "^").replace(r"\Z", "$")  # as ECMA-262 writes it
+    return Field(pattern=re.compile(pattern), json_schema_extra={"pattern": published})
 
 
-CidText = Annotated[Cid, PlainValidator(_cid), PlainSerializer(str, return_type=str)]
+CidText = Annotated[
+    Cid,
+    PlainValidator(_cid),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^b[a-z2-7]+$"}),
+]
 SafePath = Annotated[str, AfterValidator(_path)]
 Hex32 = Annotated[str, _pattern(r"\A[0-9a-f]{64}\Z")]
 Account = Annotated[str, _pattern(r"\Aeip155:[1-9][0-9]{0,19}:0x[0-9a-fA-F]{40}\Z")]
+ReleaseText = Annotated[str, _pattern(r"\Arelease:0x[0-9a-f]{64}\Z")]
+TermsText = Annotated[str, _pattern(r"\Aterms:0x[0-9a-f]{64}\Z")]
+PinnedPackage = Annotated[str, AfterValidator(_purl)]
 Relation = Literal[RELATIONS]  # type: ignore[valid-type]
 
 
@@ -138,7 +148,7 @@ class LeftOut(_Model):
 class Terms(_Model):
     """The terms that the publisher declares: their id, and the CID of the document."""
 
-    id: Annotated[str, _pattern(r"\Aterms:0x[0-9a-f]{64}\Z")]
+    id: TermsText
     document: CidText
 
 
@@ -173,14 +183,14 @@ class Undisclosed(_Model):
 class ParentRelease(_Model):
     """A parent in the registry."""
 
-    release: Annotated[str, _pattern(r"\Arelease:0x[0-9a-f]{64}\Z")]
+    release: ReleaseText
     relation: Relation
 
 
 class ExternalParent(_Model):
     """A parent outside the registry, by a package URL with a pinned revision."""
 
-    purl: Annotated[str, AfterValidator(_purl)]
+    purl: PinnedPackage
     relation: Relation
 
 

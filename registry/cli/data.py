@@ -4,11 +4,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from registry.artifacts.canonical import parse_canonical
 from registry.artifacts.commitments.building import Asked, commit
 from registry.artifacts.commitments.commitment import (
     KEY_SIZE,
@@ -31,7 +30,8 @@ from registry.artifacts.commitments.proofs import (
     write_proof,
 )
 from registry.artifacts.commitments.sources import source_file, unit_of
-from registry.artifacts.training_data import MAX_DOCUMENT, read_training_data
+from registry.artifacts.training.document import datasets_of, parse_training_manifest
+from registry.artifacts.training.forms import MAX_DOCUMENT, read_training_data
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count
 from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused
@@ -235,9 +235,8 @@ def _roots(commitment: str | None, training_data: Path | None) -> set[bytes]:
     document = _read(training_data, MAX_DOCUMENT + 1)
     if read_training_data(document) != "training-data-manifest":
         raise InputError("A Croissant document names no commitment: give the training-data manifest.")
-    value: Any = parse_canonical(document, MAX_DOCUMENT)
-    names = [dataset.get("commitment") for dataset in value["datasets"]]
-    return {_hash(name) for name in names if isinstance(name, str)}
+    datasets = datasets_of(parse_training_manifest(document))
+    return {_hash(dataset.commitment) for dataset in datasets if dataset.commitment is not None}
 
 
 def _record(file: Path | None, text: str | None) -> bytes:

@@ -13,7 +13,7 @@ from registry.artifacts.manifest import ExternalParent, TrainingData
 from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.named_file import read_named
 from registry.artifacts.statement import Access
-from registry.artifacts.training_data import import_training_data, read_training_data
+from registry.artifacts.training.forms import MAX_DOCUMENT, TrainingDocument, import_training_data
 from registry.chain.identifiers import TermsId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Parent, Relation, check_name, check_version
@@ -22,9 +22,6 @@ from registry.errors import InvalidDocument, InvalidIdentifier, ReleaseNotFound
 from registry.policy.catalogue import CatalogueEntry, catalogue, whose_name
 from registry.policy.terms import FORM, import_terms, parse_terms, terms_id
 from registry.standards.oms import Verified
-
-MAX_TRAINING_DATA = 64 << 20
-"""Bytes of the longest training-data document that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +93,16 @@ def terms_reference(document: bytes) -> TermsReference:
     return TermsReference(id=str(TermsId(identity)), document=document_shape(document).cid)
 
 
-def training_document(path: Path) -> bytes:
+def training_document(path: Path) -> TrainingDocument:
     """The document as it is stored: a manifest of ours in its one form, a Croissant document as it is."""
-    return import_training_data(read_named(path, MAX_TRAINING_DATA))
+    return import_training_data(read_named(path, MAX_DOCUMENT))
 
 
-def training_reference(data: bytes) -> TrainingData:
+def training_reference(document: TrainingDocument) -> TrainingData:
     return TrainingData(
-        digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
-        cid=document_shape(data).cid,
-        form=read_training_data(data),
+        digest=f"sha256:{hashlib.sha256(document.data).hexdigest()}",
+        cid=document_shape(document.data).cid,
+        form=document.form,
     )
 
 

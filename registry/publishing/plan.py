@@ -131,7 +131,7 @@ def prepare(
         artifact=artifact.digest,
         manifest=hashlib.sha256(manifest.data).digest(),
         terms=identity,
-        training_data=ZERO if training is None else hashlib.sha256(training).digest(),
+        training_data=ZERO if training is None else hashlib.sha256(training.data).digest(),
         parents=tuple(parents),
     )
     check_release(release)
@@ -143,7 +143,7 @@ def prepare(
     optional = (
         license_document,
         code_document,
-        training,
+        *((training.table, training.data) if training is not None else ()),
         *(() if stands else (manifest.table, *model.documents, bundle, manifest.data)),
     )
     return Plan(

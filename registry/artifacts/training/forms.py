@@ -1,54 +1,64 @@
 """Which of the two published forms a training-data document has: Croissant, or our training-data manifest."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
-from registry.artifacts.canonical import canonical, parse_canonical, parse_json
+from registry.artifacts.canonical import parse_json
+from registry.artifacts.training.document import (
+    TRAINING_DATA_TYPE,
+    import_training_manifest,
+    parse_training_manifest,
+)
 from registry.errors import InvalidDocument
 
 TrainingDataForm = Literal["croissant", "training-data-manifest"]
 
 MAX_DOCUMENT: Final = 64 << 20
-TRAINING_DATA_TYPE: Final = "https://model-provenance-registry.org/training-data/v1"
-LEVELS: Final = frozenset({"full", "committed", "summarised", "undisclosed"})
-ROLES: Final = frozenset({"pretraining", "finetuning", "preference", "outputs", "evaluation"})
+"""Bytes of the longest training-data document that is read, which only a Croissant document can have."""
 _CROISSANT: Final = "mlcommons.org/croissant/"
 
 
+class TrainingDocument(NamedTuple):
+    """A document to be stored: its form, its bytes, and the table of its data sets where they stand apart."""
+
+    form: TrainingDataForm
+    data: bytes
+    table: bytes | None = None
+
+
 def read_training_data(data: bytes) -> TrainingDataForm:
-    """The form of a document. Raises InvalidDocument with what it lacks when it has neither.
+    """The form of a stored document. Raises InvalidDocument with what it lacks when it has neither.
 
     A Croissant document is a JSON-LD `Dataset` whose `conformsTo` names a version of mlcommons.org/croissant. Ours is
-    canonical JSON with `type`, and for each of `datasets` at least `name`, `role` and `disclosure`.
+    a manifest in canonical JSON.
     """
+    value = _object(data)
+    if value.get("type") == TRAINING_DATA_TYPE:
+        parse_training_manifest(data)
+        return "training-data-manifest"
+    _check_croissant(value)
+    return "croissant"
+
+
+def import_training_data(data: bytes) -> TrainingDocument:
+    """The document to store for a file that a person wrote: ours in its canonical form, Croissant byte for byte.
+
+    Data sets that do not fit into one block get a table of their own. Raises InvalidDocument when it is neither.
+    """
+    value = _object(data)
+    if value.get("type") != TRAINING_DATA_TYPE:
+        _check_croissant(value)
+        return TrainingDocument("croissant", data)
+    return TrainingDocument("training-data-manifest", *import_training_manifest(value))
+
+
+def _object(data: bytes) -> dict[str, Any]:
     try:
         value = parse_json(data, MAX_DOCUMENT)
     except InvalidDocument as error:
         raise InvalidDocument(f"The training-data document cannot be read. {error.message}") from error
     if not isinstance(value, dict):
         raise InvalidDocument("A training-data document is a JSON object.")
-    if value.get("type") == TRAINING_DATA_TYPE:
-        parse_canonical(data, MAX_DOCUMENT)
-        _check_manifest(value)
-        return "training-data-manifest"
-    if _conforms_to_croissant(value):
-        _check_croissant(value)
-        return "croissant"
-    raise InvalidDocument(
-        "This is no training-data document: neither a Croissant description (JSON-LD with conformsTo "
-        f"http://mlcommons.org/croissant/1.0) nor a manifest with the type {TRAINING_DATA_TYPE}."
-    )
-
-
-def import_training_data(data: bytes) -> bytes:
-    """The document to store for a file that a person wrote: ours in its canonical form, Croissant byte for byte.
-
-    Raises InvalidDocument when it is neither.
-    """
-    value = parse_json(data, MAX_DOCUMENT)
-    if isinstance(value, dict) and value.get("type") == TRAINING_DATA_TYPE:
-        data = canonical(value)
-    read_training_data(data)
-    return data
+    return value
 
 
 def _conforms_to_croissant(value: dict[str, Any]) -> bool:
@@ -61,6 +71,11 @@ def _conforms_to_croissant(value: dict[str, Any]) -> bool:
 
 
 def _check_croissant(value: dict[str, Any]) -> None:
+    if not _conforms_to_croissant(value):
+        raise InvalidDocument(
+            "This is no training-data document: neither a Croissant description (JSON-LD with conformsTo "
+            f"http://mlcommons.org/croissant/1.0) nor a manifest with the type {TRAINING_DATA_TYPE}."
+        )
     kinds = value.get("@type")
     names = {
         str(kind).rpartition("/")[2].rpartition(":")[2] for kind in (kinds if isinstance(kinds, list) else [kinds])
@@ -69,25 +84,3 @@ def _check_croissant(value: dict[str, Any]) -> None:
         raise InvalidDocument("A Croissant document is JSON-LD with an @context, and its @type is sc:Dataset.")
     if not isinstance(value.get("name"), str) or not value["name"]:
         raise InvalidDocument("A Croissant document has a name.")
-
-
-def _check_manifest(value: dict[str, Any]) -> None:
-    datasets = value.get("datasets")
-    if not isinstance(datasets, list):
-        raise InvalidDocument("A training-data manifest has a list `datasets`; an empty one says that there are none.")
-    for index, dataset in enumerate(datasets):
-        where = f"datasets[{index}]"
-        if not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str) or not dataset["name"]:
-            raise InvalidDocument(f"{where} of the training-data manifest needs a name.")
-        if not _one_of(dataset.get("role"), ROLES):
-            raise InvalidDocument(f"{where} of the training-data manifest needs a role: one of {_list(ROLES)}.")
-        if not _one_of(dataset.get("disclosure"), LEVELS):
-            raise InvalidDocument(f"{where} of the training-data manifest needs a disclosure: one of {_list(LEVELS)}.")
-
-
-def _one_of(value: Any, names: frozenset[str]) -> bool:
-    return isinstance(value, str) and value in names
-
-
-def _list(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names))

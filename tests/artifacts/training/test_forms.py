@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from registry.artifacts.canonical import canonical
-from registry.artifacts.training_data import TRAINING_DATA_TYPE, import_training_data, read_training_data
+from registry.artifacts.training.document import TRAINING_DATA_TYPE, datasets_of, parse_training_manifest
+from registry.artifacts.training.forms import import_training_data, read_training_data
 from registry.errors import InvalidDocument
 
 CROISSANT: dict[str, Any] = {
@@ -75,8 +76,21 @@ def test_what_is_no_json_is_refused(data: bytes) -> None:
 
 
 def test_what_a_person_wrote_is_stored_in_the_one_form() -> None:
-    assert import_training_data(json.dumps(MANIFEST, indent=2).encode()) == canonical(MANIFEST)
+    assert import_training_data(json.dumps(MANIFEST, indent=2).encode()) == (
+        "training-data-manifest",
+        canonical(MANIFEST),
+        None,
+    )
     croissant = json.dumps(CROISSANT, indent=2).encode()
-    assert import_training_data(croissant) == croissant
+    assert import_training_data(croissant) == ("croissant", croissant, None)
     with pytest.raises(InvalidDocument, match="role"):
         import_training_data(json.dumps(MANIFEST | {"datasets": [{"name": "x"}]}).encode())
+
+
+def test_a_long_manifest_is_stored_with_a_table() -> None:
+    datasets = [MANIFEST["datasets"][0] | {"name": str(n), "summary": "x" * 4000} for n in range(300)]
+    stored = import_training_data(json.dumps(MANIFEST | {"datasets": datasets}).encode())
+    assert read_training_data(stored.data) == "training-data-manifest"
+    assert len(datasets_of(parse_training_manifest(stored.data), stored.table)) == 300
+    with pytest.raises(InvalidDocument, match="their table is made"):
+        import_training_data(stored.data)
