@@ -28,6 +28,11 @@ def compare(name: str, ours: float, peer: float, peer_name: str, *, limit: float
     return Result(name, round(ours, 3), round(peer, 3), peer_name, round(ours / peer, 3), limit, unit)
 
 
+def within(name: str, bar: float, found: float, unit: str, *, bar_name: str = "its bar", limit: float = 1.0) -> Result:
+    """A figure that must not be above its bar, or is better below a peer's: the ratio is that to the figure."""
+    return Result(name, round(found, 4), round(bar, 4), bar_name, round(bar / found, 3), limit, unit)
+
+
 def in_turn(experiments: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """Run all experiments one after another, `rounds` times over, so that a slow minute meets each; their medians."""
     measured: dict[str, list[float]] = {name: [] for name in experiments}

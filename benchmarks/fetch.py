@@ -46,7 +46,7 @@ def main() -> int:
         shutil.rmtree(Path(temporary, "whole"))
         artifact = digest_artifact(shards)
         EmbeddedStore(home / "store").put_dag(artifact.dag())
-        ours = opened.enter_context(serving(home))
+        ours = opened.enter_context(serving(home, "--no-follow"))
         runs = {
             "fetch by CAR": lambda: fetched(ours, artifact.root, back),
             "digest of 4 files": lambda: timed(lambda: digest_artifact(shards)),
@@ -96,11 +96,11 @@ def emptied(back: Path, work: Callable[[], None]) -> float:
 
 
 @contextlib.contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """The service in a process of its own; its address."""
+def serving(home: Path, *options: str, **settings: str) -> Iterator[str]:
+    """The service in a process of its own, with settings by their names in the environment; its address."""
     port = unused_port()
-    command = [Path(sys.executable).with_name("provenance"), "serve", "--no-follow", "--port", str(port), "--json"]
-    environment = os.environ | {"PROVENANCE_HOME": str(home)}
+    command = [Path(sys.executable).with_name("provenance"), "serve", *options, "--port", str(port), "--json"]
+    environment = os.environ | {"PROVENANCE_HOME": str(home)} | settings
     service = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         yield reachable(f"http://127.0.0.1:{port}", "/healthz", service)

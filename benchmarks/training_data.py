@@ -9,11 +9,10 @@ import resource
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from _files import timed
-from _harness import Result, arguments, compare, in_turn, report
+from _harness import arguments, compare, in_turn, report, within
 
 from registry.artifacts.commitments.building import Asked, Committed, commit
 from registry.artifacts.commitments.commitment import leaf_hash
@@ -65,18 +64,13 @@ def main() -> int:
             limit=LIMITS["pymerkle"],
             unit=MILLIONS,
         ),
-        *within("time of ten times the records", 11 * seconds["commit a tenth"], seconds["commit"], "s"),
-        *within("peak memory of a process", MOST_MEMORY / 1e6, peaks[0] * 1024 / 1e6, "MB"),
-        *within("prove", MOST_PROVE * 1e3, proving * 1e3, "ms"),
-        *within("check", MOST_CHECK * 1e3, checking * 1e3, "ms"),
-        *within("length of a proof", MOST_PROOF, longest, "bytes"),
+        within("time of ten times the records", 11 * seconds["commit a tenth"], seconds["commit"], "s"),
+        within("peak memory of a process", MOST_MEMORY / 1e6, peaks[0] * 1024 / 1e6, "MB"),
+        within("prove", MOST_PROVE * 1e3, proving * 1e3, "ms"),
+        within("check", MOST_CHECK * 1e3, checking * 1e3, "ms"),
+        within("length of a proof", MOST_PROOF, longest, "bytes"),
     ]
     return report(results, as_json=asked.json)
-
-
-def within(name: str, bar: float, found: float, unit: str) -> Iterator[Result]:
-    """A figure that must not be above its bar: the ratio is the bar's to the figure."""
-    yield Result(name, round(found, 4), round(bar, 4), "its bar", round(bar / found, 3), 1.0, unit)
 
 
 def record(number: int) -> bytes:
