@@ -7,7 +7,7 @@ BIN := .venv/bin
 CONTRACTS := .venv-contracts/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-contracts docs kubo geth postgres migration demo test attack deploy coverage check bench fuzz gas snapshots artifacts lock format clean python
+.PHONY: help setup setup-contracts docs kubo geth postgres btrfs migration demo test attack deploy coverage check bench fuzz gas snapshots artifacts lock format clean python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ geth: setup ## a real geth, built from its Go module, for the tests that need on
 postgres: setup ## the machine's PostgreSQL, or Debian's packages unpacked, for the tests that need one
 	@$(PYTHON) scripts/setup.py postgres
 
+btrfs: setup ## mkfs.btrfs, the machine's or Debian's unpacked, for the tests of shared blocks (which need root as well)
+	@$(PYTHON) scripts/setup.py btrfs
+
 migration: setup ## begins a migration of the index (NAME='what changes'), from what changed in registry/index/schema.py
 	@$(BIN)/python scripts/migration.py "$(NAME)"
 
@@ -41,6 +44,7 @@ demo: setup $(if $(filter kubo,$(STORE)),kubo) ## publishes and verifies real mo
 
 test: setup-contracts ## every test: the contracts under Brownie, then the rest
 	@$(PYTHON) scripts/setup.py postgres || true
+	@$(PYTHON) scripts/setup.py btrfs || true
 	@$(BIN)/python scripts/contract_tests.py
 	@$(BIN)/python -m pytest
 

@@ -1,9 +1,9 @@
 """Sets up what the project needs, from Python alone: environments, Node packages, the compiler, Brownie, Kubo, geth,
-PostgreSQL.
+PostgreSQL, mkfs.btrfs.
 
-`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth|postgres` (the Makefile does it). Each step leaves a
-stamp with a digest of what it was made from, so that a second run does nothing until a lock file changes. Standard
-library only.
+`python3 scripts/setup.py product|contracts|slither|bench|kubo|geth|postgres|btrfs` (the Makefile does it). Each step
+leaves a stamp with a digest of what it was made from, so that a second run does nothing until a lock file changes.
+Standard library only.
 """
 
 import hashlib
@@ -84,10 +84,21 @@ def geth() -> None:
 
 def postgres() -> None:
     """A PostgreSQL, the machine's or Debian's unpacked, whose programs `.tools/postgres/bin` leads to."""
-    folder, script = TOOLS / "postgres", ROOT / "scripts" / "postgres.py"
-    if not (folder / "bin" / "postgres").exists():  # the machine's may have gone
+    _programs("postgres", "postgres", "PostgreSQL")
+
+
+def btrfs() -> None:
+    """What makes a file system whose files can share blocks, the machine's or Debian's: `.tools/btrfs/bin`."""
+    _programs("btrfs", "mkfs.btrfs", "mkfs.btrfs")
+
+
+def _programs(name: str, program: str, what: str) -> None:
+    """What `scripts/NAME.py` finds on the machine or fetches, behind `.tools/NAME/bin`."""
+    folder, script = TOOLS / name, ROOT / "scripts" / f"{name}.py"
+    if not (folder / "bin" / program).exists():  # the machine's may have gone
         (folder / ".made-programs").unlink(missing_ok=True)
-    _once(folder, "programs", [script], "PostgreSQL", lambda: _run([sys.executable, script], "There is no PostgreSQL."))
+    made_from = [script, ROOT / "scripts" / "debian.py"]
+    _once(folder, "programs", made_from, what, lambda: _run([sys.executable, script], f"There is no {what}."))
 
 
 def _product_itself() -> None:
@@ -195,7 +206,7 @@ def _run(
 
 def main() -> int:
     """Runs the step named; a failure is one sentence and exit code 1."""
-    steps = {step.__name__: step for step in (product, contracts, slither, bench, fuzz, kubo, geth, postgres)}
+    steps = {step.__name__: step for step in (product, contracts, slither, bench, fuzz, kubo, geth, postgres, btrfs)}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         print(f"usage: python3 scripts/setup.py {'|'.join(steps)}", file=sys.stderr)
         return 2

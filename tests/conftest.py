@@ -85,6 +85,7 @@ PARTS = (
     Part("kubo", "a Kubo", ROOT / ".tools" / "kubo" / "ipfs", "make kubo"),
     Part("geth", "a geth", ROOT / ".tools" / "geth" / "geth", "make geth"),
     Part("postgres", "a PostgreSQL", ROOT / ".tools" / "postgres" / "bin" / "postgres", "make postgres"),
+    Part("btrfs", "mkfs.btrfs", ROOT / ".tools" / "btrfs" / "bin" / "mkfs.btrfs", "make btrfs"),
     Part("solc", "the Solidity compiler", ROOT / ".tools" / "solcx", "make setup-contracts"),
     Part("oms", "the package model-signing", _package("model_signing"), "python3 scripts/setup.py bench"),
 )
@@ -117,6 +118,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def kubo_binary() -> Path:
     """A real Kubo, for tests marked `kubo`."""
     return PARTS[0].path
+
+
+@pytest.fixture(scope="session")
+def btrfs_maker() -> Path:
+    """mkfs.btrfs, for tests marked `btrfs`."""
+    return PARTS[3].path
 
 
 @pytest.fixture(scope="session")
