@@ -32,6 +32,15 @@ class HttpStatus(Exception):
         self.headers = headers
 
 
+class Hang(Exception):
+    """No answer, for as long as the server runs."""
+
+
+def hang(_ask: Ask, _params: list) -> Any:
+    """The fault that nothing is ever answered; a client has to know when to give up."""
+    raise Hang
+
+
 class FaultyRpc:
     """What a test says to its server: `faults` by method, and what was asked: `asked`."""
 
@@ -40,6 +49,7 @@ class FaultyRpc:
         self.faults: dict[str, Fault] = {}
         self.asked: list[tuple[str, list]] = []
         self.url = ""
+        self.stopped = threading.Event()
 
     def block(self, number: int) -> dict:
         """A block of the real node."""
@@ -49,10 +59,14 @@ class FaultyRpc:
         """How often a method was asked for."""
         return sum(asked == method for asked, _ in self.asked)
 
+    def fault(self, method: str) -> Fault | None:
+        """What is wrong with the answers to a method."""
+        return self.faults.get(method) or self.faults.get("*")
+
     def answer(self, method: str, params: list) -> Any:
-        """The result of a request. Raises `Refusal` and `HttpStatus`."""
+        """The result of a request. Raises `Refusal`, `HttpStatus`, `Hang` and `ConnectionError`."""
         self.asked.append((method, params))
-        fault = self.faults.get(method) or self.faults.get("*")
+        fault = self.fault(method)
 
         def ask() -> Any:
             try:
@@ -61,6 +75,19 @@ class FaultyRpc:
                 raise Refusal(error.details["rpc_code"], error.message) from error
 
         return ask() if fault is None else fault(ask, params)
+
+
+class Waiting:
+    """A client that waits for every answer but those that never come, however busy the machine is."""
+
+    def __init__(self, faulty: FaultyRpc) -> None:
+        self._faulty = faulty
+        self._patient, self._hasty = HttpRpc(faulty.url, timeout=300), HttpRpc(faulty.url, timeout=0.2)
+        self.name = self._patient.name
+
+    def request(self, method: str, params: list) -> Any:
+        """See `Rpc`."""
+        return (self._hasty if self._faulty.fault(method) is hang else self._patient).request(method, params)
 
 
 @contextmanager
@@ -80,7 +107,9 @@ def faulty_rpc(real: str) -> Iterator[FaultyRpc]:
                 answer["error"] = {"code": refusal.code, "message": str(refusal)}
             except HttpStatus as refused:
                 status, headers, answer = refused.status, refused.headers, {}
-            except ConnectionError:  # the fault is that nothing is answered
+            except (ConnectionError, Hang) as silent:  # the fault is that nothing is answered
+                if isinstance(silent, Hang):
+                    faulty.stopped.wait(300)
                 self.close_connection = True
                 return
             body = json.dumps(answer).encode()
@@ -103,5 +132,6 @@ def faulty_rpc(real: str) -> Iterator[FaultyRpc]:
         try:
             yield faulty
         finally:
+            faulty.stopped.set()
             server.shutdown()
             thread.join()

@@ -72,7 +72,7 @@ def running_kubo(
     finally:
         daemon.terminate()
         try:
-            daemon.wait(20)
+            daemon.wait(60)
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()

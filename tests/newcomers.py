@@ -15,14 +15,14 @@ def newcomer(chain: Chain) -> Registries:
     """The registries as a new account with some Ether sees them."""
     signer = LocalSigner(Account.create())
     chain.rpc.request("anvil_setBalance", [signer.address, hex(10**20)])
-    return Registries(chain, signer, timeout=20)
+    return Registries(chain, signer, timeout=60)
 
 
 def newcomer_on(geth: Geth) -> Registries:
     """The same on a geth."""
     signer = LocalSigner(Account.create())
     geth.pay(signer.address, 10)
-    return Registries(geth.chain, signer, timeout=20)
+    return Registries(geth.chain, signer, timeout=60)
 
 
 def address_of(registries: Registries) -> str:

@@ -116,7 +116,7 @@ def running_postgres(programs: Path) -> Iterator[Postgres]:
         finally:
             process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -146,7 +146,7 @@ def _major(programs: Path, environment: dict[str, str]) -> int:
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", server: Postgres, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             server.connect().close()

@@ -285,7 +285,7 @@ def test_an_account_without_funds_learns_it_before_anything_is_stored(
     folder: Path, node: DevNode, tmp_path: Path
 ) -> None:
     node.chain.rpc.request("anvil_setBalance", [dev_signer(5).address, "0x1"])
-    poor = open_model_registry(node.chain, signer=dev_signer(5), timeout=20)
+    poor = open_model_registry(node.chain, signer=dev_signer(5), timeout=60)
     with pytest.raises(InsufficientFunds):
         plan(folder, poor, Asked("m", "1"), index=5)
 
@@ -322,7 +322,7 @@ CHILD = textwrap.dedent(
 
     url, key, folder, store, fatal = sys.argv[1:]
     signer = signer_from_key(key)
-    registry = open_model_registry(connect(url), signer=signer, timeout=20)
+    registry = open_model_registry(connect(url), signer=signer, timeout=60)
     plan = prepare(digest_artifact(Path(folder)), Asked("m", "1", "mit"), registry, signer.address)
 
     def on_step(step):

@@ -60,9 +60,19 @@ Errors = dict[_Node, RpcRefused | RpcUnavailable]
 
 
 class SeveralRpc:
-    """Nodes of one chain, the preferred one first. Any thread may use it. `now` is a clock in seconds."""
+    """Nodes of one chain, the preferred one first. Any thread may use it.
 
-    def __init__(self, nodes: Sequence[Rpc], quorum: int = 1, *, now: Callable[[], float] = time.monotonic) -> None:
+    `now` is a clock in seconds. One that answers so many seconds later than enough others did is not waited for.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Rpc],
+        quorum: int = 1,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        slower_seconds: float = _SLOWER_SECONDS,
+    ) -> None:
         if not 1 <= quorum <= len(nodes):
             raise InvalidSettings(
                 f"PROVENANCE_RPC_QUORUM is {quorum}, and PROVENANCE_RPC_URL names {len(nodes)} node(s): so many can "
@@ -72,6 +82,7 @@ class SeveralRpc:
         self._nodes = [_Node(node) for node in nodes]
         self._quorum = quorum
         self._now = now
+        self._slower_seconds = slower_seconds
         self._chain: Any = None
         self._newest: list[_Node] = []
         self._lock = threading.Lock()
@@ -168,7 +179,7 @@ class SeveralRpc:
         pending = set(asked)
         while pending:
             done, pending = wait(
-                pending, _SLOWER_SECONDS if len(answers) >= enough else None, return_when="FIRST_COMPLETED"
+                pending, self._slower_seconds if len(answers) >= enough else None, return_when="FIRST_COMPLETED"
             )
             for future in done:
                 node = asked[future]

@@ -55,7 +55,7 @@ def publish(node: DevNode, tmp_path: Path) -> Publish:
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-        registry = open_model_registry(node.chain, signer=dev_signer(index), timeout=20)
+        registry = open_model_registry(node.chain, signer=dev_signer(index), timeout=60)
         artifact = digest_artifact(folder)
         plan = prepare(
             artifact, Asked(name, "1", **{"license": "apache-2.0"} | asked), registry, registry_signer(index)
@@ -88,7 +88,7 @@ def api(node: DevNode, tmp_path: Path, index_url: str | None) -> Iterator[httpx.
         max_body_bytes=170_000,
     )
     with serving(settings) as client:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while client.get("/readyz").status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -108,7 +108,7 @@ def serving(settings: Settings, *, follow: bool = True) -> Iterator[httpx.Client
             while not server.started:
                 assert thread.is_alive()
                 time.sleep(0.01)
-            with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+            with httpx.Client(base_url=address, timeout=200, trust_env=False) as client:
                 yield client
         finally:
             server.should_exit = True
@@ -120,7 +120,7 @@ def wait_for(api: httpx.Client) -> Callable[[Model], None]:
     """Waits until the service has read a release and its manifest."""
 
     def wait(model: Model) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             answer = api.get(f"/v1/releases/{model.release}")
             if answer.status_code == 200 and answer.json()["manifest"]["state"] == "available":

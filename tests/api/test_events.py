@@ -24,7 +24,7 @@ Event = tuple[str, str, dict[str, Any]]
 def listening(client: httpx.Client, last: str | None = None, **watched: str) -> Iterator[Iterator[Event]]:
     """The events of a stream as (kind, id, data), the first of them `ready`."""
     headers = {} if last is None else {"last-event-id": last}
-    with client.stream("GET", "/v1/events", params=watched, headers=headers, timeout=20) as answer:
+    with client.stream("GET", "/v1/events", params=watched, headers=headers, timeout=60) as answer:
         assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
         yield _events(answer.iter_lines())
 
@@ -41,7 +41,7 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
 
 
 def set_status(node: DevNode, name: str, index: int = 0) -> None:
-    registry = open_model_registry(node.chain, signer=dev_signer(index), timeout=20)
+    registry = open_model_registry(node.chain, signer=dev_signer(index), timeout=60)
     registry.set_status(name, "1", Status.REVOKED, Reason.SECURITY)
 
 
@@ -185,14 +185,14 @@ def test_a_service_that_stops_ends_its_streams_at_once(node: DevNode, tmp_path: 
         ready = threading.Event()
 
         def listen() -> None:
-            with httpx.stream("GET", f"{client.base_url}/v1/events", timeout=30) as answer:
+            with httpx.stream("GET", f"{client.base_url}/v1/events", timeout=60) as answer:
                 for _ in answer.iter_lines():
                     ready.set()
             ended.append(time.monotonic())
 
         thread = threading.Thread(target=listen)
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(60)
         begun = time.monotonic()
     thread.join(20)
     assert ended and ended[0] - begun < settings.stop_seconds / 2
@@ -204,7 +204,7 @@ def reorganise(node: DevNode, number: int) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

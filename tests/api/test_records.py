@@ -133,7 +133,7 @@ def test_it_is_alive_and_not_ready_while_its_node_is_down(tmp_path: Path) -> Non
 def test_it_is_not_ready_while_its_first_block_is_beyond_the_chain(node: DevNode, tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05, from_block=23_000_000)
     with serving(settings) as client:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "PROVENANCE_FROM_BLOCK" not in (answer := client.get("/readyz")).text:
             assert answer.status_code == 503 and time.monotonic() < deadline
             time.sleep(0.02)

@@ -29,7 +29,7 @@ def world() -> Iterator[World]:
 def client(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     home: Path = tmp_path_factory.mktemp("registry")
     with serving(load_settings(home=home, rpc_url=world.node.url, poll_seconds=0.05)) as asked:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while asked.get("/readyz").status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)

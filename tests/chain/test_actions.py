@@ -34,7 +34,7 @@ ELSEWHERE = "0x00000000000000000000000000000000DeaDBeef"
 @pytest.fixture(scope="module")
 def relayer(shared_node: DevNode) -> Registries:
     """The registries as somebody sees them who only submits what others signed."""
-    return Registries(shared_node.chain, dev_signer(4), timeout=20)
+    return Registries(shared_node.chain, dev_signer(4), timeout=60)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_a_stranger_signs_for_himself_alone(relayer: Registries, actor: Signer):
 
 
 def test_a_nonce_that_was_cancelled_is_of_no_use(shared_node: DevNode, relayer: Registries):
-    own = Registries(shared_node.chain, dev_signer(6), timeout=20).publishers
+    own = Registries(shared_node.chain, dev_signer(6), timeout=60).publishers
     given = signed(relayer, actions.set_guardian(ELSEWHERE), dev_signer(6))
     assert given.nonce is not None and not own.is_nonce_used(dev_signer(6).address, given.nonce)
     assert own.cancel(given.nonce).succeeded

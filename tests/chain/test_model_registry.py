@@ -163,7 +163,7 @@ def test_two_runs_at_the_same_moment_register_once(node: DevNode, publisher: Mod
     first = threading.Thread(target=lambda: results.append(publisher.publish(wanted)))
     first.start()
     until(lambda: node.chain.nonce(ALICE, "pending") == 1)
-    blind = open_model_registry(connect(rpc), signer=dev_signer(0), timeout=20)
+    blind = open_model_registry(connect(rpc), signer=dev_signer(0), timeout=60)
     second = threading.Thread(target=lambda: results.append(blind.publish(wanted)))
     second.start()
     until(lambda: "eth_estimateGas" in rpc.methods)

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from faulty_rpc import FaultyRpc, HttpStatus, Refusal, faulty_rpc
+from faulty_rpc import FaultyRpc, Hang, HttpStatus, Refusal, Waiting, faulty_rpc, hang
 
 from registry.chain.client import Chain, connect
 from registry.chain.devnode import DevNode, dev_node
 from registry.chain.nodes import SeveralRpc, open_rpc
-from registry.chain.rpc import HttpRpc
 from registry.errors import InvalidSettings, NoQuorum, RpcRefused, RpcUnavailable, WrongChain
 
 BLOCKS = 12
@@ -33,8 +32,10 @@ def nodes(mined: DevNode) -> Iterator[list[FaultyRpc]]:
         yield [opened.enter_context(faulty_rpc(mined.url)) for _ in range(3)]
 
 
-def several(nodes: list[FaultyRpc], quorum: int = 1, timeout: float = 1.0, **clock) -> Chain:
-    return connect(SeveralRpc([HttpRpc(node.url, timeout) for node in nodes], quorum, **clock))
+def several(nodes: list[FaultyRpc], quorum: int = 1, **options) -> Chain:
+    """All have the time that they need, and none that is left out comes back, unless a test says otherwise."""
+    given = {"now": lambda: 0.0, "slower_seconds": 300.0} | options
+    return connect(SeveralRpc([Waiting(node) for node in nodes], quorum, **given))
 
 
 def refuse(status: int, **headers):
@@ -45,11 +46,6 @@ def refuse(status: int, **headers):
 
 
 def cut(_ask, _params):
-    raise ConnectionError
-
-
-def hang(_ask, _params):
-    time.sleep(3)
     raise ConnectionError
 
 
@@ -83,7 +79,7 @@ def test_the_first_node_is_asked_while_it_answers(nodes):
 
 @pytest.mark.parametrize("fault", [cut, hang, refuse(500), refuse(503), refuse(429, Retry_After="7")])
 def test_a_node_that_fails_is_named_and_another_one_answers(nodes, caplog, fault):
-    chain = several(nodes, timeout=0.5)
+    chain = several(nodes)
     nodes[0].faults["*"] = fault
     with caplog.at_level(logging.WARNING):
         assert chain.block(3).number == 3
@@ -280,7 +276,7 @@ def test_what_one_refuses_another_may_know_but_a_revert_is_the_answer(nodes):
     "fault", [refuse(413), hang, cut, lambda ask, params: (_ for _ in ()).throw(Refusal(-32005, "too many"))]
 )
 def test_a_range_that_is_too_wide_is_halved_and_the_node_kept(nodes, fault):
-    chain = several(nodes, timeout=0.5)
+    chain = several(nodes)
     nodes[0].faults["eth_getLogs"] = fault
     with pytest.raises((RpcRefused, RpcUnavailable)):
         chain.logs("0x" + "11" * 20, [], 0, 9)
@@ -301,12 +297,14 @@ def test_a_node_of_another_chain_is_refused_also_when_it_comes_late(nodes):
 
 
 def test_what_hangs_holds_up_neither_the_start_nor_the_newest_block(nodes):
-    nodes[1].faults["*"] = hang
-    began = time.monotonic()
-    chain = several(nodes, timeout=20)
+    def silent(_ask, _params):  # and no client gives up
+        raise Hang
+
+    nodes[1].faults["*"] = silent
+    chain = several(nodes, slower_seconds=0.5)
     assert chain.latest().number == BLOCKS
-    assert time.monotonic() - began < 2.9
-    assert chain.rpc.left_out == [nodes[1].url]
+    assert not nodes[1].stopped.is_set()
+    assert nodes[1].url in chain.rpc.left_out
 
 
 def test_many_threads_may_ask(nodes):

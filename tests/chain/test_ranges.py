@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from faulty_rpc import FaultyRpc, HttpStatus, Refusal, faulty_rpc
+from faulty_rpc import FaultyRpc, Hang, HttpStatus, Refusal, faulty_rpc
 
 from registry.chain.client import Chain, connect
 from registry.chain.deploy import contract_address, deploy
@@ -38,7 +38,7 @@ def faulty(written: DevNode) -> Iterator[FaultyRpc]:
 
 @pytest.fixture
 def chain(faulty: FaultyRpc) -> Chain:
-    return connect(HttpRpc(faulty.url, timeout=0.5))
+    return connect(Hasty(faulty.url))
 
 
 def all_logs(chain: Chain, end: int, *, size: int = 8, at_once: int = 3, settled: int | None = None) -> list[Log]:
@@ -61,20 +61,32 @@ def reading(chain: Chain) -> Callable[[int, int], list[Log]]:
     return lambda first, last: chain.logs(address, [], first, last)
 
 
+TOO_LONG = 6
+
+
+class Hasty:
+    """A client that gives up early on ranges of more blocks than `TOO_LONG`, and waits for everything else."""
+
+    def __init__(self, url: str) -> None:
+        self._patient, self._hasty = HttpRpc(url, timeout=60), HttpRpc(url, timeout=0.2)
+        self.name = self._patient.name
+
+    def request(self, method, params):
+        hasty = method == "eth_getLogs" and span(params) > TOO_LONG
+        return (self._hasty if hasty else self._patient).request(method, params)
+
+
 def span(params: list) -> int:
     return int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1
 
 
-def refusing(answer: Exception | None, *, blocks: int = 1_000_000, results: int = 1_000_000):
-    """Refuses what spans more blocks or has more results; None: answers nothing in time."""
+def refusing(answer: Exception, *, blocks: int = 1_000_000, results: int = 1_000_000):
+    """Refuses what spans more blocks or has more results."""
 
     def fault(ask, params):
         logs = ask()
         if span(params) <= blocks and len(logs) <= results:
             return logs
-        if answer is None:
-            time.sleep(0.7)
-            raise ConnectionError
         raise answer
 
     return fault
@@ -96,7 +108,7 @@ PROVIDERS = {
     "quicknode, as HTTP": refusing(HttpStatus(413), blocks=5),
     "ankr": refusing(Refusal(-32600, "block range is too wide"), blocks=2),
     "a public node": refusing(Refusal(-32005, "limit exceeded"), blocks=1),
-    "a public node that times out": refusing(None, blocks=6),
+    "a public node that times out": refusing(Hang(), blocks=TOO_LONG),
     "a public node behind a gateway": refusing(HttpStatus(504), blocks=3),
     "a public node that counts requests": refusing(HttpStatus(429, Retry_After="0"), blocks=3),
 }

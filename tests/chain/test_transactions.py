@@ -28,7 +28,7 @@ class Indexing(Faulty):
 
 def test_a_receipt_that_is_refused_for_now_is_waited_for(shared_node: DevNode):
     here = newcomer(shared_node.chain)
-    patient = Registries(connect(Indexing(shared_node.url, 3)), here.models.acting(), timeout=20)
+    patient = Registries(connect(Indexing(shared_node.url, 3)), here.models.acting(), timeout=60)
     assert patient.models.publish(Release(address_of(here), "indexed", "1", DIGEST, DIGEST)).created
 
 

@@ -64,7 +64,7 @@ class Stack:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
@@ -97,7 +97,7 @@ def model(tmp_path: Path) -> Path:
 
 def verdict_once_read(stack: Stack, body: dict[str, Any]) -> str:
     """The verdict of the service, once it has read the documents: it is ready a little before."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         answer = httpx.post(f"{stack.url}/v1/verify", json=body, trust_env=False).json()
         if answer["verdict"] != "unknown" or time.monotonic() > deadline:
@@ -127,7 +127,7 @@ def test_it_says_where_every_contract_is(stack: Stack) -> None:
     with subprocess.Popen([*COMMAND, *arguments], env=stack.environment, stdout=subprocess.PIPE, text=True) as process:
         wait_until_ready(process, stack.url)
         process.terminate()
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=60)[0]
     for name in CONTRACTS:
         assert re.search(rf"^contract  {name} +{contract_address(name)}$", said, re.MULTILINE), said
 
@@ -136,7 +136,7 @@ def test_killed_it_leaves_no_node_behind_and_comes_up_again(stack: Stack) -> Non
     process = stack.start()
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while listening(stack.rpc):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -174,7 +174,7 @@ def test_a_port_in_use_is_a_sentence(stack: Stack, node: DevNode, tmp_path: Path
 
 def test_a_second_stack_on_one_home_is_refused(stack: Stack) -> None:
     with stack.running() as first:
-        done = subprocess.run([*COMMAND, "dev"], env=stack.environment, capture_output=True, text=True, timeout=30)
+        done = subprocess.run([*COMMAND, "dev"], env=stack.environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == 2 and "setup.folder-in-use" in done.stderr and str(first.pid) in done.stderr, done
         assert httpx.get(f"{stack.url}/healthz", trust_env=False).status_code == 200
 
@@ -191,7 +191,7 @@ def test_it_ends_in_order_on_sigterm_and_where_ctrl_c_was_inherited_as_ignored(
     with subprocess.Popen([*COMMAND, *arguments], env=stack.environment, preexec_fn=ignoring_ctrl_c) as process:
         wait_until_ready(process, stack.url)
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not listening(stack.rpc) and not listening(stack.api)
 
 
@@ -202,7 +202,7 @@ def test_a_signal_while_it_starts_ends_it_too(stack: Stack) -> None:
             assert process.poll() is None
             time.sleep(0.02)
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not listening(stack.rpc)
 
 
@@ -215,4 +215,4 @@ def test_the_service_follows_a_node_of_someone_else(stack: Stack, node: DevNode)
         wait_until_ready(process, stack.url)
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0

@@ -147,11 +147,11 @@ def test_a_strangers_claim_on_a_watched_artifact_and_what_becomes_of_it(
     claim = publish(stranger, "stolen")
     stranger.set_status("stolen", "1", Status.REVOKED, Reason.LEGAL)
     stranger.set_status("unrelated", "1", Status.REVOKED, Reason.LEGAL)
-    friend = Registries(node.chain, dev_signer(2), timeout=20).statements
+    friend = Registries(node.chain, dev_signer(2), timeout=60).statements
     about = bytes.fromhex(claim.removeprefix("release:0x"))
     dispute, *_ = friend.attest(Statement(FRIEND, Kind.DISPUTE, SubjectKind.RELEASE, about, MANIFEST, NEVER))
     friend.attest(Statement(FRIEND, Kind.DISPUTE, SubjectKind.RELEASE, MANIFEST, MANIFEST, NEVER))
-    stranger_says = Registries(node.chain, dev_signer(1), timeout=20).statements
+    stranger_says = Registries(node.chain, dev_signer(1), timeout=60).statements
     stranger_says.attest(Statement(STRANGER, Kind.ANSWER, SubjectKind.STATEMENT, dispute, MANIFEST, NEVER))
     found = told(provenance, "--artifact", ARTIFACT)
     assert [(line["kind"], line["concerns"]) for line in found] == [
@@ -218,7 +218,7 @@ def test_nothing_is_lost_when_it_is_killed_at_any_instant(
                 publish(publisher, "m", f"{round_}.{number}")
             time.sleep(dice.uniform(0, 1.5))
             process.send_signal(signal.SIGKILL)
-            found += lines(process.communicate(timeout=30)[0])
+            found += lines(process.communicate(timeout=60)[0])
     again = told(provenance, "--cursor", cursor)
     everything = told(provenance)
     assert len(everything) == 25
@@ -235,7 +235,7 @@ def test_it_ends_in_order_when_it_is_told_to(
         publish(publisher, "m")
         assert next_line(process)["kind"] == "release"
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -283,7 +283,7 @@ def test_a_chain_that_was_begun_anew_is_told_from_its_start(
     with dev_node() as other:
         other.chain.rpc.request("evm_mine", [])  # two that are begun within a second are else the same
         deploy(other.chain, dev_signer(9))
-        registries = Registries(other.chain, dev_signer(0), timeout=20)
+        registries = Registries(other.chain, dev_signer(0), timeout=60)
         for version in ("2", "3"):
             publish(registries.models, "m", version)
         found = told(provenance, *cursor, "--rpc-url", other.url)
@@ -372,7 +372,7 @@ def test_a_node_that_fails_for_a_while_is_waited_for_and_said_once(
         del faulty.faults["*"]
         assert next_line(process)["record"]["version"] == "2"
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 0
         assert err.count("chain.rpc-unavailable") == 1 and "503" in err
 

@@ -146,7 +146,7 @@ def test_a_gateway_that_trickles_is_given_up_in_time(
                 pytest.raises((StoreUnavailable, BlockMismatch)),
             ):
                 ask(gateway)
-            assert hung_up.wait(10)
+            assert hung_up.wait(60)
         finally:
             ender.cancel()
             stop.set()

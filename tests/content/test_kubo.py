@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,13 +121,11 @@ class TestStore:
         assert store.has_dag(cid)
         assert read_document(store, cid, size) == data
 
-    def test_an_unknown_block_fails_at_once(self, kubo: Kubo) -> None:
+    def test_an_unknown_block_is_not_looked_for_elsewhere(self, kubo: Kubo) -> None:
         unknown = Cid.of(RAW, os.urandom(8))
-        start = time.monotonic()
         with pytest.raises(BlockNotFound):
             KuboStore(kubo.api).get_block(unknown)
         assert not KuboStore(kubo.api).has_block(unknown)
-        assert time.monotonic() - start < 2
 
     def test_a_file_that_changed_is_not_pinned(self, kubo: Kubo, tmp_path: Path) -> None:
         (tmp_path / "w").write_bytes(os.urandom(3 * LEAF_SIZE))

@@ -160,7 +160,7 @@ class TestKilled:
         with pytest.raises(StoreUnavailable, match="cannot be reached"):
             KuboStore(node.api, sleep=lambda seconds: None).put_dag(artifact.dag())
         holder.stdin.close()
-        holder.wait(20)
+        holder.wait(60)
         store = KuboStore(starting().api)
         store.put_dag(artifact.dag())
         assert_whole(store, artifact)
@@ -254,7 +254,7 @@ class TestVersions:
                 headers = {k: v for k, v in self.headers.items() if k.lower() in ("content-type",)}
                 request = urllib.request.Request(kubo.api + self.path, data=body, headers=headers, method="POST")
                 try:
-                    with urllib.request.urlopen(request, timeout=30) as answer:
+                    with urllib.request.urlopen(request, timeout=60) as answer:
                         self._send(answer.status, dict(answer.headers), answer.read())
                 except urllib.error.HTTPError as error:
                     self._send(error.code, dict(error.headers), error.read())

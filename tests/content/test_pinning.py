@@ -129,7 +129,7 @@ class Service:
     def fetch(self, pin: dict[str, Any]) -> None:
         try:
             address = f"{self.gateway}/ipfs/{pin['pin']['cid']}?format=car"
-            with urllib.request.urlopen(address, timeout=20) as answer:
+            with urllib.request.urlopen(address, timeout=60) as answer:
                 import_car(self.store, io.BytesIO(answer.read()))
             pin["status"] = "pinned"
         except (urllib.error.URLError, ProvenanceError, ValueError) as error:

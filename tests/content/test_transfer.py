@@ -83,7 +83,7 @@ def of_files(request: Request) -> bool:
 
 class TestTogether:
     def test_each_has_a_part_in_it(self, artifact: Artifact, start: Start, destination: Path) -> None:
-        together = threading.Barrier(2, timeout=20)
+        together = threading.Barrier(2, timeout=60)
         met: set[int] = set()
 
         def meet(request: Request) -> bool:
@@ -235,7 +235,7 @@ class TestLies:
 
         def wait(request: Request) -> bool:
             if of_files(request):
-                asked.wait(20)  # the honest one does not finish before the other was asked, and dropped:
+                asked.wait(60)  # the honest one does not finish before the other was asked, and dropped:
                 for worker in [thread for thread in threading.enumerate() if thread.name == "fetch-0"]:
                     worker.join(20)
             return False
@@ -464,7 +464,7 @@ class TestResume:
         def wait(request: Request) -> bool:
             if of_files(request):
                 asked.set()
-                go_on.wait(30)
+                go_on.wait(60)
             return False
 
         slow, quick = start(wait), start()
@@ -478,7 +478,7 @@ class TestResume:
 
         thread = threading.Thread(target=first)
         thread.start()
-        assert asked.wait(20)
+        assert asked.wait(60)
         with GatewaySource(quick.address) as source, pytest.raises(FolderInUse, match="Another fetch"):
             fetch_artifact([source], artifact.root, destination)
         go_on.set()
