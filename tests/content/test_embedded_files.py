@@ -55,7 +55,7 @@ def sharing_disk(tmp_path: Path, btrfs_maker: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip(f"no file system that shares blocks can be mounted here: {mounted.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def shared_extents(path: Path) -> bool:
