@@ -63,8 +63,8 @@ class Settings(BaseSettings):
     rpc_websocket: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="WebSocket addresses (ws, wss) of nodes that tell the follower of new blocks, separated by commas, "
-        "or `none`. Unset: the addresses in RPC_URL with ws in place of http, where many nodes listen too. What they "
-        "tell is a hint: the chain itself is read from RPC_URL.",
+        "or `none`. Unset: the addresses in RPC_URL with ws in place of http, where many nodes listen too. A block "
+        "that may hold records is read at once, from RPC_URL: what is told is a hint, and no more.",
     )
     chain_id: int | None = Field(
         default=None, ge=1, description="Refuse a node of any other chain. Unset: the node's own answer is taken."
@@ -142,14 +142,13 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         default=1.0,
         gt=0,
-        description="How often the follower asks for new blocks, also where a node tells of them or HEAD_SECONDS is "
-        "shorter: what is told may be lost.",
+        description="How often the follower asks for new blocks, whatever it is told of them meanwhile.",
     )
     head_seconds: float | None = Field(
         default=None,
         ge=0.01,
         description="How often it asks for the newest block alone, in one request, while no node tells of new ones. "
-        "Unset: 0.1 where all nodes are on this machine, else POLL_SECONDS.",
+        "Unset: 0.1 where all nodes are on this machine, else only with POLL_SECONDS.",
     )
     max_body_bytes: int = Field(default=8 << 20, ge=1024, description="Longest request body that the service reads.")
     body_seconds: float = Field(

@@ -19,9 +19,11 @@ class Telling:
         self.confirmation: Any = {"jsonrpc": "2.0", "id": 1, "result": "0x1"}
         self._open: list[ServerConnection] = []
 
-    def tell(self, number: int, block_hash: bytes) -> None:
+    def tell(self, number: int, block_hash: bytes, bloom: bytes | None = None) -> None:
         """A new block, to all who listen."""
         block = {"number": hex(number), "hash": "0x" + block_hash.hex()}
+        if bloom is not None:
+            block["logsBloom"] = "0x" + bloom.hex()
         params = {"subscription": "0x1", "result": block}
         self.send(json.dumps({"jsonrpc": "2.0", "method": "eth_subscription", "params": params}))
 

@@ -9,13 +9,14 @@ import ipaddress
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from registry.chain.bloom import may_have_logs_of
 from registry.chain.client import Block, Chain
 from registry.chain.nodes import split_addresses
-from registry.chain.subscription import Subscription
+from registry.chain.subscription import Subscription, Told
 from registry.errors import RpcRefused, RpcUnavailable
 
 LOOK_SECONDS: Final = 0.1
@@ -41,7 +42,8 @@ class Heads:
         self.look_seconds = look_seconds
         self._stop = threading.Event()
         self._told = threading.Event()
-        self._hints: deque[tuple[int, bytes]] = deque(maxlen=_KNOWN)
+        self._hints: deque[Told] = deque(maxlen=_KNOWN)
+        self._heard: deque[bytes] = deque(maxlen=_KNOWN)
         self._known: deque[bytes] = deque(maxlen=_KNOWN)
         self._promised = -1
         self._again = LOOK_SECONDS
@@ -60,8 +62,11 @@ class Heads:
         for thread in self._threads:
             thread.join()
 
-    def wait(self, stop: threading.Event, seconds: float, known: Block) -> None:
+    def wait(self, stop: threading.Event, seconds: float, known: Block, addresses: Collection[str] = ()) -> None:
         """Until the chain may have another newest block than `known`, `stop` is set, or `seconds` have passed.
+
+        With `addresses`, blocks that a node tells of end it only where these may have logs in them, or where they stand
+        in place of others: a chain of four blocks a second is not asked about each.
 
         Where a block was told of that the chain did not have when it was asked (it has more nodes behind one address,
         or a quorum that does not know it yet), that is soon, and less soon each time.
@@ -78,7 +83,8 @@ class Heads:
                 if not self._is_told(known) and self._has_another(known):
                     return
                 look = time.monotonic() + (self.look_seconds or seconds)
-            if self._told.wait(max(0.0, min(end - now, look - now, _SLICE_SECONDS))) and self._is_news(known):
+            pause = max(0.0, min(end - now, look - now, _SLICE_SECONDS))
+            if self._told.wait(pause) and self._is_news(known, addresses):
                 stop.wait(max(0.0, self._followed_at + _LEAST_SECONDS - time.monotonic()))
                 self._followed_at = time.monotonic()
                 return
@@ -90,19 +96,26 @@ class Heads:
         again, self._again = self._again, 2 * self._again
         return min(seconds, again)
 
-    def _tell(self, number: int, block_hash: bytes) -> None:
-        self._hints.append((number, block_hash))
+    def _tell(self, block: Told) -> None:
+        self._hints.append(block)
         self._told.set()
 
-    def _is_news(self, known: Block) -> bool:
-        """Whether anything was told that asking the chain has not shown yet."""
+    def _is_news(self, known: Block, addresses: Collection[str]) -> bool:
+        """Whether anything was told that asking the chain has not shown yet, and that is worth asking for."""
         self._told.clear()
         news = False
         while self._hints:
-            number, block_hash = self._hints.popleft()
-            if block_hash not in self._known:
+            block = self._hints.popleft()
+            if block.hash in self._known:
+                continue
+            if block.number > known.number:
+                wanted = not addresses or may_have_logs_of(block.bloom, addresses)
+            else:
+                wanted = block.hash not in self._heard  # else a node that is slow tells what another has told
+            self._heard.append(block.hash)
+            if wanted:
                 news = True
-                self._promised = number
+                self._promised = block.number
         return news
 
     def _is_told(self, known: Block) -> bool:

@@ -9,15 +9,24 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
 _log = logging.getLogger(__name__)
 
-Tell = Callable[[int, bytes], None]
-"""Is given the number and the hash of a block that became the newest. Any thread may call it."""
+
+class Told(NamedTuple):
+    """A block that became the newest, by its node's word; `bloom` is empty where the node says none."""
+
+    number: int
+    hash: bytes
+    bloom: bytes
+
+
+Tell = Callable[[Told], None]
+"""Is given each. Any thread may call it."""
 
 _SUBSCRIBE: Final = b'{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}'
 _PORTS: Final = {"ws": 80, "wss": 443}
@@ -93,12 +102,12 @@ class Subscription:
         if head is None:
             _log.info("The node at %s tells of new blocks.", self.name)
             return
-        self.newest = head[0]
-        tell(*head)
+        self.newest = head.number
+        tell(head)
 
 
-def head_in(message: Any) -> tuple[int, bytes] | None:
-    """The number and hash of the block that a message tells of; None for the answer that the subscription is made.
+def head_in(message: Any) -> Told | None:
+    """The block that a message tells of; None for the answer that the subscription is made.
 
     Raises `ValueError`, `TypeError` and others for what is neither.
     """
@@ -107,4 +116,5 @@ def head_in(message: Any) -> tuple[int, bytes] | None:
     if "method" not in message:
         return None
     block = message["params"]["result"]
-    return int(block["number"], 16), bytes.fromhex(block["hash"].removeprefix("0x"))
+    block_hash, bloom = (bytes.fromhex(block.get(name, "").removeprefix("0x")) for name in ("hash", "logsBloom"))
+    return Told(int(block["number"], 16), block_hash, bloom)

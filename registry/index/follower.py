@@ -153,7 +153,8 @@ class Follower:
             if self._lagging or self._head is None:
                 stop.wait(poll_seconds)
             elif added == 0 or self._at_head:
-                self._heads.wait(stop, poll_seconds, self._head)
+                addresses = self.followed.contracts.addresses.values()
+                self._heads.wait(stop, poll_seconds, self._head, addresses)
         self._logs.close()
         self._together.close()
 

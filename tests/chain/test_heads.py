@@ -6,7 +6,7 @@ Waits are for an hour, so that what ends them is not their time.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -21,6 +21,7 @@ from registry.errors import InvalidSettings
 from registry.settings import load_settings
 
 HOUR = 3600.0
+ADDRESSES = ("0x" + "11" * 20, "0x" + "22" * 20)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +50,10 @@ def mine(node: DevNode) -> None:
 
 
 @contextmanager
-def waiting(heads: Heads, known: Block) -> Iterator[threading.Thread]:
+def waiting(heads: Heads, known: Block, addresses: Collection[str] = ()) -> Iterator[threading.Thread]:
     """Somebody waits for another block than this one; it must be over soon after the block of the `with` ends."""
     stop = threading.Event()
-    thread = threading.Thread(target=heads.wait, args=(stop, HOUR, known))
+    thread = threading.Thread(target=heads.wait, args=(stop, HOUR, known, addresses))
     thread.start()
     try:
         yield thread
@@ -111,6 +112,28 @@ def test_what_is_known_already_ends_no_wait_and_another_block_does(mined, peer):
         assert time.monotonic() - began >= 0.3
         with waiting(heads, known):
             peer.tell(known.number, b"\1" * 32)
+
+
+@pytest.mark.parametrize("bloom", [b"\xff" * 256, b"\1", None], ids=["may", "no filter", "none"])
+def test_a_block_that_may_have_logs_of_the_addresses_ends_a_wait(mined, peer, bloom):
+    known = mined.chain.latest()
+    with Heads(mined.chain, [Subscription(peer.url, expected=True)]) as heads:
+        until(lambda: peer.subscribed == 1)
+        with waiting(heads, known, ADDRESSES):
+            peer.tell(known.number + 1, b"\4" * 32, bloom)
+
+
+def test_a_block_without_logs_of_the_addresses_ends_none_unless_it_stands_in_place_of_another(mined, peer):
+    known = mined.chain.latest()
+    with Heads(mined.chain, [Subscription(peer.url, expected=True)]) as heads:
+        until(lambda: peer.subscribed == 1)
+        peer.tell(known.number + 1, b"\5" * 32, bytes(256))
+        until(lambda: heads.subscriptions[0].newest == known.number + 1)
+        began = time.monotonic()
+        heads.wait(threading.Event(), 0.3, known, ADDRESSES)
+        assert time.monotonic() - began >= 0.3
+        with waiting(heads, known, ADDRESSES):
+            peer.tell(known.number, b"\6" * 32, bytes(256))
 
 
 def test_a_block_that_was_told_and_is_not_there_is_asked_for_again_and_less_often_each_time(mined, peer):
