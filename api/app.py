@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import batch, events, files, health, ipfs, metrics, permissions, problems, records, registry, verify
+from api import batch, events, files, health, ipfs, metrics, openapi, permissions, problems, records, registry, verify
 from api.limiter import TokenBuckets
 from api.limits import BodyLimit
 from api.rates import RateLimit
@@ -54,8 +54,13 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     app.state.metrics.watch(lambda: app.state.service.status())
     problems.install(app)
     _surround(app, settings)
-    for module in (verify, batch, records, files, registry, permissions, events, ipfs, health, metrics):
-        app.include_router(module.router)
+    routers = [
+        module.router
+        for module in (verify, batch, records, files, registry, permissions, events, ipfs, health, metrics)
+    ]
+    for router in routers:
+        app.include_router(router)
+    openapi.install(app, routers)
     return app
 
 

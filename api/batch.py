@@ -5,14 +5,16 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 
+from api.as_of import AsOfQuery, parse_block
 from api.caching import answered
 from api.dependencies import ServiceOf
-from api.examples import BATCH
+from api.examples.verdicts import BATCH
 from api.models import BatchRequest, body_schema
-from api.problems import explained, problem_document, responses
+from api.problems import explained, problem_document, responses, shown
 from api.questions import Question, read_json, read_question
 from api.rates import charge
 from api.service import Service
+from api.shapes.verdicts import BatchOf
 from api.verify import whole_body
 from registry.artifacts.canonical import canonical
 from registry.errors import IndexUnavailable, MalformedRequest, ProvenanceError, RequestTooLarge
@@ -30,26 +32,28 @@ _ITEMS_A_REQUEST: Final = 10
 @router.post(
     "/v1/verify/batch",
     summary="May these models be used?",
+    response_model=BatchOf,
     responses={
-        200: {"content": {"application/json": {"example": BATCH}}},
-        **responses(304, 400, 408, 413, 422, 503),
+        **shown(BATCH),
+        **responses(304, 400, 408, 409, 413, 422, 503),
     },
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(BatchRequest)}}}
     },
 )
-async def post_batch(request: Request, service: ServiceOf) -> Any:
-    """The verdicts on up to 1,000 subjects, in the order of `items`, all as of one block.
+async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = None) -> Any:
+    """The verdicts on up to 1,000 subjects, in the order of `items`, all as of one block: the newest, or `as_of`.
 
     An item that cannot be answered has a `problem` in its place; the others are answered all the same. `policy` is for
     the items that have none of their own. Towards the rate limit ten items count as one request.
     """
+    block = parse_block(as_of)
     body = await whole_body(request)
     items, policy = _read(body, service)
     charge(request.scope, len(items) / _ITEMS_A_REQUEST)
 
     def work(*, quick: bool) -> bytes:
-        return _answers(service, items, policy)
+        return _answers(service, items, policy, block)
 
     return answered(request, await service.answer(work, quick=False))
 
@@ -77,8 +81,8 @@ def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None]:
     return asked.items, None if asked.policy is None else parse_policy(asked.policy, service.licenses)
 
 
-def _answers(service: Service, items: list[Any], policy: Policy | None) -> bytes:
-    with service.reader.snapshot() as snapshot:
+def _answers(service: Service, items: list[Any], policy: Policy | None, block: int | bytes | None) -> bytes:
+    with service.reader.snapshot(as_of=block) as snapshot:
         as_of = canonical(as_of_json(snapshot.as_of()))
         results = [_answer(service, snapshot, item, policy) for item in items]
     return b'{"as_of":' + as_of + b',"results":[' + b",".join(results) + b"]}"

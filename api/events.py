@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from api.dependencies import ServiceOf
-from api.examples import EVENTS
+from api.examples.streams import EVENTS
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
 from api.problems import responses
 from api.registry import address_here
@@ -41,7 +41,7 @@ _AT_ONCE: Final = 200
             "and `reorg` where the chain took back what had been told",
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
         },
-        **responses(400, 503),
+        **responses(400, 422, 503),
     },
 )
 async def get_events(

@@ -4,16 +4,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
-from api.caching import answered
+from api.as_of import AsOfQuery, answered_as_of
 from api.dependencies import ServiceOf
-from api.examples import FILE
+from api.examples.records import FILE
 from api.models import EXAMPLE_FILE
 from api.paging import CursorOf, LimitOf, cursor, parse_cursor
-from api.problems import responses
+from api.problems import responses, shown
+from api.shapes.records import PlacesOf
 from registry.chain.identifiers import FileHash, parse_identifier
 from registry.content.cid import Cid
 from registry.errors import InvalidIdentifier, InvalidQuery
 from registry.index.file_views import FileKey, file_view
+from registry.index.queries import Snapshot
 
 router = APIRouter(tags=["records"])
 
@@ -23,7 +25,8 @@ _KIND = "file"
 @router.get(
     "/v1/files/{id}",
     summary="Where a file is",
-    responses={200: {"content": {"application/json": {"example": FILE}}}, **responses(304, 400, 422, 503)},
+    response_model=PlacesOf,
+    responses={**shown(FILE), **responses(304, 400, 409, 422, 503)},
 )
 async def get_file(
     id: Annotated[str, Path(description="`sha256:HEX` of the file's bytes, or its CID", examples=[EXAMPLE_FILE])],
@@ -31,6 +34,7 @@ async def get_file(
     service: ServiceOf,
     limit: LimitOf = 100,
     after: CursorOf = None,
+    as_of: AsOfQuery = None,
 ) -> Any:
     """Every release in which a file of this hash is, with its paths there. It says nothing of the whole artifact.
 
@@ -42,12 +46,11 @@ async def get_file(
         raise InvalidIdentifier("A file is named by sha256:HEX of its bytes, or by its CID.")
     key = _key(after)
 
-    def work(*, quick: bool) -> dict[str, Any]:
-        with service.reader.snapshot(quick=quick) as snapshot:
-            view, last = file_view(snapshot, file, key, limit)
-        return view | {"next": None if last is None else cursor(_KIND, [last[0], last[1].hex(), last[2]])}
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found, last = file_view(snapshot, file, key, limit)
+        return found | {"next": None if last is None else cursor(_KIND, [last[0], last[1].hex(), last[2]])}
 
-    return answered(request, await service.answer(work, quick=limit <= 100))
+    return await answered_as_of(request, service, as_of, view, quick=limit <= 100)
 
 
 def _key(after: str | None) -> FileKey | None:

@@ -7,20 +7,24 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api.dependencies import ServiceOf
-from api.problems import responses
+from api.examples.registry import ALIVE, READY
+from api.problems import responses, shown
+from api.shapes.registry import Alive, Ready
 from registry.errors import IndexUnavailable
 from registry.index.queries import FollowerStatus
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", summary="Is the process alive?", response_model=Alive, responses=shown(ALIVE))
 async def healthz() -> dict[str, str]:
     """Always 200 while the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Are its answers recent?", responses=responses(503))
+@router.get(
+    "/readyz", summary="Are its answers recent?", response_model=Ready, responses={**shown(READY), **responses(503)}
+)
 async def readyz(service: ServiceOf) -> JSONResponse:
     """200 once all that the node said of its chain was read, and from then on while the index is near the head.
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import ServiceOf
+from api.examples.streams import BLOCK, BLOCK_IN_CAR
 from api.models import EXAMPLE_CID
 from api.negotiation import CAR, RAW_BLOCK, CarQuery, byte_range, wanted
 from api.problems import problem, responses
@@ -30,10 +31,10 @@ router = APIRouter(tags=["content"])
 _BATCH: Final = 1 << 20
 """Bytes read by a thread before they are sent: one leaf, or many small blocks."""
 _FOREVER: Final = "public, max-age=29030400, immutable"
-_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {RAW_BLOCK: _BINARY, CAR: _BINARY}},
-    206: {"description": "Partial Content", "content": {RAW_BLOCK: _BINARY}},
+    200: {"content": {RAW_BLOCK: _BINARY | {"example": BLOCK}, CAR: _BINARY | {"example": BLOCK_IN_CAR}}},
+    206: {"description": "Partial Content", "content": {RAW_BLOCK: _BINARY | {"example": BLOCK[:1]}}},
     304: {"description": "Not Modified"},
     **responses(400, 404, 406, 410, 412, 416, 422, 502, 503),
 }

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 
 from api.clients import is_within
 from api.dependencies import ServiceOf
+from api.examples.streams import METRICS
 from api.problems import responses
 from api.telemetry import Metrics
 
@@ -17,7 +18,10 @@ router = APIRouter(tags=["health"])
     summary="The numbers of this process",
     response_class=Response,
     responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "In the form of Prometheus"},
+        200: {
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}},
+            "description": "In the form of Prometheus",
+        },
         **responses(403),
     },
 )

@@ -57,7 +57,18 @@ class VerifyRequest(BaseModel):
 class BatchRequest(BaseModel):
     """Many questions, each as in VerifyRequest, and a policy for those that have none."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [{"what": EXAMPLE_CID}, {"what": EXAMPLE_FILE}],
+                    "policy": {"version": 1, "publishers": [EXAMPLE_PUBLISHER], "uses": ["run"]},
+                }
+            ]
+        },
+    )
 
     items: Annotated[
         list[dict[str, Any]],

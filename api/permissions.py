@@ -6,9 +6,11 @@ from fastapi import APIRouter, Path, Query, Request
 
 from api.as_of import AsOfQuery, answered_as_of
 from api.dependencies import ServiceOf
+from api.examples.registry import PERMISSION, TERMS_PERMISSION
 from api.models import EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
-from api.problems import responses
+from api.problems import responses, shown
 from api.registry import address_here
+from api.shapes.registry import PermissionOf, TermsPermissionOf
 from registry.chain.identifiers import parse_release_id, parse_terms_id
 from registry.index.permissions import permission_view, terms_permission_view
 from registry.policy.terms import Use
@@ -21,7 +23,8 @@ UseQuery = Annotated[Use | None, Query(description="One use; unset: all of them.
 @router.get(
     "/v1/releases/{id}/permission",
     summary="What a publisher permits",
-    responses=responses(304, 400, 404, 409, 422, 503),
+    response_model=PermissionOf,
+    responses={**shown(PERMISSION), **responses(304, 400, 404, 409, 422, 503)},
 )
 async def get_permission(
     id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
@@ -49,7 +52,12 @@ async def get_permission(
     )
 
 
-@router.get("/v1/terms/{id}/permission", summary="What terms permit", responses=responses(304, 400, 409, 422, 503))
+@router.get(
+    "/v1/terms/{id}/permission",
+    summary="What terms permit",
+    response_model=TermsPermissionOf,
+    responses={**shown(TERMS_PERMISSION), **responses(304, 400, 409, 422, 503)},
+)
 async def get_terms_permission(
     id: Annotated[str, Path(description="`terms:0x…`", examples=["terms:0x" + "5f" * 32])],
     request: Request,

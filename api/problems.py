@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.examples.problems import PROBLEMS
 from registry.content.names import printable
 from registry.errors import MalformedRequest, ProvenanceError, TooManyRequests
 
@@ -74,13 +75,23 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
     refusals: dict[int | str, dict[str, Any]] = {
         status: {
-            "model": Problem,
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _example(status)}},
         }
         for status in sorted({*statuses, TooManyRequests.status} - {304})
     }
     return {status: known[status] for status in statuses if status in known} | refusals
+
+
+def shown(example: Any) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that answers with JSON such as this."""
+    return {200: {"content": {"application/json": {"example": example}}}}
+
+
+def _example(status: int) -> dict[str, Any]:
+    """A problem of this status, as a client may meet it."""
+    code, sentence = PROBLEMS[status]
+    return problem_document(code, status, sentence)
 
 
 def explained(error: Any) -> str:

@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
+from api.as_of import AsOfQuery, answered_as_of, parse_block
 from api.caching import FOREVER, REVALIDATE, answered
 from api.dependencies import ServiceOf
-from api.examples import ARTIFACT, OMS, RECORD, RELEASE
+from api.examples.records import ARTIFACT, OMS, RECORD, RELEASE
 from api.models import EXAMPLE_CID, EXAMPLE_OMS, EXAMPLE_RELEASE
-from api.problems import responses
+from api.problems import responses, shown
+from api.shapes.records import ArtifactOf, OmsOf, RecordOf, ReleaseOf
 from registry.chain.identifiers import OmsRoot, parse_identifier, parse_release_id
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
@@ -21,7 +23,8 @@ router = APIRouter(tags=["records"])
 @router.get(
     "/v1/releases/{id}",
     summary="A release",
-    responses={200: {"content": {"application/json": {"example": RELEASE}}}, **responses(304, 400, 404, 422, 503)},
+    response_model=ReleaseOf,
+    responses={**shown(RELEASE), **responses(304, 400, 404, 409, 422, 503)},
 )
 async def get_release(
     id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
@@ -33,38 +36,38 @@ async def get_release(
             ge=0, lt=2**53, description="Of the files those from this position on: `files_next` of the answer before"
         ),
     ] = 0,
+    as_of: AsOfQuery = None,
 ) -> Any:
     """A release with its record, documents, status and its history, parents and children, and its first files."""
     identifier = parse_release_id(id)
-
-    def view(*, quick: bool) -> dict[str, Any]:
-        with service.reader.snapshot(quick=quick) as snapshot:
-            return release_view(snapshot, identifier, files_from)
-
-    return answered(request, await service.answer(view))
+    return await answered_as_of(
+        request, service, as_of, lambda snapshot: release_view(snapshot, identifier, files_from)
+    )
 
 
 @router.get(
     "/v1/releases/{id}/record",
     summary="A release's record, which never changes",
+    response_model=RecordOf,
     responses={
-        200: {"content": {"application/json": {"example": RECORD}}},
-        **responses(304, 400, 404, 503),
+        **shown(RECORD),
+        **responses(304, 400, 404, 409, 422, 503),
     },
 )
 async def get_record(
     id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
     request: Request,
     service: ServiceOf,
+    as_of: AsOfQuery = None,
 ) -> Any:
     """What the chain holds of a release, and where: nothing that may change once its block is finalized.
 
     From then on the answer may be kept forever. Status, first claim and documents are in the view of the release.
     """
-    identifier = parse_release_id(id)
+    identifier, block = parse_release_id(id), parse_block(as_of)
 
     def view(*, quick: bool) -> tuple[dict[str, Any], str]:
-        with service.reader.snapshot(quick=quick) as snapshot:
+        with service.reader.snapshot(quick=quick, as_of=block) as snapshot:
             return record_view(snapshot, identifier)
 
     document, finality = await service.answer(view)
@@ -74,12 +77,14 @@ async def get_record(
 @router.get(
     "/v1/artifacts/{cid}",
     summary="The claims on an artifact",
-    responses={200: {"content": {"application/json": {"example": ARTIFACT}}}, **responses(304, 400, 503)},
+    response_model=ArtifactOf,
+    responses={**shown(ARTIFACT), **responses(304, 400, 409, 422, 503)},
 )
 async def get_artifact(
     cid: Annotated[str, Path(description="The CID of the artifact's root", examples=[EXAMPLE_CID])],
     request: Request,
     service: ServiceOf,
+    as_of: AsOfQuery = None,
 ) -> Any:
     """Everyone who claims these bytes, in order of priority, which decides nothing.
 
@@ -88,23 +93,20 @@ async def get_artifact(
     identifier = parse_identifier(cid)
     if not isinstance(identifier, Cid) or identifier.codec != DAG_PB:
         raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")
-
-    def view(*, quick: bool) -> dict[str, Any]:
-        with service.reader.snapshot(quick=quick) as snapshot:
-            return artifact_view(snapshot, identifier)
-
-    return answered(request, await service.answer(view))
+    return await answered_as_of(request, service, as_of, lambda snapshot: artifact_view(snapshot, identifier))
 
 
 @router.get(
     "/v1/oms/{id}",
     summary="The releases that declare a root of OpenSSF Model Signing",
-    responses={200: {"content": {"application/json": {"example": OMS}}}, **responses(304, 400, 503)},
+    response_model=OmsOf,
+    responses={**shown(OMS), **responses(304, 400, 409, 422, 503)},
 )
 async def get_oms(
     id: Annotated[str, Path(description="`oms:HEX`, the subject's digest in a signature", examples=[EXAMPLE_OMS])],
     request: Request,
     service: ServiceOf,
+    as_of: AsOfQuery = None,
 ) -> Any:
     """Everyone whose manifest declares this root. It binds the files' bytes and their order, **not their names**:
 
@@ -113,9 +115,4 @@ async def get_oms(
     identifier = parse_identifier(id)
     if not isinstance(identifier, OmsRoot):
         raise InvalidIdentifier("A root of OpenSSF Model Signing is written oms:HEX.")
-
-    def view(*, quick: bool) -> dict[str, Any]:
-        with service.reader.snapshot(quick=quick) as snapshot:
-            return oms_view(snapshot, identifier)
-
-    return answered(request, await service.answer(view))
+    return await answered_as_of(request, service, as_of, lambda snapshot: oms_view(snapshot, identifier))

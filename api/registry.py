@@ -11,10 +11,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.as_of import AsOfQuery, answered_as_of
 from api.dependencies import ServiceOf
+from api.examples import registry as examples
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
 from api.paging import CursorOf, LimitOf, cursor, parse_cursor
-from api.problems import responses
+from api.problems import responses, shown
 from api.service import Service
+from api.shapes.common import DatedList
+from api.shapes.records import Claim
+from api.shapes.registry import AnchorOf, GrantOf, LineageOf, LogsOf, ModelOf, PublisherOf, RegisteredTerms, StatementOf
 from registry.chain.identifiers import (
     Account,
     FileHash,
@@ -29,7 +33,7 @@ from registry.chain.statements import SubjectKind
 from registry.chain.static import NOBODY
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier, InvalidQuery, RecordNotFound
-from registry.index import record_json as shown
+from registry.index import record_json
 from registry.index.queries import Page, Snapshot
 from registry.index.views import claim_view
 from registry.policy.rendering import as_of_json
@@ -76,7 +80,12 @@ def _after(kind: str, text: str | None, form: type) -> Any:
     return None if found is None else found[0]
 
 
-@router.get("/v1/publishers/{publisher}", summary="What stands behind an address", responses=_REFUSALS)
+@router.get(
+    "/v1/publishers/{publisher}",
+    summary="What stands behind an address",
+    response_model=PublisherOf,
+    responses={**shown(examples.PUBLISHER), **_REFUSALS},
+)
 async def get_publisher(
     publisher: PublisherPath,
     request: Request,
@@ -90,14 +99,19 @@ async def get_publisher(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         delegates = snapshot.delegates_of(address, limit=limit, after=key)
-        return shown.publisher_json(snapshot.publisher(address), chain) | {
-            "delegates": _listed("delegates", delegates, lambda one: shown.delegate_json(one, chain))
+        return record_json.publisher_json(snapshot.publisher(address), chain) | {
+            "delegates": _listed("delegates", delegates, lambda one: record_json.delegate_json(one, chain))
         }
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/publishers/{publisher}/models", summary="A publisher's models", responses=_REFUSALS)
+@router.get(
+    "/v1/publishers/{publisher}/models",
+    summary="A publisher's models",
+    response_model=DatedList[ModelOf],
+    responses={**shown(examples.MODELS), **_REFUSALS},
+)
 async def get_models(
     publisher: PublisherPath,
     request: Request,
@@ -111,12 +125,17 @@ async def get_models(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.models_of_publisher(address, limit=limit, after=key)
-        return _listed("models", found, lambda one: shown.model_json(one, chain))
+        return _listed("models", found, lambda one: record_json.model_json(one, chain))
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/publishers/{publisher}/models/{name}", summary="A model's versions", responses=_REFUSALS)
+@router.get(
+    "/v1/publishers/{publisher}/models/{name}",
+    summary="A model's versions",
+    response_model=DatedList[Claim],
+    responses={**shown(examples.VERSIONS), **_REFUSALS},
+)
 async def get_versions(
     publisher: PublisherPath,
     name: Annotated[str, Path(description="The model's name", examples=["my-model"])],
@@ -137,7 +156,12 @@ async def get_versions(
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/publishers/{publisher}/anchors", summary="A publisher's anchors", responses=_REFUSALS)
+@router.get(
+    "/v1/publishers/{publisher}/anchors",
+    summary="A publisher's anchors",
+    response_model=DatedList[AnchorOf],
+    responses={**shown(examples.ANCHORS), **_REFUSALS},
+)
 async def get_anchors(
     publisher: PublisherPath,
     request: Request,
@@ -151,12 +175,17 @@ async def get_anchors(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.anchors_of(address, limit=limit, after=key)
-        return _listed("anchors", found, lambda one: shown.anchor_json(one, chain))
+        return _listed("anchors", found, lambda one: record_json.anchor_json(one, chain))
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/search", summary="Models by the start of their name", responses=_REFUSALS)
+@router.get(
+    "/v1/search",
+    summary="Models by the start of their name",
+    response_model=DatedList[ModelOf],
+    responses={**shown(examples.SEARCH), **_REFUSALS},
+)
 async def get_search(
     name: Annotated[str, Query(min_length=1, max_length=64, examples=["my-"])],
     request: Request,
@@ -170,12 +199,17 @@ async def get_search(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.search_models(name, limit=limit, after=None if key is None else (key[0], key[1]))
-        return _listed("search", found, lambda one: shown.model_json(one, chain))
+        return _listed("search", found, lambda one: record_json.model_json(one, chain))
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/terms/{id}", summary="Terms as they are registered", responses=_REFUSALS)
+@router.get(
+    "/v1/terms/{id}",
+    summary="Terms as they are registered",
+    response_model=RegisteredTerms,
+    responses={**shown(examples.TERMS), **_REFUSALS},
+)
 async def get_terms(
     id: Annotated[str, Path(description="`terms:0x…`", examples=["terms:0x" + "5f" * 32])],
     request: Request,
@@ -189,12 +223,17 @@ async def get_terms(
         found = snapshot.registered_terms([identifier]).get(identifier)
         if found is None:
             raise RecordNotFound(f"Nobody has registered {TermsId(identifier)}: every use is unknown to contracts.")
-        return shown.terms_json(found, chain)
+        return record_json.terms_json(found, chain)
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/grants", summary="What publishers permit beyond the terms", responses=_REFUSALS)
+@router.get(
+    "/v1/grants",
+    summary="What publishers permit beyond the terms",
+    response_model=DatedList[GrantOf],
+    responses={**shown(examples.GRANTS), **_REFUSALS},
+)
 async def get_grants(
     request: Request,
     service: ServiceOf,
@@ -215,14 +254,19 @@ async def get_grants(
     def view(snapshot: Snapshot) -> dict[str, Any]:
         if identifier is not None:
             of_release = snapshot.grants_of_release(identifier, limit=limit, after=key)
-            return _listed("grants", of_release, lambda one: shown.grant_json(one, chain))
+            return _listed("grants", of_release, lambda one: record_json.grant_json(one, chain))
         to_account = snapshot.grants_to(account or NOBODY, limit=limit, after=None if key is None else _bytes(key))
-        return _listed("grants", to_account, lambda one: shown.grant_json(one, chain))
+        return _listed("grants", to_account, lambda one: record_json.grant_json(one, chain))
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/statements", summary="What is said of a subject", responses=_REFUSALS)
+@router.get(
+    "/v1/statements",
+    summary="What is said of a subject",
+    response_model=DatedList[StatementOf],
+    responses={**shown(examples.STATEMENTS), **_REFUSALS},
+)
 async def get_statements(
     subject: Annotated[
         str,
@@ -245,12 +289,17 @@ async def get_statements(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.statements_on(digest, subject_kind=kind, in_force=in_force, limit=limit, after=key)
-        return _listed("statements", found, lambda one: shown.statement_json(one, chain))
+        return _listed("statements", found, lambda one: record_json.statement_json(one, chain))
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/releases/{id}/lineage", summary="What a release was made from, or into", responses=_REFUSALS)
+@router.get(
+    "/v1/releases/{id}/lineage",
+    summary="What a release was made from, or into",
+    response_model=LineageOf,
+    responses={**shown(examples.LINEAGE), **_REFUSALS},
+)
 async def get_lineage(
     id: Annotated[str, Path(description="`release:0x…`", examples=[EXAMPLE_RELEASE])],
     request: Request,
@@ -269,16 +318,26 @@ async def get_lineage(
     def view(snapshot: Snapshot) -> dict[str, Any]:
         snapshot.release(identifier, "none")
         graph = snapshot.lineage_graph(identifier, direction, depth=depth, limit=limit, after=key)
-        return {"release": str(ReleaseId(identifier)), "cut": graph.cut} | _listed(kind, graph.page, shown.edge_json)
+        return {"release": str(ReleaseId(identifier)), "cut": graph.cut} | _listed(
+            kind, graph.page, record_json.edge_json
+        )
 
     return await _answer(request, service, as_of, view)
 
 
-@router.get("/v1/log", summary="The logs of the contracts", responses=_REFUSALS)
+@router.get(
+    "/v1/log",
+    summary="The logs of the contracts",
+    response_model=LogsOf,
+    responses={**shown(examples.LOG), **_REFUSALS},
+)
 async def get_log(request: Request, service: ServiceOf, as_of: AsOfQuery = None) -> Any:
     """Size and head of each: whoever replays the events and reaches the head that the chain proves has all of them."""
     return await _answer(
-        request, service, as_of, lambda snapshot: {"logs": [shown.log_json(head) for head in snapshot.log_heads()]}
+        request,
+        service,
+        as_of,
+        lambda snapshot: {"logs": [record_json.log_json(head) for head in snapshot.log_heads()]},
     )
 
 

@@ -6,13 +6,15 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api.as_of import AsOfQuery, parse_block
 from api.caching import answered
 from api.dependencies import ServiceOf
-from api.examples import VERDICT
+from api.examples.verdicts import VERDICT
 from api.models import VerifyRequest, body_schema
-from api.problems import responses
+from api.problems import responses, shown
 from api.questions import Question, read_json, read_question
 from api.service import Service
+from api.shapes.verdicts import VerdictOf
 from registry.index.queries import NotQuick
 from registry.index.verify import verify
 
@@ -26,23 +28,26 @@ _QUICK_PUBLISHERS = 16
 @router.post(
     "/v1/verify",
     summary="May this model be used?",
+    response_model=VerdictOf,
     responses={
-        200: {"content": {"application/json": {"example": VERDICT}}},
-        **responses(304, 400, 408, 413, 422, 503),
+        **shown(VERDICT),
+        **responses(304, 400, 408, 409, 413, 422, 503),
     },
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(VerifyRequest)}}}
     },
 )
-async def post_verify(request: Request, service: ServiceOf) -> Any:
+async def post_verify(request: Request, service: ServiceOf, as_of: AsOfQuery = None) -> Any:
     """The verdict: allow, refuse or unknown, with reasons, as of the block that it names.
 
     The same records, policy and documents give the same bytes. The question changes nothing, and so `If-None-Match`
-    with the `ETag` of an earlier answer is answered by 304 while the answer is the same.
+    with the `ETag` of an earlier answer is answered by 304 while the answer is the same. With `as_of` it is the verdict
+    as of an older block; `max_age` is then about how far the index is behind.
     """
+    block = parse_block(as_of)
     body = await whole_body(request)
     answer = await service.answer(
-        lambda *, quick: _verdict(service, body, quick=quick), quick=len(body) <= _QUICK_BYTES
+        lambda *, quick: _verdict(service, body, block, quick=quick), quick=len(body) <= _QUICK_BYTES
     )
     return answered(request, answer)
 
@@ -55,12 +60,12 @@ async def whole_body(request: Request) -> bytes:
         raise HTTPException(400, "The body did not come whole.") from None
 
 
-def _verdict(service: Service, body: bytes, *, quick: bool) -> bytes:
+def _verdict(service: Service, body: bytes, block: int | bytes | None, *, quick: bool) -> bytes:
     """The bytes of the verdict. Raises NotQuick for a question that may take long."""
     question = read_question(read_json(body), service.settings.max_files, service.licenses)
     if quick and is_long(question):
         raise NotQuick
-    verdict = verify(service.reader, question.subject, question.policy, quick=quick)
+    verdict = verify(service.reader, question.subject, question.policy, quick=quick, as_of=block)
     service.metrics.verdicts.labels(verdict.outcome).inc()
     return verdict.to_bytes()
 

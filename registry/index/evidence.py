@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Allowance, Snapshot, chunks
@@ -267,7 +267,7 @@ def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list
     for condition, content in _conditions(wanted):
         query = (
             select(release_files.c.release_id, content, func.max(release_files.c.size))
-            .where(_files_here(snapshot), condition, release_files.c.publisher == publisher)
+            .where(snapshot.files_here(), condition, release_files.c.publisher == publisher)
             .group_by(release_files.c.release_id, content)
         )
         for identifier, _, size in snapshot.connection.execute(query):
@@ -316,14 +316,6 @@ def _conditions(wanted: _Wanted) -> list[tuple[ColumnElement[bool], ColumnElemen
     ]
 
 
-def _files_here(snapshot: Snapshot) -> ColumnElement[bool]:
-    """Files of the releases that there are as of the block of the answer; those of later ones are known too."""
-    here = release_files.c.deployment == snapshot.key
-    if snapshot.is_newest:
-        return here
-    return here & exists().where(snapshot.here(releases), releases.c.release_id == release_files.c.release_id)
-
-
 def _distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int]:
     found: dict[bytes, int] = {}
     for part in chunks(ids):
@@ -360,7 +352,7 @@ def _others_queries(snapshot: Snapshot, wanted: _Wanted) -> list[Any]:
         )
     for condition, _ in _conditions(wanted):
         queries.append(
-            select(release_files.c.release_id, release_files.c.publisher).where(_files_here(snapshot), condition)
+            select(release_files.c.release_id, release_files.c.publisher).where(snapshot.files_here(), condition)
         )
     return queries
 

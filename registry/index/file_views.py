@@ -53,7 +53,7 @@ def _places(snapshot: Snapshot, file: Cid | FileHash, after: FileKey | None, lim
         release_files.c.sha256 == file.digest if isinstance(file, FileHash) else release_files.c.cid == file.to_bytes()
     )
     key = (release_files.c.publisher, release_files.c.release_id, release_files.c.position)
-    query = select(release_files).where(release_files.c.deployment == snapshot.key, is_asked)
+    query = select(release_files).where(snapshot.files_here(), is_asked)
     if after is not None:
         query = query.where(tuple_(*key) > after)
     return snapshot.connection.execute(query.order_by(*key).limit(limit)).all()

@@ -10,18 +10,25 @@ from registry.policy.policy import Policy
 from registry.policy.verdict import Verdict, judge
 
 
-def verify(reader: Reader, subject: Subject, policy: Policy | None, *, quick: bool = False) -> Verdict:
-    """Judge a subject as of the block that the index has read. Raises `IndexUnavailable` before the first.
+def verify(
+    reader: Reader, subject: Subject, policy: Policy | None, *, quick: bool = False, as_of: int | bytes | None = None
+) -> Verdict:
+    """Judge a subject as of the block that the index has read, or an older one (see `Reader.snapshot`).
 
-    What is to be quick raises `NotQuick` where long documents would have to be read for it.
+    Raises `IndexUnavailable` before the first, and `BlockNotInChain`. What is to be quick raises `NotQuick` where long
+    documents would have to be read for it.
     """
-    with reader.snapshot(quick=quick) as snapshot:
+    with reader.snapshot(quick=quick, as_of=as_of) as snapshot:
         return verify_in(snapshot, subject, policy)
 
 
 def verify_in(snapshot: Snapshot, subject: Subject, policy: Policy | None) -> Verdict:
     """The same from a snapshot that is open: for many subjects as of one block."""
-    return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=int(time.time())))
+    asked_at = int(time.time())
+    if not snapshot.is_newest:
+        # Who asks about an older block knows that it is old: `max_age` is then about how far the index is behind.
+        asked_at = snapshot.as_of().block.timestamp + snapshot.age(asked_at)
+    return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=asked_at))
 
 
 def verify_asking(reader: Reader, documents: DocumentReader, subject: Subject, policy: Policy | None) -> Verdict:

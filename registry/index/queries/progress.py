@@ -82,6 +82,11 @@ class ProgressQueries(Base):
             finalized=row.finalized,
         )
 
+    def age(self, now: int) -> int:
+        """Seconds from the newest block that was read until now, whichever block the answers are of; see `as_of`."""
+        newest = self.connection.execute(select(cursors.c.timestamp).where(cursors.c.deployment == self.key)).scalar()
+        return now - int(newest or 0)
+
     def log_heads(self) -> tuple[LogHead, ...]:
         """The log of every contract, in the order in which they are deployed; none while no block was read."""
         rows = self.connection.execute(

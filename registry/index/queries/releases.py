@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from registry.chain.events import EventLocation
 from registry.chain.records import (
@@ -54,7 +54,7 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         found = self.releases([identifier], documents).get(identifier)
         if found is None:
             raise RecordNotFound(
-                f"The registry has no release:0x{identifier.hex()} as of block {self.status().block}.",
+                f"The registry has no release:0x{identifier.hex()} as of block {self.as_of().block.number}.",
                 release_id="0x" + identifier.hex(),
             )
         return found
@@ -121,7 +121,7 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         """How many manifests declare this root; None: more than `limit`."""
         some = (
             select(manifests.c.release_id)
-            .where(manifests.c.deployment == self.key, manifests.c.oms_root == root)
+            .where(self.here(manifests), manifests.c.oms_root == root)
             .limit(limit + 1)
             .subquery()
         )
@@ -172,6 +172,13 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         return [
             FileRow(row.path, row.size, row.sha256, Cid.from_bytes(row.cid)) for row in self.connection.execute(query)
         ]
+
+    def files_here(self) -> ColumnElement[bool]:
+        """Rows of `release_files` of the releases that there are as of the block: those of later ones are known too."""
+        here = release_files.c.deployment == self.key
+        if self.is_newest:
+            return here
+        return here & exists().where(self.here(releases), releases.c.release_id == release_files.c.release_id)
 
     def count_files(self, identifier: bytes) -> int | None:
         """How many files a release has; None while its manifest was not read."""

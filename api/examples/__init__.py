@@ -1,0 +1,1 @@
+"""Answers as the OpenAPI document shows them: taken from a local stack, and held against their schemas by a test."""
