@@ -8,10 +8,11 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import batch, events, files, health, ipfs, metrics, openapi, permissions, problems, records, registry, verify
-from api.limiter import TokenBuckets
+from api.limiter import WINDOW_SECONDS, Limiter, TokenBuckets
 from api.limits import BodyLimit
 from api.rates import RateLimit
-from api.service import open_service
+from api.service import Service, open_service
+from api.sharing import SharedBuckets
 from api.telemetry import Metrics, Observed
 from registry import __version__
 from registry.settings import Settings
@@ -34,6 +35,7 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = open_service(settings, app.state.metrics, upgrade=follow)
         app.state.service = service
+        app.state.limiter = limiter_of(settings.rate_limit, service)
         try:
             with service.following() if follow else contextlib.nullcontext():
                 yield
@@ -64,11 +66,17 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     return app
 
 
+def limiter_of(limit: int, service: Service) -> Limiter:
+    """Counts what clients ask: with all processes on one PostgreSQL, and alone where the index is a file."""
+    shared = service.shared_buckets(limit, WINDOW_SECONDS) if limit else None
+    return TokenBuckets(limit) if shared is None else SharedBuckets(limit, shared)
+
+
 def _surround(app: FastAPI, settings: Settings) -> None:
     """What stands around the routes, the innermost first."""
     app.add_middleware(BodyLimit, longest=settings.max_body_bytes, seconds=settings.body_seconds)
     if settings.rate_limit:
-        app.add_middleware(RateLimit, limiter=TokenBuckets(settings.rate_limit))
+        app.add_middleware(RateLimit, limit=settings.rate_limit, limiter=lambda: app.state.limiter)
     app.add_middleware(Observed, metrics=app.state.metrics)
     if settings.cors_origins:
         app.add_middleware(

@@ -50,7 +50,7 @@ async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = No
     block = parse_block(as_of)
     body = await whole_body(request)
     items, policy = _read(body, service)
-    charge(request.scope, len(items) / _ITEMS_A_REQUEST)
+    await charge(request.scope, len(items) / _ITEMS_A_REQUEST)
 
     def work(*, quick: bool) -> bytes:
         return _answers(service, items, policy, block)

@@ -27,7 +27,7 @@ class Limiter(Protocol):
 
     limit: int
 
-    def take(self, client: str, cost: float = 1.0) -> Quota:
+    async def take(self, client: str, cost: float = 1.0) -> Quota:
         """Take `cost` from what a client has left, if there is as much."""
         ...
 
@@ -47,7 +47,7 @@ class TokenBuckets:
         self._most = most_clients
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, client: str, cost: float = 1.0) -> Quota:
+    async def take(self, client: str, cost: float = 1.0) -> Quota:
         """See `Limiter`. What costs more than a full bucket empties it, and is never refused for its size alone."""
         now = self._now()
         level, at = self._buckets.pop(client, (float(self.limit), now))

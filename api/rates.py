@@ -1,5 +1,6 @@
 """Rate limits over HTTP: the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers, and 429 beyond them."""
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,21 +20,22 @@ _CHARGE: Final = "provenance.charge"
 class RateLimit:
     """ASGI middleware: counts each request against its client, says what is left, and answers 429 beyond it."""
 
-    def __init__(self, app: ASGIApp, limiter: Limiter) -> None:
+    def __init__(self, app: ASGIApp, limit: int, limiter: Callable[[], Limiter]) -> None:
+        """`limiter` gives that of the application once it has started."""
         self.app = app
         self._limiter = limiter
-        self._policy = f'"client";q={limiter.limit};w={WINDOW_SECONDS}'.encode()
+        self._policy = f'"client";q={limit};w={WINDOW_SECONDS}'.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _UNLIMITED:
             await self.app(scope, receive, send)
             return
-        client = client_of(scope)
-        quota = self._limiter.take(client, _BLOCK_COST if scope["path"].startswith("/ipfs/") else 1.0)
+        client, limiter = client_of(scope), self._limiter()
+        quota = await limiter.take(client, _BLOCK_COST if scope["path"].startswith("/ipfs/") else 1.0)
 
-        def charge(cost: float) -> None:
+        async def charge(cost: float) -> None:
             nonlocal quota
-            quota = self._limiter.take(client, cost)
+            quota = await limiter.take(client, cost)
             if quota.wait:
                 raise too_many(quota)
 
@@ -54,11 +56,11 @@ class RateLimit:
         await self.app(scope, receive, told)
 
 
-def charge(scope: Scope, cost: float) -> None:
+async def charge(scope: Scope, cost: float) -> None:
     """Count more than one request for this one, which turned out to be so much work. Raises TooManyRequests."""
     count = scope.get(_CHARGE)
     if count is not None:
-        count(cost)
+        await count(cost)
 
 
 def too_many(quota: Quota) -> TooManyRequests:

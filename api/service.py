@@ -23,6 +23,7 @@ from registry.content.gateway import GatewaySource
 from registry.content.sources import Sources
 from registry.content.store import Store, open_store
 from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
+from registry.index.buckets import Buckets
 from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
@@ -109,6 +110,17 @@ class Service:
         if self._reader is None:
             self._reader = Reader(self._database, self.deployment)
         return self._reader
+
+    def shared_buckets(self, limit: int, seconds: int) -> Buckets | None:
+        """Token buckets that every process on this index shares; None where the index is a file, which one serves.
+
+        Raises IndexUnavailable.
+        """
+        if self._database.is_sqlite:
+            return None
+        buckets = Buckets(self._database, limit, seconds)
+        buckets.make()
+        return buckets
 
     def stop(self) -> None:
         """End what would not end by itself: streams. In the event loop."""

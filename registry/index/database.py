@@ -67,6 +67,15 @@ class Database:
                     writing.execute(_TURN)
                 yield writing
 
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Connection]:
+        """A transaction on what is no part of the index, which waits for nobody who writes that.
+
+        PostgreSQL only: a file of SQLite has one writer. Raises `IndexUnavailable`.
+        """
+        with _wrapped(self.name), self._engine.connect() as connection, connection.begin():
+            yield connection
+
     async def awaiting(self, work: Callable[[], T]) -> T:
         """The result of `work`, whose reads and writes keep the event loop waiting for no server. PostgreSQL only.
 

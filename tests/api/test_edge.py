@@ -1,5 +1,6 @@
 """What stands around the routes: limits per client, proxies, CORS, request ids, metrics and logs."""
 
+import asyncio
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from api.clients import client_of
-from api.limiter import TokenBuckets
+from api.limiter import Quota, TokenBuckets
 from api.telemetry import JsonFormatter
 from registry.errors import InvalidSettings
 from registry.settings import Settings, load_settings
@@ -54,14 +55,18 @@ def test_a_batch_counts_by_its_items(tmp_path: Path) -> None:
 def test_a_bucket_fills_again_steadily_and_the_oldest_is_forgotten() -> None:
     now = [0.0]
     buckets = TokenBuckets(60, now=lambda: now[0], most_clients=2)
-    assert [buckets.take("a").remaining for _ in range(60)] == list(range(59, -1, -1))
-    assert buckets.take("a").wait == 1
+
+    def take(client: str, cost: float = 1.0) -> Quota:
+        return asyncio.run(buckets.take(client, cost))
+
+    assert [take("a").remaining for _ in range(60)] == list(range(59, -1, -1))
+    assert take("a").wait == 1
     now[0] = 2.5
-    assert [buckets.take("a").wait for _ in range(3)] == [0, 0, 1]
-    assert buckets.take("b").remaining == 59
-    buckets.take("c")
-    assert buckets.take("a").remaining == 59
-    assert buckets.take("d", cost=1000).wait == 0 and buckets.take("d").wait == 1
+    assert [take("a").wait for _ in range(3)] == [0, 0, 1]
+    assert take("b").remaining == 59
+    take("c")
+    assert take("a").remaining == 59
+    assert take("d", cost=1000).wait == 0 and take("d").wait == 1
 
 
 @pytest.mark.parametrize(
