@@ -3,9 +3,8 @@
 Never a fetch on a stranger's behalf, never a content type that a browser would run. The client hashes what it gets.
 """
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, cast
 from urllib.parse import quote
 
@@ -28,8 +27,6 @@ from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, NotH
 
 router = APIRouter(tags=["content"])
 
-_BATCH: Final = 1 << 20
-"""Bytes read by a thread before they are sent: one leaf, or many small blocks."""
 _FOREVER: Final = "public, max-age=29030400, immutable"
 _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -159,53 +156,16 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         get_blocks=get_blocks,
         enter=_denial(service, terminus, names) if service.denylists.has_lists else None,
     )
-    content = _chunks(terminus.cid, blocks)
+    pieces = _pieces(terminus.cid, blocks)
     seconds = service.settings.send_seconds
-    return CarResponse(service.cars, client, seconds, content, media_type=query.media_type, headers=headers)
+    return CarResponse(service.cars, client, seconds, pieces, media_type=query.media_type, headers=headers)
 
 
-async def _chunks(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> AsyncIterator[bytes]:
-    """The CAR in pieces, some blocks being read and hashed while those before them are sent.
-
-    An error in the middle ends the stream without its last chunk: no client can take it for a whole one.
-    """
-    batches = _batches(blocks)
-    following = _started(batches)
-    try:
-        yield car.header(root)
-        while (batch := await following) is not None:
-            following = _started(batches)
-            for cid, block in batch:
-                yield car.section_start(cid, len(block))
-                yield block
-    finally:
-        following.cancel()
-
-
-def _batches(blocks: Iterator[tuple[Cid, bytes]]) -> Iterator[list[tuple[Cid, bytes]]]:
-    """Blocks of some `_BATCH` bytes together. What was read before an error comes before it."""
-    batch: list[tuple[Cid, bytes]] = []
-    size = 0
-    try:
-        for cid, block in blocks:
-            batch.append((cid, block))
-            size += len(block)
-            if size >= _BATCH:
-                yield batch
-                batch, size = [], 0
-    except Exception:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
-
-
-def _started(batches: Iterator[list[tuple[Cid, bytes]]]) -> "asyncio.Future[list[tuple[Cid, bytes]] | None]":
-    """The next blocks, which a thread begins to read; None behind the last."""
-    future = asyncio.ensure_future(run_in_threadpool(next, batches, None))
-    future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to await it
-    return future
+def _pieces(root: Cid, blocks: Iterator[tuple[Cid, bytes]]) -> Iterator[tuple[bytes, ...]]:
+    """The CAR: its header, then each block behind what stands before it."""
+    yield (car.header(root),)
+    for cid, block in blocks:
+        yield car.section_start(cid, len(block)), block
 
 
 def _readers(service: Service) -> tuple[GetBlock, GetBlocks]:

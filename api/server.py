@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app
+from api.sending import TRANSPORT
 from api.service import Service
 from api.telemetry import log_as_json
 from registry.settings import Settings
@@ -59,6 +60,7 @@ class PatientProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         self._head_begun = True
         super().on_message_begin()
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         """The head is whole: what comes now is the body, which `BodyLimit` bounds."""

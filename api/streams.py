@@ -2,19 +2,23 @@
 
 import asyncio
 import ipaddress
+import itertools
 import logging
 import threading
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from api.sending import send_frames, transport_of
+
 _log = logging.getLogger(__name__)
 
 _PLACES: Final = 64
-"""CARs sent at once: each holds two blocks, of 2 MiB at most, for as long as its client takes."""
+"""CARs sent at once: each holds a block, of 2 MiB at most, for as long as its client takes."""
 _NETWORK_BITS: Final = 64
 """Of an IPv6 address, what one client is given whole."""
 
@@ -58,14 +62,19 @@ def client_of(request: Request) -> str:
 
 
 class CarResponse(StreamingResponse):
-    """A stream that gives back its place, however it ends: also when its client does not read on.
+    """Pieces, each of several parts, as they are read; gives back its place, however it ends: also when its client
+    does not read on.
 
     `seconds` is how long a client may take for a piece. What the server has not sent by then is the system's to drop
-    (TCP_USER_TIMEOUT, which `provenance serve` sets).
+    (TCP_USER_TIMEOUT, which `provenance serve` sets). An error in the middle ends the answer without its last chunk:
+    no client can take it for a whole one.
     """
 
-    def __init__(self, places: CarPlaces, client: str, seconds: float, content: Any, **rest: Any) -> None:
-        super().__init__(content, **rest)
+    def __init__(
+        self, places: CarPlaces, client: str, seconds: float, pieces: Iterator[Sequence[bytes]], **rest: Any
+    ) -> None:
+        super().__init__(itertools.chain.from_iterable(pieces), **rest)
+        self._pieces = pieces
         self._places = places
         self._client = client
         self._seconds = seconds
@@ -75,9 +84,21 @@ class CarResponse(StreamingResponse):
             async with asyncio.timeout(self._seconds):
                 await send(message)
 
+        transport = transport_of(scope)
         try:
-            await super().__call__(scope, receive, in_time)
+            if transport is None:
+                await super().__call__(scope, receive, in_time)
+            else:
+                await self._directly(transport, receive, in_time)
         except* TimeoutError:
             _log.warning("A CAR was ended: its client did not read a piece within %g seconds.", self._seconds)
         finally:
             self._places.give_back(self._client)
+
+    async def _directly(self, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
+        headers = [*self.raw_headers, (b"transfer-encoding", b"chunked")]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        if await send_frames(transport, self._pieces, self._seconds, receive):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            transport.abort()

@@ -165,7 +165,7 @@ class TestCar:
     @pytest.mark.parametrize("leave", [True, False], ids=["they leave", "they stay"])
     def test_clients_that_do_not_read_leave_cars_for_others(self, home: Path, artifact: Artifact, leave: bool) -> None:
         path = f"/ipfs/{artifact.root}?format=car&car-dups=y"
-        seconds = 200 if leave else 1.5
+        seconds = 200 if leave else 6
         settings = load_settings(home=home, rpc_url="http://127.0.0.1:9", send_seconds=seconds)
         with serving(settings, follow=False) as client, contextlib.ExitStack() as slow:
             # Whoever does not read leaves the service with what the sockets do not take.
