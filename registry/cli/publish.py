@@ -187,7 +187,9 @@ def publish(
         reservations = Reservations(parts.settings.home_folder / "reservations", registry.deployment)
         reserved = reservations.find(registry, who, artifact.digest)
         with parts.sources() as sources:
-            plan = prepare(artifact, asked, registry, who, Sources(sources))
+            plan = prepare(artifact, asked, registry, who, Sources(sources), lambda: parts.registries.licenses)
+        for remark in plan.remarks if plan.existing is None else ():
+            output.note(f"warning: {remark}")
         if plan.existing is None:
             if not as_json and not sign_only:
                 _show(plan, parts, output)

@@ -36,6 +36,7 @@ from registry.publishing.asked import (
 )
 from registry.publishing.declared import compare_licenses
 from registry.publishing.same import check_same, check_same_manifest
+from registry.publishing.teachers import Licenses, check_teachers
 from registry.standards.oms import Verified, oms_root
 
 
@@ -44,6 +45,7 @@ class Plan:
     """A release ready to be stored and registered.
 
     `existing` is its record where it is on chain already; otherwise `cost` is what registering it may cost.
+    `remarks` are on the grants that its training data names.
     `declared` is what the artifact's own files say of its licence; `model` what its headers say of it.
     """
 
@@ -63,6 +65,7 @@ class Plan:
     license_differs: LicenseDiffers | None = None
     code_terms: Terms | None = None
     access: Access = "public"
+    remarks: tuple[str, ...] = ()
 
     @property
     def manifest_differs(self) -> bool:
@@ -76,6 +79,7 @@ def prepare(
     registry: ModelRegistryClient | Deployment,
     publisher: str,
     documents: BlockSource | None = None,
+    licenses: Licenses | None = None,
 ) -> Plan:
     """Everything about a release, without sending or storing anything.
 
@@ -83,11 +87,11 @@ def prepare(
     found when it is submitted.
 
     `documents` is where the manifest of a version that is on chain already is read, since not all that a release says
-    stands in its record.
+    stands in its record. `licenses` is asked for the grants that the training data names.
 
     Raises InvalidRelease, InvalidDocument, InvalidIdentifier, PreflightFailed, LicenseContradiction, ReleaseNotFound
-    for a parent, VersionTaken when this version is on chain with other content, InsufficientFunds before anything is
-    stored.
+    for a parent or a teacher, VersionTaken when this version is on chain with other content, InsufficientFunds before
+    anything is stored.
     """
     check_name(asked.name)
     check_version(asked.version)
@@ -104,6 +108,7 @@ def prepare(
     declared, differs = compare_licenses(artifact, asked, terms, code_terms)
     oms, bundle = _oms(artifact, asked.signature)
     training = None if asked.training_data is None else training_document(asked.training_data)
+    remarks = () if training is None or client is None else check_teachers(training, client, licenses)
     parents, external = parents_of(asked.parents, client)
     manifest = build_manifest(
         artifact,
@@ -163,6 +168,7 @@ def prepare(
         model=model,
         oms=oms,
         access=asked.access,
+        remarks=remarks,
     )
 
 

@@ -1,0 +1,108 @@
+"""Training data that names a teacher is held against a real chain before the release is published."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from newcomers import address_of, newcomer, pass_time
+
+from registry.artifacts.digest import digest_artifact
+from registry.artifacts.training.document import TRAINING_DATA_TYPE
+from registry.chain.deployment import Registries
+from registry.chain.devnode import DevNode
+from registry.chain.identifiers import Account, ReleaseId
+from registry.chain.licenses import Grant
+from registry.chain.records import Release
+from registry.errors import InvalidDocument, ReleaseNotFound
+from registry.policy.terms import Use
+from registry.publishing import Asked, Plan, prepare
+
+DIGEST = b"\7" * 32
+PERIOD = {"from": "2024-09-01", "to": "2024-09-30"}
+
+
+@pytest.fixture
+def teacher(node: DevNode) -> Registries:
+    return newcomer(node.chain)
+
+
+@pytest.fixture
+def student(node: DevNode) -> Registries:
+    return newcomer(node.chain)
+
+
+def published(registries: Registries) -> bytes:
+    return registries.models.publish(Release(address_of(registries), "teacher", "1", DIGEST, DIGEST)).release_id
+
+
+def permit(registries: Registries, grantee: str, **changes: Any) -> None:
+    uses = 1 << list(Use).index(Use.TRAIN_ON_OUTPUTS)
+    now = registries.models.chain.latest().timestamp
+    times: dict[str, Any] = {"uses": uses, "from_": 0, "until": now + 10_000, "irrevocable": False} | changes
+    registries.licenses.set_grant(
+        published(registries), Grant(address_of(registries), "teacher", "1", grantee, **times)
+    )
+
+
+def planned(student: Registries, folder: Path, dataset: dict[str, Any]) -> Plan:
+    model = folder / "model"
+    model.mkdir(exist_ok=True)
+    (model / "config.json").write_text("{}")
+    document = folder / "training-data.json"
+    dataset = {"name": "answers", "role": "outputs", "disclosure": "full"} | dataset
+    document.write_text(json.dumps({"type": TRAINING_DATA_TYPE, "datasets": [dataset]}))
+    asked = Asked("student", "1", training_data=document)
+    artifact = digest_artifact(model)
+    return prepare(artifact, asked, student.models, address_of(student), licenses=lambda: student.licenses)
+
+
+def named(teacher: bytes, grantee: Account | None = None) -> dict[str, Any]:
+    release = str(ReleaseId(teacher))
+    return {
+        "teacher": {"release": release},
+        "grant": {"release": release} | ({} if grantee is None else {"grantee": str(grantee)}),
+    }
+
+
+def test_a_teacher_that_does_not_exist_is_refused(teacher: Registries, student: Registries, tmp_path: Path) -> None:
+    missing = {"teacher": {"release": str(ReleaseId(b"\1" * 32))}}
+    with pytest.raises(ReleaseNotFound, match="The teacher of “answers”, release:0x0101"):
+        planned(student, tmp_path, missing)
+    there = planned(student, tmp_path, {"teacher": {"release": str(ReleaseId(published(teacher)))}})
+    assert there.release.training_data != bytes(32) and there.remarks == ()
+    service = {"provider": "Example AI", "model": "large", "snapshot": "large-2024-08-06", "period": PERIOD}
+    assert planned(student, tmp_path, {"teacher": {"service": service}}).remarks == ()
+
+
+def test_a_grant_is_remarked_on_unless_it_is_in_force(teacher: Registries, student: Registries, tmp_path: Path) -> None:
+    release = published(teacher)
+    account = Account(student.models.chain.chain_id, address_of(student))
+
+    def remarks(grantee: Account | None = account) -> tuple[str, ...]:
+        return planned(student, tmp_path, named(release, grantee)).remarks
+
+    assert remarks() == ("The grant that “answers” names was never given.",)
+    permit(teacher, account.address)
+    assert remarks() == ()
+    assert remarks(None) == ("The grant that “answers” names was never given.",)  # that one would be to everyone
+    permit(teacher, account.address, uses=1 << list(Use).index(Use.RUN))
+    assert remarks() == ("The grant that “answers” names permits neither to distil nor to train on outputs now.",)
+    permit(teacher, account.address, uses=0, until=0)
+    assert remarks() == ("The grant that “answers” names was taken back.",)
+
+
+def test_a_grant_that_expired_is_remarked_on(
+    node: DevNode, teacher: Registries, student: Registries, tmp_path: Path
+) -> None:
+    release = published(teacher)
+    account = Account(node.chain.chain_id, address_of(student))
+    permit(teacher, account.address)
+    pass_time(node.chain, 10_001)
+    remarks = planned(student, tmp_path, named(release, account)).remarks
+    assert remarks == ("The grant that “answers” names has expired.",)
+
+
+def test_a_grant_on_another_chain_is_refused(teacher: Registries, student: Registries, tmp_path: Path) -> None:
+    with pytest.raises(InvalidDocument, match="is one to eip155:5:"):
+        planned(student, tmp_path, named(published(teacher), Account(5, address_of(student))))
