@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_canonical, parse_json
 from registry.artifacts.digest import Artifact, digest_artifact
-from registry.artifacts.named_file import read_named
+from registry.artifacts.named_file import read_named, write_named
 from registry.chain.anchors import Anchor, anchor_tree
 from registry.chain.identifiers import (
     Account,
@@ -35,7 +35,7 @@ from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import read_document
 from registry.content.sources import Sources
 from registry.content.store import BlockSource, Store
-from registry.errors import InvalidDocument, InvalidIdentifier, InvalidRelease, PathMissing, ReleaseNotFound
+from registry.errors import InvalidDocument, InvalidIdentifier, InvalidRelease, ReleaseNotFound
 
 LIST_TYPE = "https://model-provenance-registry.org/anchor-list/v1"
 LIST_NAME = "releases.json"
@@ -128,12 +128,7 @@ def add_to_list(path: Path, deployment: Deployment, release: Release) -> int:
                 raise InvalidRelease(f"“{path}” holds {release.name}@{release.version} with other content.")
             return len(releases)
     releases.append(listed)
-    fresh = path.with_name(path.name + ".new")
-    try:
-        fresh.write_text(json.dumps(head | {"releases": releases}, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise PathMissing(f"“{path}” cannot be written: {error.strerror}.") from error
+    write_named(path, json.dumps(head | {"releases": releases}, indent=2) + "\n")
     return len(releases)
 
 

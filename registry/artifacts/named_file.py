@@ -1,4 +1,4 @@
-"""A file that a person named, read whole and bounded."""
+"""A file that a person named: read whole and bounded, or written whole or not at all."""
 
 from pathlib import Path
 
@@ -15,3 +15,13 @@ def read_named(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise InvalidDocument(f"“{path}” is longer than {limit:,} bytes.")
     return data
+
+
+def write_named(path: Path, text: str) -> None:
+    """Put a file there in one step. Raises PathMissing."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise PathMissing(f"“{path}” cannot be written: {error.strerror}.") from error

@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "fetch": ("fetch", "Fetch an artifact, every block hashed."),
     "probe": ("probing", "Ask stores and gateways whether a release can still be had."),
     "store": ("stores", "Look after the store: list, verify, remove, write and read CARs."),
-    "data": ("data", "Training data: commit to records, and prove what is in the set."),
+    "data": ("data", "Training data: describe it, commit to records, prove what is in the set."),
     "reserve": ("anchors", "Put your claim on an artifact ahead without naming it."),
     "anchor": ("anchors", "Put many releases on chain under one Merkle root."),
     "promote": ("anchors", "Make an anchored release a full record."),

@@ -1,4 +1,4 @@
-"""`provenance data`: commitments to training records, and proofs that a record is in the committed set or is not."""
+"""`provenance data`: training data described and committed to, and proofs that a record is in the set or is not."""
 
 import os
 import sys
@@ -32,16 +32,19 @@ from registry.artifacts.commitments.proofs import (
 from registry.artifacts.commitments.sources import source_file, unit_of
 from registry.artifacts.training.document import datasets_of, parse_training_manifest
 from registry.artifacts.training.forms import MAX_DOCUMENT, read_training_data
+from registry.cli.describing import describe
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count
 from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused
 
 data = typer.Typer(
-    help="Training data: commit to records, and prove that one is in the set or is not.",
+    help="Training data: describe it, commit to records, and prove that one is in the set or is not.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
 )
+
+data.command()(describe)
 
 _HOLDS = "A file that holds the record; - for standard input."
 _Record = Annotated[Path | None, typer.Option("--record", metavar="FILE", help=_HOLDS)]

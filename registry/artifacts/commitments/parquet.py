@@ -27,6 +27,15 @@ def row_groups(path: Path) -> list[tuple[int, int]]:
         return [(number, number + 1) for number in range(file.num_row_groups)]
 
 
+def shape(path: Path) -> tuple[int, list[tuple[str, str]]]:
+    """How many rows a file has, and its columns with their types as Arrow names them. Raises InvalidRecord."""
+    with _opened(path) as file:
+        try:
+            return file.metadata.num_rows, [(column.name, str(column.type)) for column in file.schema_arrow]
+        except (OSError, ValueError, _arrow_error()) as error:
+            raise _unreadable(path, error) from error
+
+
 def rows(path: Path, start: int, end: int) -> Iterator[bytes]:
     """The rows of some row groups, each as canonical JSON. Raises InvalidRecord."""
     with _opened(path) as file:

@@ -6,16 +6,27 @@ need not be done again. A line belongs to the part in which it begins.
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 from registry.artifacts.commitments.commitment import Normalisation, RecordUnit, entry_of, leaf_hash
 from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalised
 from registry.errors import FileChanged, InvalidRecord, PathMissing, TrainingDataError, UnsupportedFormat
 
+T = TypeVar("T")
+DataFormat = Literal["jsonl", "csv", "tsv", "text", "parquet"]
+
 PART: Final = 32 << 20
+_FORMATS: Final[dict[str, DataFormat]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".txt": "text",
+    ".parquet": "parquet",
+}
 _FILES_AT_ONCE: Final = 1_000
 _READ: Final = 4 << 20
 
@@ -73,24 +84,31 @@ def leaves_of(part: Part, how: Normalisation, key: bytes | None) -> list[bytes]:
     """The hash of each record's leaf, in the order of the records. Raises InvalidRecord, FileChanged, PathMissing."""
     if part.unit == "file":
         return [_leaf_of_file(file, how, key) for file in part.files]
+    if part.unit == "line" and how == "bytes" and key is None:  # what most do, many millions of times
+        sha256 = hashlib.sha256
+        return [sha256(b"\x00" + record).digest() for record in _lines(part)]
+    return list(each_record(part, lambda record: leaf_hash(entry_of(normalised(record, how), key))))
+
+
+def each_record(part: Part, read: Callable[[bytes], T]) -> Iterator[T]:
+    """What `read` makes of each line (without its line feed) or row (as canonical JSON) of a part, in their order.
+
+    An InvalidRecord that it raises gets the place of the record. Raises InvalidRecord, FileChanged, PathMissing.
+    """
     if part.unit == "row":
         from registry.artifacts.commitments.parquet import rows
 
-        records: Iterator[bytes] | list[bytes] = rows(part.files[0].path, part.start, part.end)
+        records: Iterable[bytes] = rows(part.files[0].path, part.start, part.end)
     else:
         records = _lines(part)
-        if how == "bytes" and key is None:  # what most do, many millions of times
-            sha256 = hashlib.sha256
-            return [sha256(b"\x00" + record).digest() for record in records]
-    found = []
     for number, record in enumerate(records):
         try:
-            found.append(leaf_hash(entry_of(normalised(record, how), key)))
+            found = read(record)
         except InvalidRecord as error:
             raise InvalidRecord(
                 f"{_place(part, number, record)} {error.message}", path=str(part.files[0].path)
             ) from None
-    return found
+        yield found
 
 
 def _parts_of_files(files: Sequence[SourceFile]) -> Iterator[Part]:
@@ -187,14 +205,21 @@ def _place(part: Part, number: int, record: bytes) -> str:
     return f"“{file.path}”, {where} ({shown!r}{'…' if len(record) > 40 else ''}):"
 
 
+def format_of(name: str) -> DataFormat | None:
+    """The format that the name of a file says it has; None where it says none that records are read from."""
+    return _FORMATS.get(os.path.splitext(name.lower())[1])
+
+
 def unit_of(path: Path) -> RecordUnit:
     """What a record of a file is, by its name. Raises UnsupportedFormat where that does not say it."""
-    name = path.name.lower()
-    if name.endswith((".jsonl", ".ndjson", ".txt", ".csv", ".tsv")):
-        return "line"
-    if name.endswith(".parquet"):
-        return "row"
-    raise UnsupportedFormat(f"What a record of “{path}” is cannot be told by its name: say --unit file, line or row.")
+    match format_of(path.name):
+        case None:
+            raise UnsupportedFormat(
+                f"What a record of “{path}” is cannot be told by its name: say --unit file, line or row."
+            )
+        case "parquet":
+            return "row"
+    return "line"
 
 
 def check_all(files: Sequence[SourceFile]) -> None:

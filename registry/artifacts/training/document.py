@@ -42,7 +42,10 @@ Obtained = Literal["public", "licensed", "crawled", "user-data", "synthetic", "o
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 DISCLOSURES: Final[tuple[str, ...]] = get_args(Disclosure)
 
-_SHOWS_RECORDS: Final = ("digest", "croissant", "commitment", "summary", "fields", "url")
+SHOWS_RECORDS: Final = ("digest", "croissant", "commitment", "summary", "fields", "url")
+"""Keys by which something of the records themselves can be seen, found or recognised."""
+MAX_FIELDS: Final = 4096
+"""Columns that are listed of one data set."""
 _MANY: Final = 4096
 
 
@@ -119,7 +122,7 @@ class GrantReference(Strict):
 
 
 def _undisclosed_shows_nothing() -> dict[str, Any]:
-    shown = [{"required": [key]} for key in _SHOWS_RECORDS]
+    shown = [{"required": [key]} for key in SHOWS_RECORDS]
     return {"if": {"properties": {"disclosure": {"const": "undisclosed"}}}, "then": {"not": {"anyOf": shown}}}
 
 
@@ -161,14 +164,14 @@ class Dataset(Strict):
     digest: Digest | None = None
     commitment: Digest | None = None
     summary: Prose | None = None
-    fields: Annotated[tuple[DataField, ...], Field(min_length=1, max_length=_MANY)] | None = None
+    fields: Annotated[tuple[DataField, ...], Field(min_length=1, max_length=MAX_FIELDS)] | None = None
     teacher: Teacher | None = None
     grant: GrantReference | None = None
 
     @model_validator(mode="after")
     def _keeps_its_word(self) -> Self:
         if self.disclosure == "undisclosed":
-            for key in _SHOWS_RECORDS:
+            for key in SHOWS_RECORDS:
                 if getattr(self, key) is not None:
                     raise ValueError(f"a data set that is undisclosed shows no {key}: say another disclosure")
         if self.disclosure == "committed" and self.commitment is None:

@@ -3,6 +3,7 @@
 from typing import Any, Final, Literal, NamedTuple
 
 from registry.artifacts.canonical import parse_json
+from registry.artifacts.training.croissant import check_croissant, conforms_to_croissant
 from registry.artifacts.training.document import (
     TRAINING_DATA_TYPE,
     import_training_manifest,
@@ -14,7 +15,6 @@ TrainingDataForm = Literal["croissant", "training-data-manifest"]
 
 MAX_DOCUMENT: Final = 64 << 20
 """Bytes of the longest training-data document that is read, which only a Croissant document can have."""
-_CROISSANT: Final = "mlcommons.org/croissant/"
 
 
 class TrainingDocument(NamedTuple):
@@ -61,26 +61,10 @@ def _object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _conforms_to_croissant(value: dict[str, Any]) -> bool:
-    declared = value.get("conformsTo", value.get("dct:conformsTo", value.get("http://purl.org/dc/terms/conformsTo")))
-    for item in declared if isinstance(declared, list) else [declared]:
-        text = item.get("@id") if isinstance(item, dict) else item
-        if isinstance(text, str) and text.removeprefix("https://").removeprefix("http://").startswith(_CROISSANT):
-            return True
-    return False
-
-
 def _check_croissant(value: dict[str, Any]) -> None:
-    if not _conforms_to_croissant(value):
+    if not conforms_to_croissant(value):
         raise InvalidDocument(
             "This is no training-data document: neither a Croissant description (JSON-LD with conformsTo "
             f"http://mlcommons.org/croissant/1.0) nor a manifest with the type {TRAINING_DATA_TYPE}."
         )
-    kinds = value.get("@type")
-    names = {
-        str(kind).rpartition("/")[2].rpartition(":")[2] for kind in (kinds if isinstance(kinds, list) else [kinds])
-    }
-    if "@context" not in value or "Dataset" not in names:
-        raise InvalidDocument("A Croissant document is JSON-LD with an @context, and its @type is sc:Dataset.")
-    if not isinstance(value.get("name"), str) or not value["name"]:
-        raise InvalidDocument("A Croissant document has a name.")
+    check_croissant(value)
