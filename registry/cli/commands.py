@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Show the status of a release, or change it."),
     "fetch": ("fetch", "Fetch an artifact, every block hashed."),
     "probe": ("probing", "Ask stores and gateways whether a release can still be had."),
-    "store": ("stores", "Look after the store: list, verify, remove, write and read CARs."),
+    "store": ("stores", "Look after the store: add, list, verify, remove, write and read CARs."),
     "data": ("data", "Training data: describe it, commit to records, prove what is in the set."),
     "reserve": ("anchors", "Put your claim on an artifact ahead without naming it."),
     "anchor": ("anchors", "Put many releases on chain under one Merkle root."),

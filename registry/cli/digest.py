@@ -10,8 +10,10 @@ from registry.artifacts.digest import Artifact, digest_scan
 from registry.artifacts.hashing import Copies
 from registry.artifacts.scan import scan
 from registry.cli.options import Cache, Json, configured
-from registry.cli.output import Output, count, human_bytes
+from registry.cli.output import ALLOWED, REFUSED, Output, count, human_bytes
+from registry.content.cid import DAG_PB, Cid
 from registry.content.file_digests import FileDigests
+from registry.errors import InvalidIdentifier
 from registry.settings import Settings
 
 
@@ -53,9 +55,16 @@ def digest_cache(settings: Settings) -> FileDigests | None:
 
 def digest(
     path: Annotated[Path, typer.Argument(help="A folder, or a single file.")],
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CID",
+            help="The address that it should have: nothing else is computed, and the exit code is 1 for another.",
+        ),
+    ] = None,
     cache: Cache = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Compute an artifact's digest, which is its IPFS address, and each file's SHA-256.
 
     The CID is that of the UnixFS folder that holds the files (profile unixfs-v1-2025; a single file is wrapped in a
@@ -63,10 +72,23 @@ def digest(
     listed, are .git, .DS_Store and Thumbs.db at any depth and .cache/huggingface at the top.
     """
     output = Output(as_json=as_json)
-    artifact = hashed(path, output, sha256=True, cache=digest_cache(configured(digest_cache=cache)))
-    output.result(describe(artifact))
+    expected = None if expect is None else _root(expect)
+    artifact = hashed(path, output, sha256=expected is None, cache=digest_cache(configured(digest_cache=cache)))
+    right = expected in (None, artifact.root)
+    output.result(describe(artifact) | ({} if expected is None else {"as_expected": right}))
     output.say(f"{artifact.root}")
     output.say(f"sha2-256 of the root  {artifact.digest.hex()}")
     output.say(f"{count(len(artifact.files), 'file')}, {human_bytes(artifact.size)}")
     for left_out in artifact.left_out:
         output.say(f"left out: {left_out}")
+    if expected is not None:
+        output.say("as expected" if right else f"expected was {expected}", style="green" if right else "red")
+    return ALLOWED if right else REFUSED
+
+
+def _root(text: str) -> Cid:
+    """The address of a folder. Raises InvalidIdentifier."""
+    root = Cid.parse(text)
+    if root.codec != DAG_PB:
+        raise InvalidIdentifier(f"“{text}” is the CID of a file's bytes; an artifact's begins with bafybei.")
+    return root

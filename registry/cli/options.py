@@ -18,6 +18,15 @@ Cache = Annotated[
     ),
 ]
 
+InPlace = Annotated[
+    bool,
+    typer.Option(
+        "--in-place",
+        help="Copy nothing: the store refers to the files where they lie, and hashes each block as it is read. "
+        "Leave them there, unchanged.",
+    ),
+]
+
 
 def configured(**flags: Any) -> Settings:
     """The settings of this command: its flags over the environment and the files. Raises `InvalidSettings`."""

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from registry.artifacts.hashing import Copies
 from registry.chain.client import Chain, connect
 from registry.chain.contract import Approve
 from registry.chain.deploy import contract_address
@@ -14,14 +13,11 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Deployment
 from registry.chain.rpc import HttpRpc
 from registry.chain.signer import Signer, load_signer, remote_signer
-from registry.content.cid import RAW, Cid
-from registry.content.embedded import EmbeddedStore
+from registry.cli.keeping import configured_store
 from registry.content.gateway import GatewaySource
-from registry.content.pinning import PinnedStore, PinningService
-from registry.content.several import SeveralStores
 from registry.content.sources import Sources
-from registry.content.store import BlockSource, HasAddresses, Store, open_store
-from registry.errors import InvalidSettings, RpcUnavailable
+from registry.content.store import BlockSource, Store
+from registry.errors import RpcUnavailable
 from registry.index.database import open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower, check_from_block
@@ -113,36 +109,7 @@ class Parts:
     @cached_property
     def store(self) -> Store:
         """The configured store. Raises InvalidSettings."""
-        store = open_store(self.settings.store_location, in_place=self._in_place)
-        if self.settings.pinning_service is None:
-            return store
-        service = PinningService(self.settings.pinning_service, self._pinning_token())
-        return PinnedStore(store, service, lambda: node_addresses(store))
-
-    def _pinning_token(self) -> str | None:
-        """The token of the pinning service. Raises InvalidSettings."""
-        token, file = self.settings.pinning_token, self.settings.pinning_token_file
-        if token is not None or file is None:
-            return None if token is None else token.get_secret_value()
-        try:
-            return file.read_text("utf-8").split("\n", 1)[0].strip()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise InvalidSettings(f"PROVENANCE_PINNING_TOKEN_FILE cannot be read: {reason}.") from None
-
-    @contextlib.contextmanager
-    def copies(self, *, wanted: bool = True) -> Iterator[Copies | None]:
-        """Where what is hashed in this block is copied as it is read, for a store that can take it so."""
-        folder = next((one for one in each_store(self.store) if isinstance(one, EmbeddedStore)), None)
-        if not wanted or folder is None:
-            yield None
-            return
-        with folder.intake() as intake:
-            yield None if intake is None else intake.begin
-
-    def check_store(self) -> None:
-        """Ask the store something, so that one that is down is met before the work is done. Raises StoreUnavailable."""
-        self.store.has_block(Cid(RAW, bytes(32)))
+        return configured_store(self.settings, in_place=self._in_place)
 
     @contextlib.contextmanager
     def sources(self) -> Iterator[list[BlockSource]]:
@@ -199,18 +166,3 @@ class Parts:
         if self.settings.from_block:
             check_from_block(self.settings.from_block, self.chain.latest().number)
         return self.settings.from_block
-
-
-def each_store(store: Store) -> Iterator[Store]:
-    """A store, or the several that it is."""
-    if isinstance(store, PinnedStore):
-        yield from each_store(store.store)
-    elif isinstance(store, SeveralStores):
-        yield from store.stores
-    else:
-        yield store
-
-
-def node_addresses(store: Store) -> list[str]:
-    """Where the Kubo nodes among the stores can be fetched from."""
-    return [address for one in each_store(store) if isinstance(one, HasAddresses) for address in one.addresses()]

@@ -16,11 +16,12 @@ from registry.chain.model_registry import ModelRegistryClient, Published
 from registry.chain.records import ZERO
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, ask, check_can_ask, print_signed, submitted
 from registry.cli.digest import hashed
+from registry.cli.keeping import check_store, copies_into, each_store
 from registry.cli.model import model_lines
 from registry.cli.naming import account_address
-from registry.cli.options import Json, Yes, configured
+from registry.cli.options import InPlace, Json, Yes, configured
 from registry.cli.output import Output, count, human_bytes
-from registry.cli.parts import Parts, each_store
+from registry.cli.parts import Parts
 from registry.cli.times import shown
 from registry.content.sources import Sources
 from registry.errors import InputError, TransactionReverted
@@ -108,14 +109,7 @@ def publish(
     submit: Submit = None,
     valid_for: ValidFor = "24h",
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
-    in_place: Annotated[
-        bool,
-        typer.Option(
-            "--in-place",
-            help="Copy nothing: the store refers to the files where they lie, and hashes each block as it is read. "
-            "Leave them there, unchanged.",
-        ),
-    ] = False,
+    in_place: InPlace = False,
     access: Annotated[
         Literal["public", "gated", "private"],
         typer.Option(
@@ -175,8 +169,8 @@ def publish(
     )
     check_asked(asked)
     check_can_ask(yes or sign_only)
-    parts.check_store()
-    with parts.copies(wanted=access == "public") as copies:
+    check_store(parts.store)
+    with copies_into(parts.store, wanted=access == "public") as copies:
         artifact = hashed(path, output, sha256=True, copies=copies)
         if with_signature is not None:
             signer = Signer(signature_key, tuple(signature_certificate or ()), signature_identity, signature_issuer)

@@ -6,22 +6,46 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from registry.chain.identifiers import parse_identifier
-from registry.cli.options import Json, Yes, configured
+from registry.cli.keeping import check_store, configured_store, copies_into
+from registry.cli.options import InPlace, Json, Yes, configured
 from registry.cli.output import REFUSED, Output, count, human_bytes
-from registry.cli.parts import Parts
 from registry.content.cid import Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import Store
 from registry.errors import InputError, InvalidIdentifier, PathMissing
 
 store = typer.Typer(
-    help="Look after the store: list, verify and remove what it keeps, write and read CARs.",
+    help="Look after the store: add to it, list, verify and remove what it keeps, write and read CARs.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
 )
 _Location = Annotated[str | None, typer.Option("--store", help="A folder, or Kubo's RPC address.")]
+
+
+@store.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A folder, or a single file.")],
+    location: _Location = None,
+    in_place: InPlace = False,
+    as_json: Json = False,
+) -> None:
+    """Keep an artifact and register nothing. What `publish` would refuse is named, and kept all the same."""
+    from registry.artifacts.preflight import preflight
+    from registry.cli.digest import hashed
+
+    output = Output(as_json=as_json)
+    opened = configured_store(configured(store=location), in_place=in_place)
+    check_store(opened)
+    with copies_into(opened) as copies:
+        artifact = hashed(path, output, sha256=False, copies=copies)
+        with output.progress("storing", artifact.size) as progress:
+            opened.put_dag(artifact.dag(), progress)
+    findings = preflight(artifact)
+    output.result({"root": str(artifact.root), "size": artifact.size, "findings": [one.message for one in findings]})
+    output.say(str(artifact.root))
+    for finding in findings:
+        output.note(finding.message)
 
 
 @store.command("list")
@@ -142,7 +166,7 @@ def import_(
 
 
 def _opened(location: str | None) -> Store:
-    return Parts(configured(store=location)).store
+    return configured_store(configured(store=location))
 
 
 def _folder(location: str | None) -> EmbeddedStore:
@@ -153,6 +177,8 @@ def _folder(location: str | None) -> EmbeddedStore:
 
 
 def _cid(text: str) -> Cid:
+    from registry.chain.identifiers import parse_identifier  # a quarter of a second that `add` need not wait for
+
     identifier = parse_identifier(text)
     if not isinstance(identifier, Cid):
         raise InvalidIdentifier(f"“{text}” is no CID (bafybei… or bafkrei…).")

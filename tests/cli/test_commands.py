@@ -36,6 +36,23 @@ def test_digest_gives_the_address_and_every_file(provenance: Provenance, model: 
     assert done.json["cid"] in plain.out and "left out: .DS_Store" in plain.out
 
 
+def test_digest_compares_with_the_address_that_is_expected(provenance: Provenance, model: Path) -> None:
+    address = str(digest_artifact(model).root)
+    right = provenance("digest", str(model), "--expect", address, "--json")
+    assert right.code == 0 and right.json["as_expected"] and right.json["cid"] == address
+    assert {file["sha256"] for file in right.json["files"]} == {None}  # the address binds all bytes
+    assert provenance("digest", str(model), "--expect", address).out.splitlines()[-1] == "as expected"
+    with (model / "weights.bin").open("r+b") as stream:
+        stream.write(b"x")
+    wrong = provenance("digest", str(model), "--expect", address)
+    assert wrong.code == 1 and f"expected was {address}" in wrong.out
+    assert not provenance("digest", str(model), "--expect", address, "--json").json["as_expected"]
+    of_a_file = provenance("digest", str(model), "--json").json["files"][0]["cid"]
+    for nothing in (of_a_file, "nothing", digest_artifact(model).digest.hex()):
+        refused = provenance("digest", str(model), "--expect", nothing)
+        assert refused.code == 2 and "input.identifier" in refused.err
+
+
 def test_a_single_file_is_a_folder_that_holds_it(provenance: Provenance, model: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -1,6 +1,10 @@
 """Where a publisher's files end up, as a user says it."""
 
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import dev_signer
@@ -30,6 +34,21 @@ def test_published_in_place_nothing_is_copied_and_a_change_is_named(
     changed = provenance("fetch", release["cid"], "again")
     assert changed.code == 2 and "content.not-found.source-changed" in changed.err and "weights.bin" in changed.err
     assert not (tmp_path / "again").exists()
+
+
+def test_what_is_added_is_kept_and_what_publish_would_refuse_is_named(
+    provenance: Provenance, model: Path, tmp_path: Path
+) -> None:
+    address = str(digest_artifact(model).root)
+    added = provenance("store", "add", str(model), "--json")
+    assert added.code == 0 and added.json["root"] == address and added.json["findings"] == []
+    assert provenance("store", "list").out.split() == [address]
+    assert provenance("fetch", address, "back").code == 0
+    assert str(digest_artifact(tmp_path / "back").root) == address
+    (model / ".env").write_text("TOKEN=1")
+    named = provenance("store", "add", str(model), "--in-place", "--store", "other")
+    assert named.code == 0 and named.out.split() == [str(digest_artifact(model).root)] and "'.env'" in named.err
+    assert provenance("store", "verify", "--store", "other", "--json").json["in_place"] == 3  # all of its files
 
 
 def test_only_a_folder_takes_files_in_place(provenance: Provenance, model: Path) -> None:
@@ -123,3 +142,10 @@ def test_a_probe_says_whether_a_release_can_be_had(provenance: Provenance, model
     assert down.code == 3 and down.json["available"] is None and down.json["undecided"] == [release["cid"]]
     assert provenance("probe", "release:0x" + "00" * 32).code == 2
     assert provenance("probe", "terms:0x" + "00" * 32).code == 2
+
+
+@pytest.mark.parametrize("module", ["registry.cli.digest", "registry.cli.stores"])
+def test_a_command_that_only_reads_and_keeps_files_imports_nothing_of_the_chain(module: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"eth_utils", "requests", "sqlalchemy", "registry.chain.rpc"} & set(loaded)
