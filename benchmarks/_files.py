@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 FILES = 4
@@ -165,6 +165,13 @@ def verify_signature(folder: Path, beside: Path) -> float:
     return float(done.stdout)
 
 
+def command(home: Path, *words: str | Path) -> None:
+    """Run a command that is installed beside this Python, ours or a peer's: a whole process, as users run it."""
+    environment = os.environ | {"PROVENANCE_HOME": str(home)}
+    program = Path(sys.executable).with_name(str(words[0]))
+    subprocess.run([program, *words[1:]], env=environment, check=True, capture_output=True)
+
+
 def ipfs(repository: Path, *command: str) -> str:
     """What Kubo prints for a command, without a daemon."""
     environment = os.environ | {"IPFS_PATH": str(repository)}
@@ -173,12 +180,29 @@ def ipfs(repository: Path, *command: str) -> str:
 
 
 def new_repository(repository: Path, *, flushing: bool = False) -> None:
-    """A repository with our profile. `flushing`: each block is on disk when it is added; by default Kubo leaves that
-    to the system."""
-    ipfs(repository, "init", "--profile=unixfs-v1-2025")
+    """A repository with our profile, at ports of its own, that may refer to files in place. `flushing`: each block is
+    on disk when it is added; by default Kubo leaves that to the system."""
+    ipfs(repository, "init", "--profile=test,unixfs-v1-2025")
+    config = json.loads((repository / "config").read_text())
+    config["Experimental"]["FilestoreEnabled"] = True
     if flushing:
-        config = json.loads((repository / "config").read_text())
         for mount in config["Datastore"]["Spec"]["mounts"]:
             if mount.get("type") == "flatfs":
                 mount["sync"] = True
-        (repository / "config").write_text(json.dumps(config))
+    (repository / "config").write_text(json.dumps(config))
+
+
+@contextlib.contextmanager
+def daemon(repository: Path) -> Iterator[None]:
+    """A daemon of a repository, offline, that is ready."""
+    (repository / "api").unlink(missing_ok=True)
+    environment = os.environ | {"IPFS_PATH": str(repository)}
+    with subprocess.Popen(
+        [KUBO, "daemon", "--offline"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            if not any("Daemon is ready" in line for line in process.stdout or ()):
+                raise SystemExit("Kubo's daemon did not start.")
+            yield
+        finally:
+            process.terminate()

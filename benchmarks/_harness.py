@@ -42,11 +42,11 @@ def in_turn(experiments: Mapping[str, Callable[[], float]], rounds: int) -> dict
     return {name: statistics.median(values) for name, values in measured.items()}
 
 
-def arguments(description: str | None) -> argparse.ArgumentParser:
-    """A parser with what every benchmark takes."""
+def arguments(description: str | None, *, rounds: int = 3) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes; `rounds` is how many there are when nothing is said."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("--rounds", type=int, default=3, help="measure this many times, in turn (3)")
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"measure this many times, in turn ({rounds})")
     return parser
 
 
@@ -57,11 +57,11 @@ def report(results: Sequence[Result], *, as_json: bool) -> int:
             print(json.dumps(asdict(result)))
     if not as_json:
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}")
-        print(f"{'':44}{'ours':>9}{'peer':>9}{'ratio':>8}{'limit':>8}")
+        print(f"{'':62}{'ours':>9}{'peer':>9}{'ratio':>8}{'limit':>8}")
         for result in results:
             name = f"{result.name} / {result.peer_name}"
             values = f"{result.ours:9.2f}{result.peer:9.2f}{result.ratio:8.2f}{result.limit:8.2f}"
-            print(f"{name:44}{values}  {result.unit}{'' if result.ratio >= result.limit else '  BELOW ITS LIMIT'}")
+            print(f"{name:62}{values}  {result.unit}{'' if result.ratio >= result.limit else '  BELOW ITS LIMIT'}")
     missed = [result for result in results if result.ratio < result.limit]
     for result in missed:
         print(f"{result.name} against {result.peer_name}: {result.ratio} is below {result.limit}.", file=sys.stderr)
