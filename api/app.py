@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import batch, events, files, health, ipfs, metrics, openapi, permissions, problems, records, registry, verify
+from api.kept import KeptVerdicts
 from api.limiter import WINDOW_SECONDS, Limiter, TokenBuckets
 from api.limits import BodyLimit
 from api.rates import RateLimit
@@ -74,6 +75,7 @@ def limiter_of(limit: int, service: Service) -> Limiter:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     """What stands around the routes, the innermost first."""
+    app.add_middleware(KeptVerdicts)
     app.add_middleware(BodyLimit, longest=settings.max_body_bytes, seconds=settings.body_seconds)
     if settings.rate_limit:
         app.add_middleware(RateLimit, limit=settings.rate_limit, limiter=lambda: app.state.limiter)

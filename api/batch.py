@@ -1,5 +1,6 @@
 """POST /v1/verify/batch: many questions answered from one snapshot, so that all verdicts are as of one block."""
 
+import time
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -11,16 +12,17 @@ from api.dependencies import ServiceOf
 from api.examples.verdicts import BATCH
 from api.models import BatchRequest, body_schema
 from api.problems import explained, problem_document, responses, shown
-from api.questions import Question, read_json, read_question
+from api.questions import read_json, read_question
 from api.rates import charge
 from api.service import Service
 from api.shapes.verdicts import BatchOf
-from api.verify import whole_body
+from api.verify import counted, whole_body
 from registry.artifacts.canonical import canonical
 from registry.errors import IndexUnavailable, MalformedRequest, ProvenanceError, RequestTooLarge
 from registry.index.queries import Snapshot
-from registry.index.verify import verify_in
-from registry.policy.policy import Policy, parse_policy
+from registry.index.verify import answer_in
+from registry.policy.evidence import Subject
+from registry.policy.policy import Policy
 from registry.policy.rendering import as_of_json
 
 router = APIRouter(tags=["verify"])
@@ -78,23 +80,31 @@ def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None]:
             f"The items list {files:,} files together, and at most {service.settings.max_files:,} are taken.",
             limit=service.settings.max_files,
         )
-    return asked.items, None if asked.policy is None else parse_policy(asked.policy, service.licenses)
+    return asked.items, None if asked.policy is None else service.policies.read(asked.policy)
 
 
 def _answers(service: Service, items: list[Any], policy: Policy | None, block: int | bytes | None) -> bytes:
     with service.reader.snapshot(as_of=block) as snapshot:
         as_of = canonical(as_of_json(snapshot.as_of()))
-        results = [_answer(service, snapshot, item, policy) for item in items]
+        under = b"item:" + (b"" if policy is None else policy.digest) + b":"
+        asked_at = int(time.time())
+        results = [_answer(service, snapshot, item, policy, under + repr(item).encode(), asked_at) for item in items]
     return b'{"as_of":' + as_of + b',"results":[' + b",".join(results) + b"]}"
 
 
-def _answer(service: Service, snapshot: Snapshot, item: Any, policy: Policy | None) -> bytes:
+def _answer(
+    service: Service, snapshot: Snapshot, item: Any, policy: Policy | None, question: bytes, asked_at: int
+) -> bytes:
+    """`question` stands for the item under the policy that the items share."""
+
+    def ask() -> tuple[Subject, Policy | None]:
+        read = read_question(item, service.settings.max_files, service.policies, policy)
+        return read.subject, read.policy
+
     try:
-        question: Question = read_question(item, service.settings.max_files, service.licenses, policy)
-        verdict = verify_in(snapshot, question.subject, question.policy)
+        found = answer_in(service.reader, snapshot, question, ask, asked_at=asked_at)
     except IndexUnavailable:
         raise
     except ProvenanceError as error:
         return canonical({"problem": problem_document(error.code, error.status, error.message, error.details)})
-    service.metrics.verdicts.labels(verdict.outcome).inc()
-    return verdict.to_bytes()
+    return counted(service, found)

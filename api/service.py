@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from api.questions import Policies
 from api.readiness import Readiness
 from api.streams import CarPlaces
 from api.telemetry import Metrics
@@ -62,6 +63,7 @@ class Service:
         self.denylists = DenylistFiles(settings.denylists)
         self.licenses: Mapping[str, bytes] = catalogue_ids(catalogue())
         self.license_names: Mapping[bytes, str] = {terms: name for name, terms in self.licenses.items()}
+        self.policies = Policies(self.licenses)
         self._database = database
         self._reader: Reader | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
@@ -79,7 +81,7 @@ class Service:
         """
         if quick:
             try:
-                if self._database.is_sqlite:
+                if self.reads_at_once:
                     return work(quick=True)
                 return await self._database.awaiting(lambda: work(quick=True))
             except NotQuick:
@@ -89,6 +91,11 @@ class Service:
         future = self._pool.submit(work, quick=False)
         future.add_done_callback(lambda _: self._room.release())
         return await asyncio.wrap_future(future)
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether the index is a file, which the event loop reads itself."""
+        return self._database.is_sqlite
 
     @property
     def deployment(self) -> Deployment:

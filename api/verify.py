@@ -1,5 +1,6 @@
 """POST /v1/verify: the verdict on an artifact, a list of files or one file."""
 
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,14 +16,19 @@ from api.problems import responses, shown
 from api.questions import Question, read_json, read_question
 from api.service import Service
 from api.shapes.verdicts import VerdictOf
+from registry.index.answers import Answer
 from registry.index.queries import NotQuick
-from registry.index.verify import verify
+from registry.index.verify import answer, kept
+from registry.policy.evidence import Subject
+from registry.policy.policy import Policy
 
 router = APIRouter(tags=["verify"])
 
 _QUICK_BYTES = 16 << 10
 _QUICK_FILES = 100
 _QUICK_PUBLISHERS = 16
+_QUESTION = b"body:"
+"""Stands before a body, which so is no other kind of question."""
 
 
 @router.post(
@@ -46,10 +52,10 @@ async def post_verify(request: Request, service: ServiceOf, as_of: AsOfQuery = N
     """
     block = parse_block(as_of)
     body = await whole_body(request)
-    answer = await service.answer(
+    verdict = await service.answer(
         lambda *, quick: _verdict(service, body, block, quick=quick), quick=len(body) <= _QUICK_BYTES
     )
-    return answered(request, answer)
+    return answered(request, verdict)
 
 
 async def whole_body(request: Request) -> bytes:
@@ -60,14 +66,31 @@ async def whole_body(request: Request) -> bytes:
         raise HTTPException(400, "The body did not come whole.") from None
 
 
+def kept_verdict(service: Service, body: bytes) -> bytes | None:
+    """The bytes of a verdict that was given to this body before and still is, if it can be told at once."""
+    if len(body) > _QUICK_BYTES or not service.reads_at_once:
+        return None
+    found = kept(service.reader, _QUESTION + body, asked_at=int(time.time()))
+    return None if found is None else counted(service, found)
+
+
+def counted(service: Service, found: Answer) -> bytes:
+    """The bytes of a verdict, which is one more of its kind."""
+    service.metrics.verdicts.labels(found.outcome).inc()
+    return found.data
+
+
 def _verdict(service: Service, body: bytes, block: int | bytes | None, *, quick: bool) -> bytes:
     """The bytes of the verdict. Raises NotQuick for a question that may take long."""
-    question = read_question(read_json(body), service.settings.max_files, service.licenses)
-    if quick and is_long(question):
-        raise NotQuick
-    verdict = verify(service.reader, question.subject, question.policy, quick=quick, as_of=block)
-    service.metrics.verdicts.labels(verdict.outcome).inc()
-    return verdict.to_bytes()
+
+    def ask() -> tuple[Subject, Policy | None]:
+        question = read_question(read_json(body), service.settings.max_files, service.policies)
+        if quick and is_long(question):
+            raise NotQuick
+        return question.subject, question.policy
+
+    asked_at = int(time.time())
+    return counted(service, answer(service.reader, _QUESTION + body, ask, asked_at=asked_at, quick=quick, as_of=block))
 
 
 def is_long(question: Question) -> bool:

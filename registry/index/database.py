@@ -10,10 +10,11 @@ of PostgreSQL goes through `awaiting`, where the same code runs in a greenlet th
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,6 +44,8 @@ class Database:
     def __init__(self, engine: Engine, name: str) -> None:
         self._own = engine
         self._awaited: AsyncEngine | None = None
+        self._watch: Any = None
+        self._watching = threading.Lock()
         self.name = name
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.file = Path(engine.url.database or "").expanduser() if self.is_sqlite else None
@@ -56,6 +59,18 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
+
+    def version(self) -> int | None:
+        """A number that is another once anything was committed, at next to no cost; None where there is none.
+
+        https://sqlite.org/pragma.html#pragma_data_version. Raises `IndexUnavailable`.
+        """
+        if not self.is_sqlite:
+            return None
+        with _wrapped(self.name), self._watching:
+            if self._watch is None:
+                self._watch = self._own.raw_connection()
+            return int(self._watch.driver_connection.execute("PRAGMA data_version").fetchone()[0])
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -131,6 +146,10 @@ class Database:
 
     def close(self) -> None:
         """Close every connection that is not in use."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         self._own.dispose()
 
 

@@ -28,10 +28,12 @@ class Kept(Generic[T]):
             return found[0]
 
     def put(self, digest: bytes, value: T, size: int) -> None:
-        """Keep a value of this size; whatever was not used for longest makes room."""
+        """Keep a value of this size in place of what was kept; whatever was not used for longest makes room."""
         with self._lock:
-            if digest in self._values or size > self._limit:
+            if size > self._limit:
                 return
+            _, freed = self._values.pop(digest, (None, 0))
+            self._size -= freed
             self._values[digest] = (value, size)
             self._size += size
             while self._size > self._limit:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.events import ReleasePublished
@@ -101,11 +101,13 @@ class Ledger:
             _insert(connection, events.name, self._event_rows(batch))
             for table in FOLDED:
                 _insert(connection, table.name, folded[table.name])
-            _insert(connection, manifests.name, _unread(self.key, batch.entries))
+            unread = _unread(self.key, batch.entries)
+            _insert(connection, manifests.name, unread)
             _insert(connection, blocks.name, self._block_rows(batch))
             self._forget_old_blocks(connection)
             moved = Cursor(batch.end.number, batch.end.hash, batch.end.timestamp, batch.logs, verified)
             self._store(connection, moved, alarm_cleared=batch.verified)
+            count_manifests(connection, self.key, len(unread), 0)
 
     def roll_back(self, cursor: Cursor, to: BlockRow | None) -> Cursor:
         """Forget everything after a block that the index remembers (None: everything). Raises `CursorMoved`."""
@@ -120,6 +122,7 @@ class Ledger:
                     release_files.c.deployment == self.key, release_files.c.release_id.in_(gone)
                 )
             )
+            count_manifests(connection, self.key, *self._manifests_after(connection, place))
             for table in BY_BLOCK:
                 connection.execute(
                     delete(table).where(table.c.deployment == self.key, table.c.block_number > place.number)
@@ -176,6 +179,17 @@ class Ledger:
         """Build the folded tables again from the stored events. The documents stay: they go by release id."""
         with self._database.write() as connection:
             rebuild_fold(connection, self._contracts, self.key)
+
+    def _manifests_after(self, connection: Connection, place: Cursor) -> tuple[int, int]:
+        """How many manifests go with the blocks after a place, and how many of those were read: below zero."""
+        query = (
+            select(manifests.c.state, func.count())
+            .where(manifests.c.deployment == self.key, manifests.c.block_number > place.number)
+            .group_by(manifests.c.state)
+        )
+        gone = {state: int(count) for state, count in connection.execute(query)}
+        total = sum(gone.values())
+        return -total, gone.get("unavailable", 0) - total
 
     def _start(self) -> Cursor:
         before = self._from_block - 1
@@ -297,6 +311,16 @@ class Ledger:
                     blocks.c.deployment == self.key, blocks.c.number < oldest, blocks.c.has_events.is_(False)
                 )
             )
+
+
+def count_manifests(connection: Connection, deployment: int, added: int, read: int) -> None:
+    """Note that there are so many manifests more, and of how many more it is known what they say."""
+    if added or read:
+        connection.execute(
+            update(cursors)
+            .where(cursors.c.deployment == deployment)
+            .values(manifests=cursors.c.manifests + added, manifests_read=cursors.c.manifests_read + read)
+        )
 
 
 def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from registry.chain.artifact import CONTRACTS
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The newest migration: the form of these tables."""
 
 CONTRACT_KEYS: Final = {name: number for number, name in enumerate(CONTRACTS)}
@@ -62,7 +62,8 @@ def _unread_index(name: str, *columns: str) -> Index:
 
 
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
-# heads of all logs were held against the contracts'.
+# heads of all logs were held against the contracts'. `manifests` is how many there are,
+# `manifests_read` how many of them were read, and `documents` how often anything was learnt of any document.
 cursors = Table(
     "cursors",
     metadata,
@@ -76,6 +77,9 @@ cursors = Table(
     Column("finalized", BigInteger),
     Column("polled_at", Float),
     Column("alarm", Text),
+    Column("manifests", BigInteger, nullable=False, server_default="0"),
+    Column("manifests_read", BigInteger, nullable=False, server_default="0"),
+    Column("documents", BigInteger, nullable=False, server_default="0"),
 )
 
 # The log of each contract as of the cursor's block.

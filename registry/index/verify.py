@@ -1,13 +1,19 @@
 """A verdict from the index: one snapshot, the evidence in it, and the judgement."""
 
+import hashlib
 import time
+from collections.abc import Callable
 
+from registry.index.answers import Answer
 from registry.index.documents import DocumentReader
 from registry.index.evidence import gather
 from registry.index.queries import Reader, Snapshot
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
-from registry.policy.verdict import Verdict, judge
+from registry.policy.verdict import Verdict, judge, same_between
+
+Ask = Callable[[], tuple[Subject, Policy | None]]
+"""Reads a question, where the answer is not kept."""
 
 
 def verify(
@@ -19,16 +25,62 @@ def verify(
     documents would have to be read for it.
     """
     with reader.snapshot(quick=quick, as_of=as_of) as snapshot:
-        return verify_in(snapshot, subject, policy)
+        return verify_in(snapshot, subject, policy, asked_at=int(time.time()))
 
 
-def verify_in(snapshot: Snapshot, subject: Subject, policy: Policy | None) -> Verdict:
-    """The same from a snapshot that is open: for many subjects as of one block."""
-    asked_at = int(time.time())
+def verify_in(snapshot: Snapshot, subject: Subject, policy: Policy | None, *, asked_at: int) -> Verdict:
+    """The same from a snapshot that is open, asked at a time in epoch seconds: for many subjects as of one block."""
     if not snapshot.is_newest:
         # Who asks about an older block knows that it is old: `max_age` is then about how far the index is behind.
         asked_at = snapshot.as_of().block.timestamp + snapshot.age(asked_at)
     return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=asked_at))
+
+
+def kept(reader: Reader, question: bytes, *, asked_at: int) -> Answer | None:
+    """The answer that was kept when this was asked before, if it is still the same. Raises `IndexUnavailable`."""
+    return reader.answers.get(reader.state(), _key(question), asked_at)
+
+
+def answer(
+    reader: Reader,
+    question: bytes,
+    ask: Ask,
+    *,
+    asked_at: int,
+    quick: bool = False,
+    as_of: int | bytes | None = None,
+) -> Answer:
+    """The answer to a question, which `ask` reads where it is not kept. Raises what `ask` and `verify` do.
+
+    Answers as of an older block are never kept.
+    """
+    found = kept(reader, question, asked_at=asked_at) if as_of is None else None
+    if found is not None:
+        return found
+    subject, policy = ask()
+    with reader.snapshot(quick=quick, as_of=as_of) as snapshot:
+        return _answer(reader, snapshot, _key(question), subject, policy, asked_at)
+
+
+def answer_in(reader: Reader, snapshot: Snapshot, question: bytes, ask: Ask, *, asked_at: int) -> Answer:
+    """The same from a snapshot of the reader's that is open: for many questions as of one block."""
+    key = _key(question)
+    found = reader.answers.get(snapshot.state(), key, asked_at) if snapshot.is_newest else None
+    return _answer(reader, snapshot, key, *ask(), asked_at) if found is None else found
+
+
+def _key(question: bytes) -> bytes:
+    return hashlib.sha256(question).digest()
+
+
+def _answer(
+    reader: Reader, snapshot: Snapshot, key: bytes, subject: Subject, policy: Policy | None, asked_at: int
+) -> Answer:
+    verdict = verify_in(snapshot, subject, policy, asked_at=asked_at)
+    made = Answer(verdict.outcome, verdict.to_bytes(), *same_between(policy, verdict.as_of, asked_at))
+    if snapshot.is_newest:
+        reader.answers.put(snapshot.state(), key, made)
+    return made
 
 
 def verify_asking(reader: Reader, documents: DocumentReader, subject: Subject, policy: Policy | None) -> Verdict:

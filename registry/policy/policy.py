@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
@@ -143,7 +144,12 @@ class Policy:
     @property
     def digest(self) -> bytes:
         """sha2-256 of the canonical JSON of the normalised document."""
-        return hashlib.sha256(canonical(self.to_json())).digest()
+        return _digest(self)
+
+
+@lru_cache(maxsize=64)  # of those that are asked with: it takes as long as a verdict
+def _digest(policy: Policy) -> bytes:
+    return hashlib.sha256(canonical(policy.to_json())).digest()
 
 
 def addresses_on(deployment: Deployment, accounts: Iterable[Account]) -> frozenset[str]:

@@ -5,6 +5,7 @@ refuses; else anything undecided or unavailable leaves it unknown; else a permis
 is no other way to `allow`: whatever strangers record changes what is listed, and nothing else.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -190,10 +191,18 @@ def _stale(policy: Policy, evidence: Evidence) -> list[VerdictReason]:
     """Whether the block is older than the policy takes, or may be."""
     if policy.max_age is None:
         return []
-    block = evidence.as_of.block
-    if evidence.asked_at is not None and evidence.asked_at - block.timestamp <= policy.max_age:
+    timestamp = evidence.as_of.block.timestamp
+    if evidence.asked_at is not None and evidence.asked_at <= timestamp + policy.max_age:
         return []
-    return [because("stale", max_age=policy.max_age, time=time_text(block.timestamp))]
+    return [because("stale", max_age=policy.max_age, time=time_text(timestamp))]
+
+
+def same_between(policy: Policy | None, as_of: AsOf, asked_at: int) -> tuple[float, float]:
+    """The first and the last second in which a question gives the verdict that it gives at `asked_at`."""
+    if policy is None or policy.max_age is None:
+        return -math.inf, math.inf
+    last = as_of.block.timestamp + policy.max_age
+    return (-math.inf, last) if asked_at <= last else (last + 1, math.inf)
 
 
 def _unread(subject: Subject, chosen: tuple[Claim, ...], counted: tuple[Claim, ...]) -> list[VerdictReason]:

@@ -86,3 +86,33 @@ def test_a_record_may_be_kept_forever_once_it_is_finalized_and_its_release_never
     assert release.json()["hashed_record"] == final.json()["hashed_record"]
     verdict = api.post("/v1/verify", json={"what": model.cid, "policy": trusting(model)})
     assert verdict.json()["verdict"] == "allow" and "immutable" not in verdict.headers["cache-control"]
+
+
+def test_a_kept_verdict_is_counted_limited_and_tagged_like_any_other(
+    api: httpx.Client, model: Model, node: DevNode
+) -> None:
+    body = {"what": model.cid, "policy": trusting(model)}
+    first, second = (api.post("/v1/verify", json=body, headers={"x-request-id": name}) for name in ("a", "b"))
+    assert first.json()["verdict"] == "allow"
+    assert (second.status_code, second.content) == (200, first.content)
+    for name in ("etag", "cache-control", "content-type", "content-length", "ratelimit-policy"):
+        assert first.headers[name] == second.headers[name]
+    assert second.headers["x-request-id"] == "b" and "ratelimit" in second.headers
+    metrics = api.get("/metrics").text
+    assert 'provenance_verdicts_total{verdict="allow"} 2.0' in metrics
+    assert 'provenance_http_requests_total{method="POST",route="/v1/verify",status="200"} 2.0' in metrics
+    known = api.post("/v1/verify", json=body, headers={"if-none-match": first.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+
+
+def test_a_body_that_spells_what_a_batch_has_asked_is_refused_all_the_same(api: httpx.Client, model: Model) -> None:
+    item = {"what": model.cid}
+    assert api.post("/v1/verify/batch", json={"items": [item]}).status_code == 200
+    for spelt in (f"item::{item!r}", f":{item!r}", repr(item)):
+        assert api.post("/v1/verify", content=spelt.encode()).status_code == 422
+
+
+def test_a_question_that_comes_in_parts_is_answered_like_one_that_comes_whole(api: httpx.Client, model: Model) -> None:
+    whole = api.post("/v1/verify", json={"what": model.cid}).content
+    parts = (part for part in (b'{"what":', f'"{model.cid}"'.encode(), b"}"))
+    assert api.post("/v1/verify", content=parts).content == whole

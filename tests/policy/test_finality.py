@@ -8,7 +8,7 @@ from world import ALICE, DEPLOYMENT, MODEL, World, account, artifact, codes, pol
 from registry.chain.records import Deployment
 from registry.policy.evidence import AsOf, Block
 from registry.policy.policy import parse_policy
-from registry.policy.verdict import judge
+from registry.policy.verdict import judge, same_between
 
 MAINNET = Deployment(1, DEPLOYMENT.model_registry)
 
@@ -75,3 +75,18 @@ def test_nothing_is_final_beyond_the_block_of_the_answer() -> None:
     as_of = AsOf(DEPLOYMENT, Block(50, bytes(32), 0), safe=60, finalized=40)
     assert [as_of.final_block(finality) for finality in ("latest", "safe", "finalized")] == [50, 50, 40]
     assert AsOf(DEPLOYMENT, Block(50, bytes(32), 0)).final_block("safe") == -1
+
+
+def test_a_verdict_is_the_same_for_as_long_as_it_says() -> None:
+    world = World()
+    world.publish()
+    evidence = world.evidence(artifact(MODEL), policy(ALICE, max_age=60))
+    end = evidence.as_of.block.timestamp + 60
+    asked_at = (0, end - 1, end, end + 1, end + 2, 10**11)
+    for aged in (policy(ALICE, max_age=60), policy(ALICE)):
+        given = {at: judge(artifact(MODEL), aged, replace(evidence, asked_at=at)).to_bytes() for at in asked_at}
+        for at in asked_at:
+            first, last = same_between(aged, evidence.as_of, at)
+            assert {other for other in asked_at if first <= other <= last} == {
+                other for other in asked_at if given[other] == given[at]
+            }

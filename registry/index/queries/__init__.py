@@ -11,7 +11,7 @@ from registry.index.queries.documents import Allowance, Documents, NotQuick
 from registry.index.queries.history import EventKey
 from registry.index.queries.lineage import Direction, Edge, EdgeKey, Graph
 from registry.index.queries.models import Model
-from registry.index.queries.progress import FollowerStatus, LogHead
+from registry.index.queries.progress import FollowerStatus, LogHead, State
 from registry.index.queries.publishers import DelegateState, PublisherState
 from registry.index.queries.releases import FileRow, StatusEvent
 from registry.index.queries.snapshot import Reader, Snapshot
@@ -37,6 +37,7 @@ __all__ = [
     "PublisherState",
     "Reader",
     "Snapshot",
+    "State",
     "StatementState",
     "StatusEvent",
     "chunks",

@@ -1,9 +1,10 @@
 """How far the index has read, which block its answers are of, and the logs of the contracts as of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
@@ -45,12 +46,32 @@ class LogHead:
     head: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that answers of the newest block rest on beside the question: while it is the same, so are they.
+
+    Records follow from the block's hash; `documents` counts how often anything was learnt of a document.
+    """
+
+    block_hash: bytes
+    safe: int | None
+    finalized: int | None
+    documents: int
+
+
+def state_of(cursor: Row[Any] | None) -> State | None:
+    """The state that a row of `cursors` stands for; None before the first block."""
+    if cursor is None or not cursor.hash:
+        return None
+    return State(cursor.hash, cursor.safe, cursor.finalized, cursor.documents)
+
+
 class ProgressQueries(Base):
     """The state of the index itself."""
 
     def status(self) -> FollowerStatus:
         """How far the index is."""
-        row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        row = self._cursor
         if row is None:
             return FollowerStatus(-1, -1, None, None, None, None, None, 0)
         read = bool(row.hash)
@@ -67,7 +88,7 @@ class ProgressQueries(Base):
 
     def as_of(self, finality: Finality = "latest") -> AsOf:
         """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
-        row = self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        row = self._cursor
         if row is None or not row.hash:
             head = "" if row is None or row.chain_head is None else f"; the head of the chain is block {row.chain_head}"
             raise IndexUnavailable(
@@ -84,8 +105,11 @@ class ProgressQueries(Base):
 
     def age(self, now: int) -> int:
         """Seconds from the newest block that was read until now, whichever block the answers are of; see `as_of`."""
-        newest = self.connection.execute(select(cursors.c.timestamp).where(cursors.c.deployment == self.key)).scalar()
-        return now - int(newest or 0)
+        return now - (0 if self._cursor is None else int(self._cursor.timestamp or 0))
+
+    def state(self) -> State | None:
+        """What answers of the newest block rest on; None while no block was read."""
+        return state_of(self._cursor)
 
     def log_heads(self) -> tuple[LogHead, ...]:
         """The log of every contract, in the order in which they are deployed; none while no block was read."""
@@ -107,6 +131,11 @@ class ProgressQueries(Base):
         if last is None:
             return LogHead(name, row.address, 0, genesis_head_of(self.deployment.chain_id, row.address))
         return LogHead(name, row.address, last.seq + 1, last.head)
+
+    @cached_property
+    def _cursor(self) -> Row[Any] | None:
+        """How far the index is, read once: a snapshot is of one state."""
+        return self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
 
     def _records(self) -> int:
         total = select(func.coalesce(func.sum(heads.c.size), 0)).where(heads.c.deployment == self.key)

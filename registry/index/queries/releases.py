@@ -195,9 +195,12 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         return [_status_event(row) for row in self.connection.execute(query)]
 
     def coverage(self) -> Coverage:
-        """Of how many manifests the files are known."""
-        query = select(manifests.c.state, func.count()).where(self.here(manifests)).group_by(manifests.c.state)
-        counts = {state: int(count) for state, count in self.connection.execute(query)}
+        """Of how many manifests the files are known. Counted when they are written, but for an older block."""
+        if self.is_newest:
+            row = self._cursor
+            return Coverage(0, 0) if row is None else Coverage(read=row.manifests_read, of=row.manifests)
+        states = select(manifests.c.state, func.count()).where(self.here(manifests)).group_by(manifests.c.state)
+        counts = {state: int(count) for state, count in self.connection.execute(states)}
         return Coverage(read=sum(counts.values()) - counts.get("unavailable", 0), of=sum(counts.values()))
 
     def _releases(

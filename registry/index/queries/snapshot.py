@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from registry.chain.records import Deployment
 from registry.errors import BlockNotInChain
+from registry.index.answers import Answers
 from registry.index.database import Database
 from registry.index.kept import Kept
 from registry.index.queries.anchors import AnchorQueries
@@ -16,6 +17,7 @@ from registry.index.queries.history import HistoryQueries
 from registry.index.queries.licenses import LicenseQueries
 from registry.index.queries.lineage import LineageQueries
 from registry.index.queries.models import ModelQueries
+from registry.index.queries.progress import State, state_of
 from registry.index.queries.publishers import PublisherQueries
 from registry.index.queries.statements import StatementQueries
 from registry.index.schema import blocks, cursors
@@ -48,7 +50,21 @@ class Reader:
         self.deployment = deployment
         self._database = database
         self._key = database.deployment_key(deployment)
+        self.answers = Answers()
+        self._seen: tuple[int | None, State | None] = (None, None)
         self._kept = Shelves(Kept(_MANIFEST_CACHE_BYTES), Kept(_MANIFEST_CACHE_BYTES // 4), Kept(_TERMS_CACHE_BYTES))
+
+    def state(self) -> State | None:
+        """What answers rest on just now; None while no block was read. Costs next to nothing while nobody writes.
+
+        Raises `IndexUnavailable`.
+        """
+        version = self._database.version()  # before the read: what is written after it is met the next time
+        if version is None or version != self._seen[0]:
+            with self._database.read() as connection:
+                row = connection.execute(select(cursors).where(cursors.c.deployment == self._key)).first()
+            self._seen = (version, state_of(row))
+        return self._seen[1]
 
     @contextlib.contextmanager
     def snapshot(self, *, quick: bool = False, as_of: int | bytes | None = None) -> Iterator[Snapshot]:
