@@ -6,13 +6,23 @@ and continue with the publisher: however many strangers claim the same bytes, th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import select
 
-from registry.content.cid import DAG_PB, RAW, Cid
-from registry.index.queries import Allowance, Snapshot, chunks
-from registry.index.schema import manifests, release_files, releases
+from registry.index.looked_for import (
+    Shared,
+    Wanted,
+    all_releases,
+    distinct_files,
+    of_artifact,
+    of_files,
+    places_of,
+    unread_of,
+    wanted_of,
+)
+from registry.index.queries import Allowance, Snapshot
+from registry.index.schema import releases
 from registry.index.standing import (
     GRANTS_LIMIT,
     STATEMENTS_LIMIT,
@@ -23,15 +33,11 @@ from registry.index.standing import (
     read_trusted,
 )
 from registry.policy.evidence import (
-    ArtifactSubject,
     ClaimedRelease,
     Evidence,
-    FilesSubject,
-    FileSubject,
     SharedFiles,
     Subject,
 )
-from registry.policy.matching import MAX_FOUND_AT
 from registry.policy.policy import Policy
 
 CANDIDATES_LIMIT: Final = "candidates"
@@ -66,28 +72,6 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What is looked for: an artifact digest, and the distinct contents of files by CID, or by SHA-256 alone."""
-
-    artifact: bytes | None
-    cids: tuple[bytes, ...]
-    sha256: tuple[bytes, ...]
-    is_folder: bool
-
-    @property
-    def contents(self) -> int:
-        return len(self.cids) + len(self.sha256)
-
-
-@dataclass(slots=True)
-class _Shared:
-    """What a release has in common with what is looked for."""
-
-    contents: int = 0
-    size: int = 0
-
-
 @dataclass(slots=True)
 class _Found:
     ids: list[bytes] = field(default_factory=list)
@@ -107,7 +91,7 @@ def gather(
     Raises `IndexUnavailable` while the index has read nothing.
     """
     as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
-    wanted = _wanted(subject)
+    wanted = wanted_of(subject)
     spans, freezes = read_trusted(snapshot, policy, as_of)
     named = sorted(spans)
     counted = _counted(snapshot, wanted, named, limits)
@@ -156,7 +140,7 @@ def needed(snapshot: Snapshot, policy: Policy, limits: Limits = DEFAULT_LIMITS) 
 
 
 def _candidates(
-    snapshot: Snapshot, wanted: _Wanted, ids: Sequence[bytes], allowance: Allowance
+    snapshot: Snapshot, wanted: Wanted, ids: Sequence[bytes], allowance: Allowance
 ) -> dict[bytes, ClaimedRelease]:
     """Files are compared with those of manifests; where one file lies, and a root, is known from the rows."""
     if wanted.is_folder:
@@ -164,7 +148,7 @@ def _candidates(
     return _shared(snapshot, wanted, snapshot.releases(ids, "described", allowance))
 
 
-def _shared(snapshot: Snapshot, wanted: _Wanted, found: dict[bytes, ClaimedRelease]) -> dict[bytes, ClaimedRelease]:
+def _shared(snapshot: Snapshot, wanted: Wanted, found: dict[bytes, ClaimedRelease]) -> dict[bytes, ClaimedRelease]:
     """Says of each release what its rows say of the files that were looked for."""
     marked = {}
     for identifier, claim in found.items():
@@ -174,59 +158,23 @@ def _shared(snapshot: Snapshot, wanted: _Wanted, found: dict[bytes, ClaimedRelea
         elif wanted.is_folder:
             marked[identifier] = replace(claim, shared=SharedFiles())
         else:
-            marked[identifier] = replace(claim, shared=_places(snapshot, wanted, release.publisher, identifier))
+            marked[identifier] = replace(claim, shared=places_of(snapshot, wanted, release.publisher, identifier))
     return marked
-
-
-def _places(snapshot: Snapshot, wanted: _Wanted, publisher: str, identifier: bytes) -> SharedFiles | None:
-    """Where the one file that is looked for lies in a release."""
-    ((condition, _),) = _conditions(wanted)
-    query = (
-        select(release_files.c.path, release_files.c.size, release_files.c.cid)
-        .where(
-            release_files.c.deployment == snapshot.key,
-            condition,
-            release_files.c.publisher == publisher,
-            release_files.c.release_id == identifier,
-        )
-        .order_by(release_files.c.position)
-        .limit(MAX_FOUND_AT)
-    )
-    rows = snapshot.connection.execute(query).all()
-    if not rows:
-        return None
-    declared = bool(wanted.sha256) and Cid.from_bytes(rows[0].cid).codec != RAW
-    return SharedFiles(tuple(row.path for row in rows), rows[0].size, declared)
 
 
 def _ordered(found: Iterable[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
     return tuple(sorted(found, key=lambda claim: (claim.record.since, claim.record.seq)))
 
 
-def _wanted(subject: Subject) -> _Wanted:
-    """Up to one leaf a file's SHA-256 is the digest of its CID, so that a raw CID is found by either."""
-    match subject:
-        case ArtifactSubject(cid):
-            artifact = cid.digest if cid.codec == DAG_PB else None
-            return _Wanted(artifact, (cid.to_bytes(),), (), is_folder=False)
-        case FileSubject(sha256, cid):
-            if cid is not None:
-                return _Wanted(None, (cid.to_bytes(),), (), is_folder=False)
-            return _Wanted(None, (), (sha256,) if sha256 is not None else (), is_folder=False)
-        case FilesSubject(files, root):
-            cids = {file.cid.to_bytes() for file in files if file.cid is not None}
-            plain = {file.sha256 for file in files if file.cid is None and file.sha256 is not None}
-            plain -= {Cid.from_bytes(cid).digest for cid in cids if Cid.from_bytes(cid).codec == RAW}
-            return _Wanted(root.digest if root else None, tuple(sorted(cids)), tuple(sorted(plain)), is_folder=True)
-
-
-def _counted(snapshot: Snapshot, wanted: _Wanted, named: Sequence[str], limits: Limits) -> _Found:
+def _counted(snapshot: Snapshot, wanted: Wanted, named: Sequence[str], limits: Limits) -> _Found:
     found = _Found()
-    for publisher in _publishers_with_releases(snapshot, named):
-        exact = _of_artifact(snapshot, wanted, publisher, limits.whole + 1)
-        whole, partial = _of_files(snapshot, wanted, publisher)
-        unread = _unread(snapshot, wanted, publisher, limits.whole + 1)
-        deciding = list(dict.fromkeys([*exact, *whole, *unread]))
+    publishers = _publishers_with_releases(snapshot, named)
+    exact = of_artifact(snapshot, wanted, publishers, limits.whole + 1)
+    shared = of_files(snapshot, wanted, publishers)
+    for publisher in publishers:
+        whole, partial = _by_weight(snapshot, wanted, shared.get(publisher, {}))
+        unread = unread_of(snapshot, wanted, publisher, limits.whole + 1)
+        deciding = list(dict.fromkeys([*exact.get(publisher, ()), *whole, *unread]))
         found.cut |= len(deciding) > limits.whole
         found.ids.extend(dict.fromkeys([*deciding[: limits.whole], *partial[: limits.partial]]))
     return found
@@ -245,40 +193,13 @@ def _publishers_with_releases(snapshot: Snapshot, named: Sequence[str]) -> list[
     ]
 
 
-def _of_artifact(snapshot: Snapshot, wanted: _Wanted, publisher: str, limit: int) -> list[bytes]:
-    if wanted.artifact is None:
-        return []
-    query = (
-        select(releases.c.release_id)
-        .where(
-            snapshot.here(releases),
-            releases.c.artifact == wanted.artifact,
-            releases.c.publisher == publisher,
-        )
-        .order_by(releases.c.seq)
-        .limit(limit)
-    )
-    return list(snapshot.connection.execute(query).scalars())
-
-
-def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list[bytes], list[bytes]]:
+def _by_weight(snapshot: Snapshot, wanted: Wanted, shared: dict[bytes, Shared]) -> tuple[list[bytes], list[bytes]]:
     """A publisher's releases that share files: those that can decide, and the rest with the nearest first."""
-    shared: dict[bytes, _Shared] = {}
-    for condition, content in _conditions(wanted):
-        query = (
-            select(release_files.c.release_id, content, func.max(release_files.c.size))
-            .where(snapshot.files_here(), condition, release_files.c.publisher == publisher)
-            .group_by(release_files.c.release_id, content)
-        )
-        for identifier, _, size in snapshot.connection.execute(query):
-            entry = shared.setdefault(identifier, _Shared())
-            entry.contents += 1
-            entry.size += size
     if wanted.artifact is not None and not wanted.is_folder:
         return [], sorted(shared)  # the root decides; that some release holds it as a file is shown
     if not wanted.is_folder:
         return sorted(shared), []
-    sizes = _distinct_files(snapshot, list(shared))
+    sizes = distinct_files(snapshot, list(shared))
     whole = {
         identifier
         for identifier, entry in shared.items()
@@ -293,68 +214,17 @@ def _of_files(snapshot: Snapshot, wanted: _Wanted, publisher: str) -> tuple[list
     )
 
 
-def _unread(snapshot: Snapshot, wanted: _Wanted, publisher: str, limit: int) -> list[bytes]:
-    """Releases whose files are not known yet: any of them may hold what is asked about. A root needs no manifest."""
-    if wanted.artifact is not None and not wanted.is_folder:
-        return []
-    query = (
-        select(manifests.c.release_id)
-        .where(
-            snapshot.here(manifests),
-            manifests.c.publisher == publisher,
-            manifests.c.state == "unavailable",
-        )
-        .order_by(manifests.c.release_id)
-        .limit(limit)
-    )
-    return list(snapshot.connection.execute(query).scalars())
-
-
-def _conditions(wanted: _Wanted) -> list[tuple[ColumnElement[bool], ColumnElement[Any]]]:
-    return [(release_files.c.cid.in_(part), release_files.c.cid) for part in chunks(wanted.cids)] + [
-        (release_files.c.sha256.in_(part), release_files.c.sha256) for part in chunks(wanted.sha256)
-    ]
-
-
-def _distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int]:
-    found: dict[bytes, int] = {}
-    for part in chunks(ids):
-        query = select(manifests.c.release_id, manifests.c.distinct_files).where(
-            manifests.c.deployment == snapshot.key, manifests.c.release_id.in_(part)
-        )
-        found.update((identifier, count or 0) for identifier, count in snapshot.connection.execute(query))
-    return found
-
-
-def _others(
-    snapshot: Snapshot, wanted: _Wanted, named: Sequence[str], limits: Limits
-) -> tuple[list[bytes], int | None]:
+def _others(snapshot: Snapshot, wanted: Wanted, named: Sequence[str], limits: Limits) -> tuple[list[bytes], int | None]:
     """Strangers' releases, and how many there are; None: more than were counted. Never more work than the limits."""
     trusted = set(named)
     seen: dict[bytes, None] = {}
     cut = False
-    for query in _others_queries(snapshot, wanted):
-        rows = snapshot.connection.execute(query.limit(limits.counted + 1)).all()
-        seen.update((identifier, None) for identifier, publisher in rows if publisher not in trusted)
+    for rows in all_releases(snapshot, wanted, limits.counted + 1):
+        seen.update((row.release_id, None) for row in rows if row.publisher not in trusted)
         if len(rows) > limits.counted or len(seen) > limits.counted:
             cut = True
             break
     return list(seen)[: limits.others], None if cut else len(seen)
-
-
-def _others_queries(snapshot: Snapshot, wanted: _Wanted) -> list[Any]:
-    queries: list[Any] = []
-    if wanted.artifact is not None:
-        queries.append(
-            select(releases.c.release_id, releases.c.publisher)
-            .where(snapshot.here(releases), releases.c.artifact == wanted.artifact)
-            .order_by(releases.c.since, releases.c.seq)
-        )
-    for condition, _ in _conditions(wanted):
-        queries.append(
-            select(release_files.c.release_id, release_files.c.publisher).where(snapshot.files_here(), condition)
-        )
-    return queries
 
 
 def _related(

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from registry.chain.licenses import GrantRecord
 from registry.chain.publishers import FreezeRecord, freeze_of
 from registry.chain.statements import Kind, StatementRecord, SubjectKind
 from registry.index.queries import Located, NotQuick, Snapshot, chunks
-from registry.index.queries.base import located
+from registry.index.queries.base import Here, among, located
 from registry.index.schema import freezes, grants, retractions, statements
 from registry.policy.case import Span, trusted
 from registry.policy.evidence import AsOf, ClaimedRelease, Frozen, RecordedGrant, RecordedStatement
@@ -49,8 +49,7 @@ def read_freezes(snapshot: Snapshot, addresses: Iterable[str]) -> dict[str, Froz
     wanted = list(dict.fromkeys(addresses))
     found: dict[str, list[Located[FreezeRecord]]] = {}
     for part in chunks(wanted):
-        query = select(freezes).where(snapshot.here(freezes), freezes.c.publisher.in_(part)).order_by(freezes.c.seq)
-        for row in snapshot.connection.execute(query).mappings():
+        for row in snapshot.ask(_freezes, publishers=part).mappings():
             found.setdefault(row["publisher"], []).append(located(FreezeRecord, row))
     return {address: _frozen(found.get(address, ())) for address in wanted}
 
@@ -76,13 +75,8 @@ def read_grants(
     found: dict[bytes, list[RecordedGrant]] = {}
     for ids in chunks(sorted(known)):
         for names in chunks(grantees):
-            query = (
-                select(grants)
-                .where(snapshot.here(grants), grants.c.release_id.in_(ids), grants.c.grantee.in_(names))
-                .order_by(grants.c.seq)
-                .limit(room.left + 1)
-            )
-            for row in room.take(snapshot.connection.execute(query).mappings().all()):
+            rows = snapshot.ask(_grants, ids=ids, grantees=names, most=room.left + 1).mappings().all()
+            for row in room.take(rows):
                 grant = located(GrantRecord, row)
                 found.setdefault(grant.record.release_id, []).append(
                     RecordedGrant(grant.record, grant.location.block_number)
@@ -109,6 +103,16 @@ def read_statements(
     found += _about(snapshot, disputes, arbiters, _RULINGS, room)
     found += _upheld(snapshot, arbiters, frozenset(subjects), room)
     return tuple({statement.statement_id: statement for statement in found}.values())
+
+
+def _freezes(here: Here) -> Select[Any]:
+    query = select(freezes).where(here(freezes), freezes.c.publisher.in_(among("publishers")))
+    return query.order_by(freezes.c.seq)
+
+
+def _grants(here: Here) -> Select[Any]:
+    of = (grants.c.release_id.in_(among("ids")), grants.c.grantee.in_(among("grantees")))
+    return select(grants).where(here(grants), *of).order_by(grants.c.seq).limit(bindparam("most"))
 
 
 def _frozen(found: Sequence[Located[FreezeRecord]]) -> Frozen | None:

@@ -2,9 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    bindparam,
+)
 
 from registry.artifacts.manifest import Manifest
 from registry.chain.events import EventLocation
@@ -20,6 +31,21 @@ _IDS_AT_ONCE: Final = 500
 T = TypeVar("T")
 K = TypeVar("K")
 R = TypeVar("R", bound=StaticRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Rows of the deployment up to the block that the answers are of, which is the newest one or an older one."""
+
+    newest: bool
+
+    def __call__(self, table: Table) -> ColumnElement[bool]:
+        mine = table.c.deployment == bindparam("deployment")
+        return mine if self.newest else and_(mine, table.c.block_number <= bindparam("at"))
+
+
+Build = Callable[[Here], Select[Any]]
+"""Makes a query, with the parameters that it is asked with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +105,30 @@ class Base:
         """Whether an answer that may take long is to be a `NotQuick`."""
         return self._at_once is not None
 
+    def ask(self, build: Build, **values: Any) -> CursorResult[Any]:
+        """The rows of a query that is made once and not for each question, which takes longer than asking does.
+
+        `build`, a function of a module, makes it of what stands for `here`; `values` are those of its parameters.
+        """
+        if self._at is not None:
+            values["at"] = self._at.number
+        return self.connection.execute(_built(build, self.is_newest), {"deployment": self.key, **values})
+
     def here(self, table: Table) -> ColumnElement[bool]:
         """Rows of this deployment up to the block that the answers are of."""
         if self._at is None:
             return table.c.deployment == self.key
         return and_(table.c.deployment == self.key, table.c.block_number <= self._at.number)
+
+
+@cache
+def _built(build: Build, newest: bool) -> Select[Any]:
+    return build(Here(newest))
+
+
+def among(name: str) -> BindParameter[Any]:
+    """A parameter that stands for any number of values, in an `IN`."""
+    return bindparam(name, expanding=True)
 
 
 def located(kind: type[R], row: RowMapping) -> Located[R]:

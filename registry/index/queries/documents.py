@@ -4,13 +4,13 @@ import itertools
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from registry.artifacts.manifest import Manifest, describe_manifest, parse_manifest
 from registry.chain.records import ZERO
 from registry.content.cid import RAW, Cid
 from registry.errors import IndexUnavailable
-from registry.index.queries.base import Base
+from registry.index.queries.base import Base, Here, among
 from registry.index.schema import contents, terms_documents
 from registry.policy.evidence import DocumentState
 from registry.policy.terms import Terms, parse_terms
@@ -75,12 +75,8 @@ class DocumentQueries(Base):
         return DocumentState(row.terms, "unavailable", why), None, None
 
     def _terms_documents(self, ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
-        query = (
-            select(terms_documents)
-            .where(terms_documents.c.terms_id.in_(list(ids)))
-            .order_by(terms_documents.c.terms_id, terms_documents.c.cid)
-        )
-        rows = self.connection.execute(query).all()
+        wanted = list(ids)
+        rows = self.ask(_of_terms, ids=wanted).all() if wanted else []
         return {key: list(group) for key, group in itertools.groupby(rows, key=lambda row: row.terms_id)}
 
     def _manifest(self, row: Any, size: int, *, whole: bool) -> Manifest:
@@ -111,7 +107,7 @@ class DocumentQueries(Base):
                 raise NotQuick
 
     def _content(self, cid: bytes) -> bytes | None:
-        data = self.connection.execute(select(contents.c.data).where(contents.c.cid == cid)).scalar()
+        data = self.ask(_of_cid, cid=cid).scalar()
         return None if data is None else bytes(data)
 
     def _needed(self, cid: bytes) -> bytes:
@@ -119,3 +115,12 @@ class DocumentQueries(Base):
         if data is None:
             raise IndexUnavailable("The index lacks a document that it has read. Delete it: it is made again.")
         return data
+
+
+def _of_terms(_here: Here) -> Select[Any]:
+    query = select(terms_documents).where(terms_documents.c.terms_id.in_(among("ids")))
+    return query.order_by(terms_documents.c.terms_id, terms_documents.c.cid)
+
+
+def _of_cid(_here: Here) -> Select[Any]:
+    return select(contents.c.data).where(contents.c.cid == bindparam("cid"))

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
 from registry.errors import IndexUnavailable
-from registry.index.queries.base import Base
+from registry.index.queries.base import Base, Here
 from registry.index.schema import cursors, events, heads
 from registry.policy.evidence import AsOf, Block, Finality
 
@@ -135,8 +135,12 @@ class ProgressQueries(Base):
     @cached_property
     def _cursor(self) -> Row[Any] | None:
         """How far the index is, read once: a snapshot is of one state."""
-        return self.connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+        return self.ask(_cursor).first()
 
     def _records(self) -> int:
         total = select(func.coalesce(func.sum(heads.c.size), 0)).where(heads.c.deployment == self.key)
         return int(self.connection.execute(total).scalar_one())
+
+
+def _cursor(_here: Here) -> Select[Any]:
+    return select(cursors).where(cursors.c.deployment == bindparam("deployment"))

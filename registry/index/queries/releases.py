@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
 from registry.chain.events import EventLocation
 from registry.chain.records import (
@@ -21,7 +21,7 @@ from registry.chain.records import (
 )
 from registry.content.cid import Cid
 from registry.errors import RecordNotFound
-from registry.index.queries.base import chunks, location_of
+from registry.index.queries.base import Here, among, chunks, location_of
 from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
 from registry.index.queries.progress import ProgressQueries
 from registry.index.schema import lineage, manifests, release_files, releases, statuses
@@ -206,22 +206,7 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
     def _releases(
         self, ids: Sequence[bytes], documents: Documents, allowance: Allowance
     ) -> dict[bytes, ClaimedRelease]:
-        rows = self.connection.execute(
-            select(
-                releases,
-                manifests.c.state,
-                manifests.c.detail,
-                manifests.c.table_cid,
-                manifests.c.terms_cid,
-                manifests.c.manifest_size,
-                manifests.c.table_size,
-            )
-            .join(
-                manifests,
-                (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id),
-            )
-            .where(self.here(releases), releases.c.release_id.in_(ids))
-        ).all()
+        rows = self.ask(_with_manifests, ids=ids).all()
         parents = self._parents(ids)
         states = self._statuses(ids)
         firsts = self._first_claims({row.artifact for row in rows})
@@ -276,40 +261,45 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         )
 
     def _parents(self, ids: Sequence[bytes]) -> dict[bytes, tuple[Parent, ...]]:
-        query = (
-            select(lineage.c.child, lineage.c.parent, lineage.c.relation)
-            .where(lineage.c.deployment == self.key, lineage.c.child.in_(ids))
-            .order_by(lineage.c.child, lineage.c.parent, lineage.c.relation)
-        )
         return {
             child: tuple(Parent(row.parent, Relation(row.relation)) for row in rows)
-            for child, rows in itertools.groupby(self.connection.execute(query).all(), key=lambda row: row.child)
+            for child, rows in itertools.groupby(self.ask(_parents, ids=ids).all(), key=lambda row: row.child)
         }
 
     def _statuses(self, ids: Sequence[bytes]) -> dict[bytes, StatusState]:
-        query = (
-            select(statuses)
-            .where(self.here(statuses), statuses.c.release_id.in_(ids))
-            .order_by(statuses.c.release_id, statuses.c.seq)
-        )
         return {
             row.release_id: StatusState(
                 Status(row.status), Reason(row.reason), row.timestamp, None if row.successor == ZERO else row.successor
             )
-            for row in self.connection.execute(query)  # the last of each release stays
+            for row in self.ask(_statuses, ids=ids)  # the last of each release stays
         }
 
     def _first_claims(self, artifacts: Iterable[bytes]) -> dict[bytes, bytes]:
-        found = {}
-        for artifact in artifacts:
-            query = (
-                select(releases.c.release_id)
-                .where(self.here(releases), releases.c.artifact == artifact)
-                .order_by(releases.c.since, releases.c.seq)
-                .limit(1)
-            )
-            found[artifact] = self.connection.execute(query).scalar_one()
-        return found
+        return {one: self.ask(_first_claim, artifact=one).scalar_one() for one in artifacts}
+
+
+def _with_manifests(here: Here) -> Select[Any]:
+    same = (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id)
+    columns = ("state", "detail", "table_cid", "terms_cid", "manifest_size", "table_size")
+    query = select(releases, *(manifests.c[name] for name in columns)).join(manifests, same)
+    return query.where(here(releases), releases.c.release_id.in_(among("ids")))
+
+
+def _parents(here: Here) -> Select[Any]:
+    query = select(lineage.c.child, lineage.c.parent, lineage.c.relation)
+    return query.where(here(lineage), lineage.c.child.in_(among("ids"))).order_by(
+        lineage.c.child, lineage.c.parent, lineage.c.relation
+    )
+
+
+def _statuses(here: Here) -> Select[Any]:
+    query = select(statuses).where(here(statuses), statuses.c.release_id.in_(among("ids")))
+    return query.order_by(statuses.c.release_id, statuses.c.seq)
+
+
+def _first_claim(here: Here) -> Select[Any]:
+    query = select(releases.c.release_id).where(here(releases), releases.c.artifact == bindparam("artifact"))
+    return query.order_by(releases.c.since, releases.c.seq).limit(1)
 
 
 def _status_event(row: Any) -> StatusEvent:

@@ -1,0 +1,198 @@
+"""Which releases share something with what is looked for, by indexes that begin with it and go on with a publisher."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Row, Select, bindparam, exists, func, select
+
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.index.queries import Snapshot, chunks
+from registry.index.queries.base import Build, Here, among
+from registry.index.schema import manifests, release_files, releases
+from registry.policy.evidence import ArtifactSubject, FilesSubject, FileSubject, SharedFiles, Subject
+from registry.policy.matching import MAX_FOUND_AT
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for: an artifact digest, and the distinct contents of files by CID, or by SHA-256 alone."""
+
+    artifact: bytes | None
+    cids: tuple[bytes, ...]
+    sha256: tuple[bytes, ...]
+    is_folder: bool
+
+    @property
+    def contents(self) -> int:
+        """How many distinct contents there are."""
+        return len(self.cids) + len(self.sha256)
+
+    @property
+    def by_hash(self) -> Iterator[tuple[str, Sequence[bytes]]]:
+        """The contents in parts, each with the column that they stand in."""
+        for name, contents in (("cid", self.cids), ("sha256", self.sha256)):
+            for part in chunks(contents):
+                yield name, part
+
+
+@dataclass(slots=True)
+class Shared:
+    """What a release has in common with what is looked for."""
+
+    contents: int = 0
+    size: int = 0
+
+
+def wanted_of(subject: Subject) -> Wanted:
+    """Up to one leaf a file's SHA-256 is the digest of its CID, so that a raw CID is found by either."""
+    match subject:
+        case ArtifactSubject(cid):
+            artifact = cid.digest if cid.codec == DAG_PB else None
+            return Wanted(artifact, (cid.to_bytes(),), (), is_folder=False)
+        case FileSubject(sha256, cid):
+            if cid is not None:
+                return Wanted(None, (cid.to_bytes(),), (), is_folder=False)
+            return Wanted(None, (), (sha256,) if sha256 is not None else (), is_folder=False)
+        case FilesSubject(files, root):
+            cids = {file.cid.to_bytes() for file in files if file.cid is not None}
+            plain = {file.sha256 for file in files if file.cid is None and file.sha256 is not None}
+            plain -= {Cid.from_bytes(cid).digest for cid in cids if Cid.from_bytes(cid).codec == RAW}
+            return Wanted(root.digest if root else None, tuple(sorted(cids)), tuple(sorted(plain)), is_folder=True)
+
+
+def of_artifact(snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str], limit: int) -> dict[str, list[bytes]]:
+    """The first releases of an artifact by each of these publishers, at most `limit` of each."""
+    found: dict[str, list[bytes]] = {}
+    if wanted.artifact is None:
+        return found
+    for part in chunks(publishers):
+        rows: Sequence[Row[Any]] = snapshot.ask(_artifacts, artifact=wanted.artifact, publishers=part, most=limit).all()
+        if len(rows) == limit:  # there may be more: each for itself, so that nobody's take the places of another's
+            rows = [
+                row
+                for publisher in part
+                for row in snapshot.ask(_first_artifacts, artifact=wanted.artifact, publisher=publisher, most=limit)
+            ]
+        for row in sorted(rows, key=lambda row: row.seq):
+            found.setdefault(row.publisher, []).append(row.release_id)
+    return found
+
+
+def of_files(snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str]) -> dict[str, dict[bytes, Shared]]:
+    """What the releases of each of these publishers share with the files that are looked for."""
+    shared: dict[str, dict[bytes, Shared]] = {}
+    for name, contents in wanted.by_hash:
+        for part in chunks(publishers):
+            for row in snapshot.ask(_SHARING[name], contents=contents, publishers=part):
+                entry = shared.setdefault(row.publisher, {}).setdefault(row.release_id, Shared())
+                entry.contents += 1
+                entry.size += row.size
+    return shared
+
+
+def all_releases(snapshot: Snapshot, wanted: Wanted, limit: int) -> Iterator[Sequence[Row[Any]]]:
+    """Anybody's releases with their publishers: claims on the artifact, first ones first, then what shares files."""
+    if wanted.artifact is not None:
+        yield snapshot.ask(_claims, artifact=wanted.artifact, most=limit).all()
+    for name, contents in wanted.by_hash:
+        yield snapshot.ask(_HAVING[name], contents=contents, most=limit).all()
+
+
+def places_of(snapshot: Snapshot, wanted: Wanted, publisher: str, identifier: bytes) -> SharedFiles | None:
+    """Where the one file that is looked for lies in a release."""
+    ((name, contents),) = wanted.by_hash
+    rows = snapshot.ask(_PLACES[name], contents=contents, publisher=publisher, release=identifier).all()
+    if not rows:
+        return None
+    declared = bool(wanted.sha256) and Cid.from_bytes(rows[0].cid).codec != RAW
+    return SharedFiles(tuple(row.path for row in rows), rows[0].size, declared)
+
+
+def unread_of(snapshot: Snapshot, wanted: Wanted, publisher: str, limit: int) -> list[bytes]:
+    """Releases whose files are not known yet: any of them may hold what is asked about. A root needs no manifest."""
+    if wanted.artifact is not None and not wanted.is_folder:
+        return []
+    query = (
+        select(manifests.c.release_id)
+        .where(
+            snapshot.here(manifests),
+            manifests.c.publisher == publisher,
+            manifests.c.state == "unavailable",
+        )
+        .order_by(manifests.c.release_id)
+        .limit(limit)
+    )
+    return list(snapshot.connection.execute(query).scalars())
+
+
+def distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int]:
+    """How many distinct contents the files of these releases have."""
+    found: dict[bytes, int] = {}
+    for part in chunks(ids):
+        query = select(manifests.c.release_id, manifests.c.distinct_files).where(
+            manifests.c.deployment == snapshot.key, manifests.c.release_id.in_(part)
+        )
+        found.update((identifier, count or 0) for identifier, count in snapshot.connection.execute(query))
+    return found
+
+
+def _artifacts(here: Here) -> Select[Any]:
+    query = select(releases.c.publisher, releases.c.release_id, releases.c.seq).limit(bindparam("most"))
+    named = releases.c.publisher.in_(among("publishers"))
+    return query.where(here(releases), releases.c.artifact == bindparam("artifact"), named)
+
+
+def _first_artifacts(here: Here) -> Select[Any]:
+    query = select(releases.c.publisher, releases.c.release_id, releases.c.seq).limit(bindparam("most"))
+    by_publisher = releases.c.publisher == bindparam("publisher")
+    query = query.where(here(releases), releases.c.artifact == bindparam("artifact"), by_publisher)
+    return query.order_by(releases.c.seq)
+
+
+def _claims(here: Here) -> Select[Any]:
+    query = select(releases.c.release_id, releases.c.publisher).limit(bindparam("most"))
+    query = query.where(here(releases), releases.c.artifact == bindparam("artifact"))
+    return query.order_by(releases.c.since, releases.c.seq)
+
+
+def _files(here: Here, query: Select[Any], column: Column[bytes]) -> Select[Any]:
+    """Files of the releases that there are as of the block of the answer; those of later ones are known too."""
+    query = query.where(release_files.c.deployment == bindparam("deployment"), column.in_(among("contents")))
+    if here.newest:
+        return query
+    return query.where(exists().where(here(releases), releases.c.release_id == release_files.c.release_id))
+
+
+def _sharing(column: Column[bytes]) -> Build:
+    size = func.max(release_files.c.size).label("size")
+    query = (
+        select(release_files.c.publisher, release_files.c.release_id, size)
+        .where(release_files.c.publisher.in_(among("publishers")))
+        .group_by(release_files.c.publisher, release_files.c.release_id, column)
+    )
+    return lambda here: _files(here, query, column)
+
+
+def _having(column: Column[bytes]) -> Build:
+    query = select(release_files.c.release_id, release_files.c.publisher).limit(bindparam("most"))
+    return lambda here: _files(here, query, column)
+
+
+def _places(column: Column[bytes]) -> Build:
+    query = (
+        select(release_files.c.path, release_files.c.size, release_files.c.cid)
+        .where(
+            release_files.c.publisher == bindparam("publisher"),
+            release_files.c.release_id == bindparam("release"),
+        )
+        .order_by(release_files.c.position)
+        .limit(MAX_FOUND_AT)
+    )
+    return lambda here: _files(here, query, column)
+
+
+_COLUMNS = {name: release_files.c[name] for name in ("cid", "sha256")}
+_SHARING = {name: _sharing(column) for name, column in _COLUMNS.items()}
+_HAVING = {name: _having(column) for name, column in _COLUMNS.items()}
+_PLACES = {name: _places(column) for name, column in _COLUMNS.items()}
