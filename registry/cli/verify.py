@@ -9,17 +9,34 @@ import typer
 
 from registry.artifacts.digest import Artifact
 from registry.artifacts.preflight import preflight
-from registry.chain.identifiers import TermsId, parse_identifier
+from registry.chain.identifiers import parse_identifier
 from registry.cli.digest import digest_cache, hashed
 from registry.cli.judging import question_about, verdict_of
 from registry.cli.naming import is_named_release
 from registry.cli.options import Cache, Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output
 from registry.cli.parts import Parts
-from registry.errors import InputError, InvalidIdentifier, InvalidPolicy, PathMissing
-from registry.policy.catalogue import catalogue, catalogue_ids
-from registry.policy.policy import Policy, parse_policy, parse_policy_json, parse_policy_toml
-from registry.policy.terms import import_terms, parse_terms, terms_id
+from registry.cli.policies import (
+    Accept,
+    AcceptConditional,
+    Code,
+    DisputesBy,
+    ExtraFile,
+    FinalityOption,
+    ForAccount,
+    License,
+    Lineage,
+    MaxAge,
+    Otherwise,
+    PolicyFile,
+    Require,
+    RulingsBy,
+    Trust,
+    TrustSuccessors,
+    UseOption,
+    chosen_policy,
+)
+from registry.errors import InvalidIdentifier, PathMissing
 
 EXIT_CODES = {"allow": ALLOWED, "refuse": REFUSED, "unknown": UNKNOWN}
 _COLOURS = {"allow": "bold green", "refuse": "bold red", "unknown": "bold yellow"}
@@ -29,33 +46,23 @@ _LIKE_AN_IDENTIFIER = re.compile(r"(?:[a-z0-9]+:|0x[0-9a-fA-F]{8}|[0-9a-fA-F]{32
 
 def verify(
     what: Annotated[str, typer.Argument(help="A folder, a file, the CID of either, or sha256:HEX of a file.")],
-    policy: Annotated[
-        Path | None, typer.Option(help="A policy document, JSON or TOML. The options below make one without a file.")
-    ] = None,
-    trust: Annotated[
-        list[str] | None, typer.Option(metavar="ACCOUNT", help="A publisher to trust: eip155:CHAIN:0xADDRESS.")
-    ] = None,
-    license: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|TERMS|FILE",
-            help="An accepted licence: a name of the catalogue, terms:0x…, or a terms document. Without it any that "
-            "permits.",
-        ),
-    ] = None,
-    use: Annotated[
-        list[str] | None,
-        typer.Option(help="run (the default), commercial, redistribute, modify, distil or train_on_outputs."),
-    ] = None,
-    accept_conditional: Annotated[
-        list[str] | None, typer.Option(metavar="USE", help="A use for which you meet the conditions of the licence.")
-    ] = None,
-    accept: Annotated[
-        list[str] | None, typer.Option(help="exact (always), subset, or superset with --extra-file.")
-    ] = None,
-    extra_file: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="Extra files that a superset may have.")
-    ] = None,
+    policy: PolicyFile = None,
+    trust: Trust = None,
+    trust_successors: TrustSuccessors = False,
+    license: License = None,
+    use: UseOption = None,
+    accept_conditional: AcceptConditional = None,
+    accept: Accept = None,
+    extra_file: ExtraFile = None,
+    account: ForAccount = None,
+    lineage: Lineage = None,
+    disputes_by: DisputesBy = None,
+    rulings_by: RulingsBy = None,
+    require: Require = None,
+    code: Code = None,
+    finality: FinalityOption = None,
+    max_age: MaxAge = None,
+    otherwise: Otherwise = None,
     api_url: Annotated[
         str | None, typer.Option(help="Ask this service. Without it: follow the chain and judge here.")
     ] = None,
@@ -73,7 +80,27 @@ def verify(
     """Judge a model under your policy: allow (exit 0), refuse (1) or unknown (3), with reasons."""
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store, digest_cache=cache))
-    chosen = _policy(policy, trust, license, use, accept_conditional, accept, extra_file)
+    chosen = chosen_policy(
+        policy,
+        {
+            "publishers": trust,
+            "licenses": license,
+            "uses": use,
+            "accept_conditional": accept_conditional,
+            "accept": accept,
+            "extra_files": extra_file,
+            "lineage": lineage,
+            "trust_successors": trust_successors,
+            "account": account,
+            "disputes": disputes_by,
+            "rulings": rulings_by,
+            "require": require,
+            "code": code,
+            "finality": finality,
+            "max_age": max_age,
+            "otherwise": otherwise,
+        },
+    )
     question, left_out = _question(what, output, deep, parts)
     verdict = verdict_of(parts, question, chosen)
     output.result({**verdict, "left_out": left_out})
@@ -132,36 +159,6 @@ def _warn_of_pointers(artifact: Artifact, output: Output) -> None:
             output.say(f"{finding.message}", style="yellow")
 
 
-def _policy(
-    document: Path | None,
-    trust: list[str] | None,
-    license: list[str] | None,
-    use: list[str] | None,
-    accept_conditional: list[str] | None,
-    accept: list[str] | None,
-    extra_file: list[str] | None,
-) -> Policy | None:
-    given = {
-        "publishers": trust,
-        "licenses": [_license(text) for text in license or ()],
-        "uses": use,
-        "accept_conditional": accept_conditional,
-        "accept": accept,
-        "extra_files": extra_file,
-    }
-    chosen = {key: value for key, value in given.items() if value}
-    names = catalogue_ids(catalogue())
-    if document is None:
-        return parse_policy({"version": 1, **chosen}, names) if chosen else None
-    if chosen:
-        raise InputError("A policy is a document or options, not both: put the options into the document.")
-    try:
-        data = document.read_bytes()
-    except OSError as error:
-        raise InvalidPolicy(f"The policy “{document}” cannot be read: {error.strerror}.") from error
-    return (parse_policy_toml if document.suffix == ".toml" else parse_policy_json)(data, names)
-
-
 def _claim(claim: dict[str, Any]) -> Iterator[str]:
     """A claim in a few words: how it matches, its status, its terms, and whether it counts."""
     shared = claim.get("shared")
@@ -174,18 +171,6 @@ def _claim(claim: dict[str, Any]) -> Iterator[str]:
     if claim.get("access") not in (None, "public"):
         yield f"access {claim['access']}"
     yield "counts" if claim["counted"] else "listed only: its publisher is not trusted"
-
-
-def _license(text: str) -> str:
-    """A licence as a policy names it; a terms document by the id that its canonical form has."""
-    path = Path(text)
-    if text in catalogue() or text.startswith("terms:") or not path.is_file():
-        return text
-    try:
-        document = import_terms(path.read_bytes())
-    except OSError as error:
-        raise PathMissing(f"“{path}” cannot be read: {error.strerror}.") from error
-    return str(TermsId(terms_id(document, parse_terms(document))))
 
 
 def _show(verdict: dict[str, Any], output: Output) -> None:

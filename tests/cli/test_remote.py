@@ -13,11 +13,14 @@ import pytest
 
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import DevNode, dev_signer
+from registry.policy.catalogue import catalogue
+from registry.policy.document import PolicyDocument
+from registry.policy.policy import parse_policy
 from registry.settings import load_settings
 from tests.api.conftest import serving
 from tests.cli.conftest import Provenance
 
-PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
+PUBLISHER, OTHER = (f"eip155:31337:{dev_signer(account).address}" for account in range(2))
 
 
 def test_a_service_gives_the_verdict_that_is_judged_here(
@@ -95,6 +98,54 @@ def answering(answer: Callable[[Any], tuple[int, bytes]]) -> Iterator[str]:
 
 def faithful(asked: Any) -> dict[str, Any]:
     return copy.deepcopy(ALLOWED) | {"subject": {"kind": "files", "id": asked["what"], "files": len(asked["files"])}}
+
+
+OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "publishers": (("--trust", PUBLISHER), [{"id": PUBLISHER}]),
+    "licenses": (("--license", "mit"), [f"terms:0x{catalogue()['mit'].id.hex()}"]),
+    "uses": (("--use", "modify", "--use", "run"), ["run", "modify"]),
+    "accept_conditional": (("--accept-conditional", "modify"), ["modify"]),
+    "accept": (("--accept", "superset"), ["exact", "superset"]),
+    "extra_files": (("--extra-file", "*.md"), ["*.md"]),
+    "lineage": (("--lineage", "declared"), "declared"),
+    "trust_successors": (("--trust-successors",), True),
+    "account": (("--account", PUBLISHER), PUBLISHER),
+    "disputes": (("--disputes-by", PUBLISHER), [PUBLISHER]),
+    "rulings": (("--rulings-by", OTHER), [OTHER]),
+    "require": (
+        ("--require", f"audit={PUBLISHER},{OTHER}"),
+        [{"kind": "audit", "issuers": sorted([PUBLISHER, OTHER]), "about": ["artifact", "release"]}],
+    ),
+    "code": (("--code", "none"), "none"),
+    "finality": (("--finality", "finalized"), "finalized"),
+    "max_age": (("--max-age", "15m"), 900),
+    "otherwise": (("--otherwise", "refuse"), "refuse"),
+}
+
+
+def test_every_key_of_a_policy_has_an_option(provenance: Provenance, model: Path) -> None:
+    assert OPTIONS.keys() | {"version"} == PolicyDocument.model_fields.keys()
+    asked: list[Any] = []
+
+    def answer(question: Any) -> tuple[int, bytes]:
+        asked.append(question)
+        return 200, json.dumps(faithful(question)).encode()
+
+    with answering(answer) as address:
+        every = [word for words, _ in OPTIONS.values() for word in words]
+        for words in ([], every):
+            provenance("verify", str(model), "--api-url", address, *words)
+        bad = [("--require", "audit"), ("--require", "gossip=" + PUBLISHER), ("--max-age", "900"), ("--code", "some")]
+        for words in bad:
+            done = provenance("verify", str(model), "--api-url", address, "--trust", PUBLISHER, *words)
+            assert done.code == 2 and "input" in done.err, words
+        both = provenance("verify", str(model), "--policy", "policy.json", "--otherwise", "refuse")
+        assert both.code == 2 and "not both" in both.err
+    assert len(asked) == 2 and "policy" not in asked[0]
+    told = asked[1]["policy"]
+    for key, (_, expected) in OPTIONS.items():
+        assert told[key] == expected, key
+    assert parse_policy(told, {}).to_json() == told
 
 
 def test_an_answer_to_another_question_is_no_verdict(
