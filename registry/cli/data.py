@@ -31,7 +31,7 @@ from registry.artifacts.commitments.proofs import (
 )
 from registry.artifacts.commitments.sources import source_file, unit_of
 from registry.artifacts.training.document import datasets_of, parse_training_manifest
-from registry.artifacts.training.forms import MAX_DOCUMENT, read_training_data
+from registry.artifacts.training.forms import MAX_DOCUMENT, import_training_data
 from registry.cli.describing import describe
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count
@@ -235,10 +235,10 @@ def _roots(commitment: str | None, training_data: Path | None) -> set[bytes]:
         return {_hash(commitment)}
     if training_data is None or commitment is not None:
         raise InputError("Say against what to check: --commitment sha256:HEX, or --training-data FILE.")
-    document = _read(training_data, MAX_DOCUMENT + 1)
-    if read_training_data(document) != "training-data-manifest":
+    document = import_training_data(_read(training_data, MAX_DOCUMENT + 1))
+    if document.form != "training-data-manifest":
         raise InputError("A Croissant document names no commitment: give the training-data manifest.")
-    datasets = datasets_of(parse_training_manifest(document))
+    datasets = datasets_of(parse_training_manifest(document.data), document.table)
     return {_hash(dataset.commitment) for dataset in datasets if dataset.commitment is not None}
 
 

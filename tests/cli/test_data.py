@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.chain.devnode import DevNode, dev_key
 from tests.cli.conftest import Provenance, kept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,22 +130,22 @@ def test_a_folder_is_all_its_files(provenance: Provenance, tmp_path: Path) -> No
     assert "Say which commitment" in provenance("data", "prove", "--text", "one").err
 
 
-def test_the_commands_of_the_page_do_what_it_says(tmp_path: Path) -> None:
+def test_the_commands_of_the_page_do_what_it_says(node: DevNode, model: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "training-data.md").read_text()
-    make, check = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (commands,) = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "PROVENANCE_HOME": str(tmp_path / "home"),
+        "PROVENANCE_RPC_URL": node.url,
+        "PROVENANCE_PRIVATE_KEY": dev_key(0),
     }
-
-    def shell(commands: str) -> str:
-        done = subprocess.run(
-            ["bash", "-e", "-c", commands], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
-        )
-        return done.stdout
-
-    (root,) = re.findall(r"sha256:[0-9a-f]{64}", shell(make))
-    assert "is one of the 2 records" in shell(check.replace("sha256:HEX", root))
-    outside = check.replace("in.json", "out.json").replace("one", "three").replace("sha256:HEX", root)
-    assert "is none of the 2 records" in shell(outside)
+    assert model == tmp_path / "model"
+    done = subprocess.run(
+        ["bash", "-e", "-c", commands], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done
+    assert "“conversations” (finetuning, committed, 3 records)" in done.stdout
+    assert "release:0x" in done.stdout
+    inside, outside = done.stdout.splitlines()[-2:]
+    assert "is one of the 3 records" in inside and "is none of the 3 records" in outside
