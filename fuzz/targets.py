@@ -11,6 +11,8 @@ from registry.artifacts.formats.onnx import read_onnx
 from registry.artifacts.formats.pickle import read_pickles
 from registry.artifacts.formats.safetensors import read_safetensors
 from registry.artifacts.runs_code import code_in
+from registry.artifacts.training.document import datasets_of, parse_training_manifest, write_training_manifest
+from registry.artifacts.training.forms import import_training_data, read_training_data
 from registry.content import dagpb, unixfs
 from registry.content.car import read_car
 from registry.content.cid import Cid
@@ -96,6 +98,17 @@ def proof(data: bytes) -> None:
 
 
 Target = Callable[[bytes], None]
+
+
+def training_data(data: bytes) -> None:
+    """What is taken is stored in one form, which is read back."""
+    taken = import_training_data(data)
+    assert read_training_data(taken.data) == taken.form
+    if taken.form == "training-data-manifest":
+        datasets = datasets_of(parse_training_manifest(taken.data), taken.table)
+        assert write_training_manifest(datasets) == (taken.data, taken.table)
+
+
 TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
     "safetensors": (safetensors, (InvalidModelFile,)),
     "gguf": (gguf, (InvalidModelFile,)),
@@ -108,6 +121,7 @@ TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
     "cid_text": (cid_text, (InvalidIdentifier,)),
     "proof": (proof, (InvalidDocument, InvalidCommitment, ProofRefused)),
     "cid_bytes": (cid_bytes, (InvalidIdentifier,)),
+    "training_data": (training_data, (InvalidDocument,)),
 }
 
 
