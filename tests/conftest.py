@@ -12,10 +12,11 @@ from geth_node import Geth, running_geth
 from hypothesis import settings
 from kubo_node import OUR_PROFILE, Kubo, running_kubo
 from postgres_server import Postgres, running_postgres
+from whole_registry import deployed
 
 from registry.chain.deploy import deploy
 from registry.chain.deployment import Registries
-from registry.chain.devnode import DevNode, dev_node, dev_signer
+from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 
 # How long an example takes says how busy the machine is. What hangs, pytest-timeout ends.
@@ -26,35 +27,33 @@ settings.load_profile("shared machine")
 @pytest.fixture(scope="session")
 def shared_node() -> Iterator[DevNode]:
     """One anvil for the whole run, with the registry deployed. Tests on it use names of their own."""
-    with dev_node() as node:
-        deploy(node.chain, dev_signer(9))
+    with deployed() as node:
         yield node
 
 
 @pytest.fixture(scope="session")
 def registries(shared_node: DevNode) -> Registries:
     """The four registries on `shared_node`, acting as the first dev account."""
-    return Registries(shared_node.chain, dev_signer(0), timeout=20)
+    return Registries(shared_node.chain, dev_signer(0), timeout=60)
 
 
 @pytest.fixture
 def node() -> Iterator[DevNode]:
     """An anvil of the test's own, with the registry deployed, for tests that reorganise or stop it."""
-    with dev_node() as node:
-        deploy(node.chain, dev_signer(9))
+    with deployed() as node:
         yield node
 
 
 @pytest.fixture
 def publisher(node: DevNode) -> ModelRegistryClient:
     """The registry on `node`, acting as the first dev account."""
-    return open_model_registry(node.chain, signer=dev_signer(0), timeout=20)
+    return open_model_registry(node.chain, signer=dev_signer(0), timeout=60)
 
 
 @pytest.fixture
 def stranger(node: DevNode) -> ModelRegistryClient:
     """The registry on `node`, acting as the second dev account."""
-    return open_model_registry(node.chain, signer=dev_signer(1), timeout=20)
+    return open_model_registry(node.chain, signer=dev_signer(1), timeout=60)
 
 
 ROOT = Path(__file__).resolve().parent.parent

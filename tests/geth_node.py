@@ -31,6 +31,11 @@ class Geth:
         sent = self.chain.rpc.request("eth_sendTransaction", [asked])
         wait_for_receipt(self.chain, bytes.fromhex(sent[2:]), 30)
 
+    def rewind(self, number: int) -> None:
+        """Take every block after this one off the chain."""
+        if number < self.chain.latest().number:
+            self.chain.rpc.request("debug_setHead", [hex(number)])
+
     def next_block(self) -> None:
         """Make a block: geth makes none without a transaction."""
         self.pay(self.account, 0)
@@ -54,6 +59,7 @@ def running_geth(program: Path, folder: Path) -> Iterator[Geth]:
         "hash",
     ]
     command += ["--http", "--http.addr", "127.0.0.1", "--http.port", str(port), "--http.api", "eth,web3,net,debug,dev"]
+    command += ["--txpool.nolocals"]  # else what was taken off the chain is sent again, once a minute
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "geth.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -65,7 +71,7 @@ def running_geth(program: Path, folder: Path) -> Iterator[Geth]:
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from geth_node import Geth
 from newcomers import address_of
 
 from registry.chain.anchors import Anchor
@@ -25,7 +26,7 @@ LARGEST = (1 << 64) - 1
 class World:
     """`releases`, `statements` and `anchors` are ids by the names that this module gives them."""
 
-    node: DevNode
+    node: DevNode | Geth
     alice: Registries
     bob: Registries
     carol: Registries
@@ -40,15 +41,22 @@ class World:
 
 
 @contextmanager
-def recorded() -> Iterator[World]:
+def deployed() -> Iterator[DevNode]:
+    """A node of one's own with the registries deployed, and no record yet."""
     with dev_node() as node:
         deploy(node.chain, dev_signer(9))
+        yield node
+
+
+@contextmanager
+def recorded() -> Iterator[World]:
+    with deployed() as node:
         yield record(node)
 
 
-def record(node: DevNode) -> World:
+def record(node: DevNode | Geth) -> World:
     """Something of every kind, some of it changed or taken back afterwards, one record a block."""
-    alice, bob, carol = (Registries(node.chain, dev_signer(index), timeout=20) for index in range(3))
+    alice, bob, carol = (Registries(node.chain, dev_signer(index), timeout=60) for index in range(3))
     a, b, c = address_of(alice), address_of(bob), address_of(carol)
     terms = (packed_terms_id(DOCUMENT, 0b01), packed_terms_id(DOCUMENT, 0b0101))
     alice.licenses.register_terms(terms[0], DOCUMENT, 0b01)

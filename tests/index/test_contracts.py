@@ -1,6 +1,7 @@
 """The index follows all four contracts: their logs to the same heads, each folded, rolled back and built again."""
 
 import pytest
+from chain_moves import reorganise, rewind
 from newcomers import address_of
 from sqlalchemy import select, update
 from whole_registry import World, record
@@ -18,6 +19,7 @@ from registry.index.database import Database, open_database
 from registry.index.follower import Follower
 from registry.index.queries import Reader
 from registry.index.schema import FOLDED, events, heads
+from tests.index.conftest import deployed_at
 
 
 def tables(database: Database) -> dict[str, list]:
@@ -76,13 +78,14 @@ def test_a_rebuild_gives_the_same_tables(world, database):
 
 
 def test_what_a_reorganisation_takes_back_goes_from_every_table(world, database, tmp_path):
+    floor = deployed_at(world.node.chain)
     Follower(world.alice.models, database).catch_up()
     while any(tables(database)[table.name] for table in FOLDED):
-        world.node.chain.rpc.request("anvil_reorg", [min(7, world.head - len(CONTRACTS)), []])
+        reorganise(world.node, min(7, world.head - floor))
         Follower(world.alice.models, database).catch_up()
         assert tables(database) == fresh(world.node, tmp_path)
         (tmp_path / "fresh.sqlite").unlink()
-        world.node.chain.rpc.request("anvil_rollback", [min(7, world.head - len(CONTRACTS))])
+        rewind(world.node, min(7, world.head - floor))
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -117,7 +120,7 @@ def test_a_registry_that_is_deployed_later_is_followed_from_then_on(tmp_path):
     with dev_node() as node:
         chain = node.chain
         for name in ("PublisherRegistry", "ModelRegistry"):
-            send(chain, dev_signer(9), PROXY, SALT + creation_code(name), timeout=20)
+            send(chain, dev_signer(9), PROXY, SALT + creation_code(name), timeout=60)
         database = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
         follower = Follower(open_model_registry(chain), database)
         follower.catch_up()

@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from chain_moves import reorganise
 from releases import folder, publish
 from sqlalchemy import select
 
@@ -225,7 +226,7 @@ def test_a_document_that_is_not_the_terms_spoils_them_for_nobody_else(
     terms = {"id": "terms:0x" + event.record.release.terms.hex(), "document": str(wrong)}
     value = parse_canonical(store.get_block(Cid(RAW, event.record.release.manifest)), 1 << 20)
     predicate = value["predicate"]
-    predicate |= {"terms": terms, "publisher": f"eip155:31337:{stranger.account}", "version": "2"}
+    predicate |= {"terms": terms, "publisher": f"eip155:{stranger.chain.chain_id}:{stranger.account}", "version": "2"}
     value["subject"][0]["name"] = f"{predicate['publisher']}/m@2"
     manifest = canonical(value)
     store.put_document(manifest)
@@ -299,7 +300,7 @@ def test_documents_of_a_release_that_was_reorganised_away_go_with_it(
     release_id, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m", license="mit")
     follower.catch_up()
     documents.catch_up()
-    node.chain.rpc.request("anvil_reorg", [1, []])
+    reorganise(node, 1)
     follower.catch_up()
     with database.read() as connection:
         assert connection.execute(select(release_files)).all() == []

@@ -42,7 +42,11 @@ def read_all(follower, database, publisher, store):
 
 
 def trusting(*clients: ModelRegistryClient) -> Policy:
-    return Policy(publishers=tuple(TrustedPublisher(31337, client.account) for client in clients if client.account))
+    return Policy(
+        publishers=tuple(
+            TrustedPublisher(client.chain.chain_id, client.account) for client in clients if client.account
+        )
+    )
 
 
 def listed(artifact: Artifact, *, by: str = "both", root: bool = False, without: str = "") -> FilesSubject:

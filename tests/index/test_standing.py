@@ -4,10 +4,11 @@ import dataclasses
 import time
 
 import pytest
-from newcomers import address_of, newcomer
+from newcomers import address_of
 from releases import folder, publish
 
 from registry.chain.deployment import Registries
+from registry.chain.devnode import dev_signer
 from registry.chain.licenses import Grant
 from registry.chain.publishers import NEVER
 from registry.chain.records import Release
@@ -23,6 +24,7 @@ from registry.policy.permissions import EVERYONE
 from registry.policy.policy import Policy, parse_policy
 from registry.policy.terms import Use
 from registry.policy.verdict import Verdict, judge
+from tests.index.conftest import ON_ANVIL
 
 FILES = {"config.json": b"{}", "weights.bin": b"weights"}
 OTHER = {**FILES, "more.bin": b"more"}
@@ -31,7 +33,7 @@ OTHER = {**FILES, "more.bin": b"more"}
 @pytest.fixture
 def people(node) -> list[Registries]:
     """A publisher, an issuer, an arbiter, a reader and a stranger."""
-    return [newcomer(node.chain) for _ in range(5)]
+    return [Registries(node.chain, dev_signer(account), timeout=60) for account in range(3, 8)]
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def ask(follower, database, publisher, reader, tmp_path):
 
 
 def caip10(registries: Registries) -> str:
-    return f"eip155:31337:{address_of(registries)}"
+    return f"eip155:{registries.chain.chain_id}:{address_of(registries)}"
 
 
 def trusting(*publishers: Registries, **more) -> Policy:
@@ -261,6 +263,7 @@ def test_an_older_block_is_judged_by_what_was_recorded_by_then(people, released,
         assert now.as_of.block == then.as_of.block
 
 
+@ON_ANVIL
 def test_the_time_of_the_question_is_that_of_the_clock(people, released, ask, node):
     author = people[0]
     artifact, _ = released

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from waiting import wait_until
 
 from registry.errors import IndexUnavailable
 from registry.index.database import Database, open_database
@@ -44,13 +45,6 @@ def following(url: str, node: str) -> Iterator["subprocess.Popen[str]"]:
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-def wait_until(what) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def has_read(database: Database, registry, release: bytes) -> bool:
@@ -138,7 +132,7 @@ def test_a_turn_is_lost_with_the_servers_session(postgres):
                     "SELECT pg_terminate_backend(pid) FROM pg_locks "
                     "WHERE locktype = 'advisory' AND objid = 1 AND pid <> pg_backend_pid()"
                 )
-            assert over.wait(20)
+            assert over.wait(60)
         turn = take_turn(database, 1)
         assert turn is not None and turn.holds()
         turn.give_back()
