@@ -13,22 +13,8 @@ from registry.chain.anchors import AnchorRecord, WithdrawalRecord, anchor_id
 from registry.chain.keccak import keccak
 from registry.chain.licenses import GrantRecord, TermsRecord
 from registry.chain.publishers import DelegateRecord, FreezeRecord, GuardianRecord
-from registry.chain.records import (
-    STATUS_RECORD_TYPEHASH,
-    Deployment,
-    Parent,
-    Reason,
-    Record,
-    Relation,
-    Release,
-    Status,
-    StatusRecord,
-    check_release,
-    parents_hash,
-    record_hash_of,
-    release_hash_of,
-    release_id,
-)
+from registry.chain.records import Deployment, Record, StatusRecord
+from registry.chain.release_data import PUBLISHER, read_release
 from registry.chain.statements import RetractionRecord, StatementRecord, statement_id
 from registry.chain.static import WORD, StaticRecord, checksummed, members, to_word, typehash
 from registry.errors import InvalidLog, InvalidRelease
@@ -40,10 +26,6 @@ RELEASE_PUBLISHED: Final = keccak(
 STATUS_CHANGED: Final = keccak(
     b"StatusChanged(bytes32,address,(uint48,uint48,address,address,bytes32,uint8,uint8,bytes32,bytes32))"
 )
-
-_UINT48_LIMIT: Final = 1 << 48
-_ADDRESS_PADDING: Final = bytes(12)
-_SHORTEST_RELEASE: Final = 16
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -230,17 +212,14 @@ def parse_log(entry: Mapping[str, Any]) -> Log:
         if entry.get("removed"):
             raise InvalidLog("The node gave a log that a reorganisation has removed.")
         topics = entry["topics"]
-        return Log(
-            address=_address(entry["address"]),
-            topics=(*map(_repeated_word, topics[:1]), *map(_word, topics[1:])),
-            data=_hex(entry["data"]),
-            location=EventLocation(
-                block_number=int(entry["blockNumber"], 16),
-                log_index=int(entry["logIndex"], 16),
-                block_hash=_repeated_word(entry["blockHash"]),
-                transaction_hash=_word(entry["transactionHash"]),
-            ),
+        place = EventLocation(
+            int(entry["blockNumber"], 16),
+            int(entry["logIndex"], 16),
+            _repeated_word(entry["blockHash"]),
+            _word(entry["transactionHash"]),
         )
+        words = (*map(_repeated_word, topics[:1]), *map(_word, topics[1:]))
+        return Log(_address(entry["address"]), words, _hex(entry["data"]), place)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidLog(f"The node gave a log that is not of the published form ({error}).") from error
 
@@ -258,130 +237,36 @@ def decode_record(contract: str, chain_id: int, address: str, log: Log) -> Event
         raise InvalidLog(f"The node gave a log of an event that the {contract} does not have.")
     try:
         if log.topics[0] == RELEASE_PUBLISHED:
-            return _release_published(Deployment(chain_id, address), log)
+            return _release_published(chain_id, address, log)
         if log.topics[0] == STATUS_CHANGED:
             return _status_changed(log)
         event = _STATIC[log.topics[0]]
         record = event.record.from_words(log.data)
         if log.topics[1:] != event.indexed(chain_id, address, record):
             raise ValueError("its indexed fields are not those of its record")
-        return Recorded(record, log.location, log.topics[1], keccak(typehash(event.record.TYPE) + log.data))
+        return Recorded(record, log.location, log.topics[1], _hash_of_data(event.record, log.data))
     except (ValueError, InvalidRelease) as error:
         where = f"block {log.location.block_number}, log {log.location.log_index}"
         raise InvalidLog(f"The log at {where} is not one that the {contract} emits: {error}.") from error
 
 
-def _release_published(deployment: Deployment, log: Log) -> ReleasePublished:
-    """Words 0 to 3 are the record's, 4 the offset of the release, which begins at word 5; offsets count from there."""
-    data = _Words(log.data)
-    data.expect_at_least(_SHORTEST_RELEASE)
-    record = Record(data.uint48(0), data.uint48(1), data.address(2), data.uint48(3), _release(data))
-    release = record.release
-    check_release(release)
-    publisher, artifact = data.words(5), data.words(8)
-    identifier = release_id(deployment, release.publisher, release.name, release.version)
-    if log.topics[1:] != (identifier, publisher, artifact):
+def _release_published(chain_id: int, address: str, log: Log) -> ReleasePublished:
+    identifier, record, hashed = read_release(chain_id, address, log.data)
+    if log.topics != (RELEASE_PUBLISHED, identifier, log.data[PUBLISHER], record.release.artifact):
         raise ValueError("its indexed fields are not those of its record")
-    parents = parents_hash(release.parents)
-    hashed = release_hash_of(publisher, release.name, release.version, data.words(8, 4), parents)
-    return ReleasePublished(identifier, record, log.location, record_hash_of(data.words(0, 4), hashed))
-
-
-def _release(data: "_Words") -> Release:
-    data.expect_offset(4, 5 * WORD)
-    data.expect_offset(6, 8 * WORD)
-    name, end = data.text(13)
-    data.expect_offset(7, (end - 5) * WORD)
-    version, end = data.text(end)
-    data.expect_offset(12, (end - 5) * WORD)
-    count = data.uint(end)
-    if count > 64:
-        raise ValueError("it names too many parents")
-    data.expect_end(end + 1 + 2 * count)
-    parents = tuple(
-        Parent(data.words(place), Relation(data.uint(place + 1))) for place in range(end + 1, end + 1 + 2 * count, 2)
-    )
-    return Release(
-        publisher=data.address(5),
-        name=name,
-        version=version,
-        artifact=data.words(8),
-        manifest=data.words(9),
-        terms=data.words(10),
-        training_data=data.words(11),
-        parents=parents,
-    )
+    return ReleasePublished(identifier, record, log.location, hashed)
 
 
 def _status_changed(log: Log) -> StatusChanged:
-    data = _Words(log.data)
-    data.expect_end(9)
-    record = StatusRecord(
-        seq=data.uint48(0),
-        timestamp=data.uint48(1),
-        publisher=data.address(2),
-        actor=data.address(3),
-        release_id=data.words(4),
-        status=Status(data.uint(5)),
-        reason=Reason(data.uint(6)),
-        detail=data.words(7),
-        successor=data.words(8),
-    )
+    record = StatusRecord.from_words(log.data)
     if log.topics[1:] != (record.release_id, _address_topic(record.publisher)):
         raise ValueError("its indexed fields are not those of its record")
-    return StatusChanged(record, log.location, keccak(STATUS_RECORD_TYPEHASH + log.data))
+    return StatusChanged(record, log.location, _hash_of_data(StatusRecord, log.data))
 
 
-class _Words:
-    """ABI-encoded data read word by word; anything but the canonical encoding is a `ValueError`.
-
-    What is read must have been held to be there, by `expect_at_least` or `expect_end`.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.end = len(data) // WORD
-
-    def words(self, index: int, count: int = 1) -> bytes:
-        return self._data[index * WORD : (index + count) * WORD]
-
-    def uint(self, index: int) -> int:
-        return int.from_bytes(self._data[index * WORD : (index + 1) * WORD], "big")
-
-    def uint48(self, index: int) -> int:
-        value = int.from_bytes(self._data[index * WORD : (index + 1) * WORD], "big")
-        if value >= _UINT48_LIMIT:
-            raise ValueError("a number in it is too large")
-        return value
-
-    def address(self, index: int) -> str:
-        start = index * WORD
-        if self._data[start : start + 12] != _ADDRESS_PADDING:
-            raise ValueError("an address in it is too long")
-        return checksummed(self._data[start + 12 : start + WORD])
-
-    def text(self, index: int) -> tuple[str, int]:
-        """ASCII text, and the index of the word after it, which is there too."""
-        length = self.uint(index)
-        start = (index + 1) * WORD
-        end = index + 1 + -(-length // WORD)
-        if end >= self.end:
-            raise ValueError("its data is too short")
-        if any(self._data[start + length : end * WORD]):
-            raise ValueError("its padding is not zero")
-        return self._data[start : start + length].decode("ascii"), end
-
-    def expect_offset(self, index: int, offset: int) -> None:
-        if self.uint(index) != offset:
-            raise ValueError("its encoding is not canonical")
-
-    def expect_at_least(self, count: int) -> None:
-        if self.end < count:
-            raise ValueError("its data is too short")
-
-    def expect_end(self, index: int) -> None:
-        if len(self._data) != index * WORD:
-            raise ValueError("its data has another length than its fields")
+def _hash_of_data(record: type[StaticRecord], data: bytes) -> bytes:
+    """What `record.hash()` is, from the words that the record was read from."""
+    return keccak(typehash(record.TYPE) + data)
 
 
 def _hex(text: str) -> bytes:
@@ -391,7 +276,9 @@ def _hex(text: str) -> bytes:
 
 
 def _word(text: str) -> bytes:
-    raw = _hex(text)
+    raw = bytes.fromhex(text[2:])
+    if text[:2] != "0x":
+        raise ValueError("hex without 0x")
     if len(raw) != WORD:
         raise ValueError(f"{len(raw)} bytes where {WORD} belong")
     return raw

@@ -6,21 +6,24 @@ seconds since the epoch. `contracts/interfaces/IModelRegistry.sol` says what eac
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import Final, Self
+from itertools import pairwise
+from typing import ClassVar, Final, Self
 
 from eth_utils.address import is_checksum_address
 
 from registry.chain.keccak import keccak
+from registry.chain.static import StaticRecord
 from registry.errors import InvalidRelease, UnknownLabel
 
 ZERO: Final = bytes(32)
 MAX_NAME: Final = 64
 MAX_VERSION: Final = 32
 MAX_PARENTS: Final = 64
+_DIGESTS: Final = ("artifact", "manifest", "terms", "training_data")
 
 _GENESIS_TYPE = b"Genesis(uint256 chainId,address contract)"
 _RELEASE_ID_TYPE = b"ReleaseId(uint256 chainId,address registry,address publisher,string name,string version)"
@@ -30,10 +33,6 @@ _RELEASE_TYPE = (
     b"bytes32 trainingData,Parent[] parents)"
 )
 _RECORD_TYPE = b"Record(uint48 seq,uint48 timestamp,address actor,uint48 since,Release release)"
-_STATUS_RECORD_TYPE = (
-    b"StatusRecord(uint48 seq,uint48 timestamp,address publisher,address actor,bytes32 releaseId,uint8 status,"
-    b"uint8 reason,bytes32 detail,bytes32 successor)"
-)
 
 # EIP-712, encodeType: a type is followed by the types it refers to, in the order of their names.
 GENESIS_TYPEHASH: Final = keccak(_GENESIS_TYPE)
@@ -41,7 +40,7 @@ RELEASE_ID_TYPEHASH: Final = keccak(_RELEASE_ID_TYPE)
 PARENT_TYPEHASH: Final = keccak(_PARENT_TYPE)
 RELEASE_TYPEHASH: Final = keccak(_RELEASE_TYPE + _PARENT_TYPE)
 RECORD_TYPEHASH: Final = keccak(_RECORD_TYPE + _PARENT_TYPE + _RELEASE_TYPE)
-STATUS_RECORD_TYPEHASH: Final = keccak(_STATUS_RECORD_TYPE)
+_NO_PARENTS: Final = keccak(b"")
 
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
 _VERSION = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*", re.ASCII)
@@ -144,8 +143,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusRecord:
+class StatusRecord(StaticRecord):
     """A change of status as it was recorded. `detail` and `successor` are zero where there is none."""
+
+    TYPE: ClassVar[str] = (
+        "StatusRecord(uint48 seq,uint48 timestamp,address publisher,address actor,bytes32 releaseId,uint8 status,"
+        "uint8 reason,bytes32 detail,bytes32 successor)"
+    )
+    ENUMS: ClassVar[Mapping[str, type[IntEnum] | type[IntFlag]]] = {"status": Status, "reason": Reason}
 
     seq: int
     timestamp: int
@@ -160,14 +165,18 @@ class StatusRecord:
 
 def release_id(deployment: Deployment, publisher: str, name: str, version: str) -> bytes:
     """The id of a release, known before it is published: it binds chain, contract, publisher, name and version."""
-    return keccak(
-        RELEASE_ID_TYPEHASH
-        + _uint(deployment.chain_id)
-        + _address(deployment.model_registry)
-        + _address(publisher)
-        + text_hash(name)
-        + text_hash(version)
-    )
+    texts = text_hash(name) + text_hash(version)
+    return release_id_of(deployment.chain_id, deployment.model_registry, _address(publisher), texts)
+
+
+def release_id_of(chain_id: int, registry: str, publisher: bytes, texts: bytes) -> bytes:
+    """The same from the publisher's word and the hashes of name and version."""
+    return keccak(_release_id_start(chain_id, registry) + publisher + texts)
+
+
+@lru_cache(maxsize=64)
+def _release_id_start(chain_id: int, registry: str) -> bytes:
+    return RELEASE_ID_TYPEHASH + _uint(chain_id) + _address(registry)
 
 
 @lru_cache(maxsize=4096)  # a name and a version each stand in a release's id and in its hash
@@ -178,6 +187,8 @@ def text_hash(text: str) -> bytes:
 
 def parents_hash(parents: Sequence[Parent]) -> bytes:
     """A member of type `Parent[]` as EIP-712 encodes it."""
+    if not parents:
+        return _NO_PARENTS
     return keccak(
         b"".join(keccak(PARENT_TYPEHASH + _bytes32(parent.release_id) + _uint(parent.relation)) for parent in parents)
     )
@@ -186,13 +197,12 @@ def parents_hash(parents: Sequence[Parent]) -> bytes:
 def release_hash(release: Release) -> bytes:
     """EIP-712 hashStruct of a release."""
     digests = b"".join(map(_bytes32, (release.artifact, release.manifest, release.terms, release.training_data)))
-    hashed_parents = parents_hash(release.parents)
-    return release_hash_of(_address(release.publisher), release.name, release.version, digests, hashed_parents)
+    texts = text_hash(release.name) + text_hash(release.version)
+    return release_hash_of(_address(release.publisher), texts, digests, parents_hash(release.parents))
 
 
-def release_hash_of(publisher: bytes, name: str, version: str, digests: bytes, hashed_parents: bytes) -> bytes:
-    """The same from words as the ABI encodes them: the publisher's and the four digests."""
-    texts = text_hash(name) + text_hash(version)
+def release_hash_of(publisher: bytes, texts: bytes, digests: bytes, hashed_parents: bytes) -> bytes:
+    """The same from the publisher's word, the hashes of name and version, and the words of the four digests."""
     return keccak(RELEASE_TYPEHASH + publisher + texts + digests + hashed_parents)
 
 
@@ -205,22 +215,6 @@ def record_hash(record: Record) -> bytes:
 def record_hash_of(head: bytes, hashed_release: bytes) -> bytes:
     """The same from words as the ABI encodes them: the four before the release, and the hash of that."""
     return keccak(RECORD_TYPEHASH + head + hashed_release)
-
-
-def status_record_hash(record: StatusRecord) -> bytes:
-    """EIP-712 hashStruct of a change of status: what the log appends."""
-    return keccak(
-        STATUS_RECORD_TYPEHASH
-        + _uint(record.seq)
-        + _uint(record.timestamp)
-        + _address(record.publisher)
-        + _address(record.actor)
-        + _bytes32(record.release_id)
-        + _uint(record.status)
-        + _uint(record.reason)
-        + _bytes32(record.detail)
-        + _bytes32(record.successor)
-    )
 
 
 def genesis_head(deployment: Deployment) -> bytes:
@@ -247,7 +241,7 @@ def check_release(release: Release) -> None:
         raise InvalidRelease(f"“{release.publisher}” is not an address in EIP-55 form.", field="publisher")
     check_name(release.name)
     check_version(release.version)
-    for field in ("artifact", "manifest", "terms", "training_data"):
+    for field in _DIGESTS:
         if len(getattr(release, field)) != 32:
             raise InvalidRelease(f"The {field} must be a digest of 32 bytes.", field=field)
     if release.artifact == ZERO:
@@ -258,7 +252,7 @@ def check_release(release: Release) -> None:
         raise InvalidRelease(
             f"A release names at most {MAX_PARENTS} parents on chain, not {len(release.parents)}.", field="parents"
         )
-    for earlier, later in zip(release.parents, release.parents[1:], strict=False):
+    for earlier, later in pairwise(release.parents):
         if earlier == later:
             raise InvalidRelease("The same parent is named twice with the same relation.", field="parents")
         if later < earlier:

@@ -31,7 +31,6 @@ from registry.chain.records import (
     StatusRecord,
     record_hash,
     release_id,
-    status_record_hash,
 )
 from registry.errors import InvalidLog
 
@@ -135,7 +134,7 @@ def test_every_change_of_status_is_decoded(record):
     event = decode_event(HERE, status_log(record))
     assert isinstance(event, StatusChanged)
     assert event.record == record
-    assert (event.location, event.record_hash) == (PLACE, status_record_hash(record))
+    assert (event.location, event.record_hash) == (PLACE, record.hash())
 
 
 @given(st.one_of(records.map(published_log), status_records.map(status_log)), st.data())
