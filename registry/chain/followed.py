@@ -1,7 +1,8 @@
 """What an index follows: the four contracts of one deployment, their logs together, and the heads of their logs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from registry.chain.artifact import CONTRACTS, contract_artifact
@@ -9,7 +10,7 @@ from registry.chain.client import Chain
 from registry.chain.contract import first_block
 from registry.chain.deploy import contract_address
 from registry.chain.deployment import Registries
-from registry.chain.events import RECORD_TOPICS, Event, Log, decode_record
+from registry.chain.events import RECORD_TOPICS, Event, Log, decode_record, parse_log
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Deployment, genesis_head_of
 from registry.errors import InvalidLog
@@ -57,13 +58,14 @@ class FollowedContracts:
     contracts: Contracts
     first: int
 
-    def logs(self, first: int, last: int) -> list[Log]:
-        """The records of all contracts in blocks first to last, undecoded, in the order of the chain."""
-        return self.chain.logs(list(self.contracts.addresses.values()), [_TOPICS], first, last)
-
     def unread_logs(self, first: int, last: int) -> list[Any]:
-        """The same as the node gives them: JSON that may be anything, in any order."""
+        """The records of all contracts in blocks first to last, as the node gives them: JSON of any form and order."""
         return self.chain.unread_logs(list(self.contracts.addresses.values()), [_TOPICS], first, last)
+
+    def entries(self, given: Iterable[Any]) -> list[Entry]:
+        """The records in logs as `unread_logs` gives them, in the order of the chain. Raises `InvalidLog`."""
+        logs = sorted(map(parse_log, given), key=attrgetter("location"))
+        return list(map(self.contracts.decode, logs))
 
     def head(self, name: str, block_hash: bytes) -> bytes:
         """The head of the named contract's log as of exactly this block; of an empty one before there was a contract.

@@ -6,7 +6,7 @@ Providers limit a request by blocks, by results, by bytes or by time, each in it
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from registry.chain.events import Log
 from registry.errors import RpcRefused, RpcUnavailable
@@ -21,10 +21,11 @@ _LONGEST_WAIT: Final = 30.0
 class LogRange:
     """How many blocks to ask for at once. Follows what the node takes; never below one block.
 
-    `enough` logs in an answer are as many as one batch should hold: it does not grow beyond.
+    It begins with few, so that the first answer of a crowded chain is no larger than others. `enough` logs in an answer
+    are as many as one batch should hold: it does not grow beyond.
     """
 
-    def __init__(self, size: int = 2_000, largest: int = 1_000_000, enough: int = 5_000) -> None:
+    def __init__(self, size: int = 100, largest: int = 1_000_000, enough: int = 5_000) -> None:
         self.size = size
         self._largest = largest
         self._enough = enough
@@ -71,21 +72,21 @@ class LogRange:
             return logs, last
 
 
-class LogsAhead:
+class LogsAhead(Generic[_L]):
     """Reads ranges in order while the next ones are in flight already, `at_once` of them.
 
     Only blocks up to `settled` are read ahead: what is newer may be replaced before its turn. `next` and `forget`
-    are for one thread at a time.
+    are for one thread at a time. `fetch` should do little but wait: what it computes, it takes from that thread.
     """
 
-    def __init__(self, fetch: Fetch, limit: LogRange, at_once: int = 3) -> None:
+    def __init__(self, fetch: Callable[[int, int], list[_L]], limit: LogRange, at_once: int = 3) -> None:
         self._fetch = fetch
         self._limit = limit
         self._at_once = at_once
         self._pool: ThreadPoolExecutor | None = None
-        self._ahead: dict[int, tuple[int, Future[list[Log]]]] = {}
+        self._ahead: dict[int, tuple[int, Future[list[_L]]]] = {}
 
-    def next(self, first: int, end: int, settled: int) -> tuple[list[Log], int]:
+    def next(self, first: int, end: int, settled: int) -> tuple[list[_L], int]:
         """Logs from `first` to as far as one request reaches, and the last block covered, `end` at most.
 
         Raises what the fetch raises for one block alone.
@@ -106,7 +107,7 @@ class LogsAhead:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _taken(self, first: int, end: int) -> tuple[list[Log], int] | None:
+    def _taken(self, first: int, end: int) -> tuple[list[_L], int] | None:
         """What was read ahead from this block on, or None where it is to be asked for, in a smaller range."""
         if first not in self._ahead:
             self.forget()

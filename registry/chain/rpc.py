@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from registry.errors import InvalidSettings, RpcRefused, RpcUnavailable
 
@@ -66,7 +67,7 @@ class HttpRpc:
         """See `Rpc`."""
         try:
             answer: Any = self._provider.make_request(self._foreign.RPCEndpoint(method), list(params))
-        except requests.Timeout as error:
+        except (requests.Timeout, ReadTimeoutError) as error:
             raise RpcUnavailable(f"{self._whole_name} did not answer {method} in time.") from _without_url(error)
         except requests.HTTPError as error:
             status = None if error.response is None else error.response.status_code
@@ -76,7 +77,7 @@ class HttpRpc:
                 http_status=status,
                 **({} if wait is None else {"retry_after": wait}),
             ) from _without_url(error)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise RpcUnavailable(
                 f"{self._whole_name} cannot be reached. Is it running, and is {self._setting} its address?"
             ) from _without_url(error)

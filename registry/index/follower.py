@@ -7,10 +7,10 @@ lead to the heads that all four contracts held at the very block where the batch
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Final
+from typing import Any, Final
 
 from registry.chain.client import Block, Tag
 from registry.chain.events import Log
@@ -91,8 +91,8 @@ class Follower:
         return followed_contracts(self._registry, self._addresses)
 
     @cached_property
-    def _logs(self) -> LogsAhead:
-        return LogsAhead(self.followed.logs, self._range)
+    def _logs(self) -> LogsAhead[Any]:
+        return LogsAhead(self.followed.unread_logs, self._range)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -242,16 +242,16 @@ class Follower:
     def _fetch(self, cursor: Cursor, head: Block) -> Batch:
         """The next range. Raises `Gap`, `InvalidLog`, and `CursorMoved` when the chain changed while it was read."""
         first = cursor.number + 1
-        logs, last = self._logs.next(first, head.number, self._settled)
+        given, last = self._logs.next(first, head.number, self._settled)
         end = self._chain.block(last)
         if end is None or (last == head.number and end.hash != head.hash):
             raise CursorMoved
         if cursor.hash and not self._is_on_chain(BlockRow(cursor.number, cursor.hash, cursor.timestamp), end):
             raise CursorMoved
-        entries = [self.followed.contracts.decode(log) for log in logs]
-        if logs and not self._has(logs[-1], end):  # they may have been read ahead, of a chain that there was then
-            raise _ForeignBlock(logs[-1])
-        _check_places(logs, first, end)
+        entries = self.followed.entries(given)
+        if entries and not self._has(entries[-1].log, end):  # they may be of a chain that there was when they were read
+            raise _ForeignBlock(entries[-1].log)
+        _check_places((entry.log for entry in entries), first, end)
         states, state = advance(cursor.logs, entries)
         verified = self._check_heads(state, end, at_tip=last == head.number)
         return Batch(entries, states, state, BlockRow(end.number, end.hash, end.timestamp), verified)
@@ -303,7 +303,7 @@ def check_from_block(first: int, head: int) -> None:
         )
 
 
-def _check_places(logs: list[Log], first: int, end: Block) -> None:
+def _check_places(logs: Iterable[Log], first: int, end: Block) -> None:
     """Raises `InvalidLog` for a log outside the range, twice, or of two blocks with one number."""
     hashes: dict[int, bytes] = {end.number: end.hash}
     seen: set[tuple[int, int]] = set()

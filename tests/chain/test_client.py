@@ -54,6 +54,27 @@ def test_a_node_that_is_down_is_said_to_be_unreachable():
     assert "SECRET-KEY" not in repr(caught.value) + repr(caught.value.__cause__)
 
 
+@pytest.mark.parametrize("stalls", [False, True])
+def test_a_node_that_ends_or_stalls_in_the_middle_of_its_answer_is_a_sentence(stalls):
+    waiting = threading.Event()
+
+    def half(handler, _request):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b'{"jsonrpc": "2.0", ')
+        if stalls:
+            waiting.wait(60)
+        handler.close_connection = True
+
+    with server(half) as url:
+        try:
+            with pytest.raises(RpcUnavailable, match="in time" if stalls else "cannot be reached"):
+                connect(url, timeout=1.0)
+        finally:
+            waiting.set()
+
+
 def test_a_node_of_another_chain_is_refused(shared_node: DevNode):
     assert connect(shared_node.url, 31337).chain_id == 31337
     with pytest.raises(WrongChain, match="of chain 31337, not of chain 1"):

@@ -102,7 +102,7 @@ def test_it_tells_every_record_of_those_who_are_watched_in_the_order_of_the_chai
     everybody = [part for address in (PUBLISHER, STRANGER, FRIEND) for part in ("--publisher", address)]
     found = told(provenance, *everybody)
     followed = followed_contracts(world.alice.models)
-    logs = followed.logs(0, world.head)
+    logs = [entry.log for entry in followed.entries(followed.unread_logs(0, world.head))]
     assert len(found) == len(logs) == 29
     for line, log in zip(found, logs, strict=True):
         place = log.location
