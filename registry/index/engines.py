@@ -17,6 +17,10 @@ BUSY_SECONDS: Final = 30
 _BUSY_PAUSE_SECONDS: Final = 0.01
 _CONNECT_SECONDS: Final = 10
 _POOL_SIZE: Final = 16
+_WRITER_CACHE_KIB: Final = 65_536
+"""What a batch changes stays in memory until it commits; SQLite's own 2 MiB are written out before, again and again."""
+_CHECKPOINT_PAGES: Final = 8_000
+"""Batches that come one after another change the same pages of the indexes: they go to the file once, not each time."""
 
 
 def parse_address(url: str) -> URL:
@@ -82,6 +86,7 @@ def _sqlite(address: URL) -> Engine:
         poolclass=QueuePool,
         pool_size=_POOL_SIZE,
         max_overflow=-1,
+        pool_use_lifo=True,  # who writes meets what it has in memory again
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     _configure_sqlite(engine)
@@ -94,13 +99,20 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in (f"busy_timeout = {BUSY_SECONDS * 1000}", "synchronous = NORMAL"):
+        settings = {
+            "busy_timeout": BUSY_SECONDS * 1000,
+            "synchronous": "NORMAL",
+            "wal_autocheckpoint": _CHECKPOINT_PAGES,
+        }
+        for pragma in (f"{name} = {value}" for name, value in settings.items()):
             connection.execute(f"PRAGMA {pragma}").close()
         _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("registry_writes", False)
+        if writes:
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         # A write that began as a read could fail half-way, when another has written meanwhile.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

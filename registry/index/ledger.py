@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.events import ReleasePublished
@@ -15,6 +15,7 @@ from registry.index.database import Database
 from registry.index.fold import Logs, LogState, empty_logs, fold
 from registry.index.schema import (
     BY_BLOCK,
+    BY_RELEASE,
     CONTRACT_KEYS,
     FOLDED,
     RECORDS,
@@ -24,7 +25,6 @@ from registry.index.schema import (
     heads,
     manifests,
     metadata,
-    release_files,
     releases,
 )
 from registry.index.stored import stored_events
@@ -117,12 +117,9 @@ class Ledger:
             gone = select(releases.c.release_id).where(
                 releases.c.deployment == self.key, releases.c.block_number > place.number
             )
-            connection.execute(
-                delete(release_files).where(
-                    release_files.c.deployment == self.key, release_files.c.release_id.in_(gone)
-                )
-            )
-            count_manifests(connection, self.key, *self._manifests_after(connection, place))
+            count_manifests(connection, self.key, *self._manifests_of(connection, gone))
+            for table in BY_RELEASE:
+                connection.execute(delete(table).where(table.c.deployment == self.key, table.c.release_id.in_(gone)))
             for table in BY_BLOCK:
                 connection.execute(
                     delete(table).where(table.c.deployment == self.key, table.c.block_number > place.number)
@@ -180,16 +177,16 @@ class Ledger:
         with self._database.write() as connection:
             rebuild_fold(connection, self._contracts, self.key)
 
-    def _manifests_after(self, connection: Connection, place: Cursor) -> tuple[int, int]:
-        """How many manifests go with the blocks after a place, and how many of those were read: below zero."""
+    def _manifests_of(self, connection: Connection, gone: Select[Any]) -> tuple[int, int]:
+        """How many manifests go with the releases that go, and how many of those were read: below zero."""
         query = (
             select(manifests.c.state, func.count())
-            .where(manifests.c.deployment == self.key, manifests.c.block_number > place.number)
+            .where(manifests.c.deployment == self.key, manifests.c.release_id.in_(gone))
             .group_by(manifests.c.state)
         )
-        gone = {state: int(count) for state, count in connection.execute(query)}
-        total = sum(gone.values())
-        return -total, gone.get("unavailable", 0) - total
+        counts = {state: int(count) for state, count in connection.execute(query)}
+        total = sum(counts.values())
+        return -total, counts.get("unavailable", 0) - total
 
     def _start(self) -> Cursor:
         before = self._from_block - 1

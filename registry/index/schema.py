@@ -57,8 +57,12 @@ def _deployment() -> Column[int]:
 
 def _unread_index(name: str, *columns: str) -> Index:
     """An index of what is still to be read, which is little of a table most of the time."""
-    unread = text("state = 'unavailable'")
-    return Index(name, *columns, sqlite_where=unread, postgresql_where=unread)
+    return Index(name, *columns, **_where("state = 'unavailable'"))
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """What makes an index one of some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
@@ -318,8 +322,7 @@ manifests = Table(
     _unread_index("manifests_to_read_of", "deployment", "publisher", "retry_at", "block_number", "release_id"),
     # The state stands first: the next publisher with something unread is found without a look at what was read.
     Index("manifests_by_state", "deployment", "state", "publisher", "release_id"),
-    Index("manifests_by_oms_root", "deployment", "oms_root", "release_id"),
-    Index("manifests_by_block", "deployment", "block_number"),
+    Index("manifests_by_oms_root", "deployment", "oms_root", "release_id", **_where("oms_root IS NOT NULL")),
 )
 
 release_files = Table(
@@ -373,8 +376,10 @@ RECORDS: Final = {
 """The tables with a row for each record of one kind, by the contract that they are in the log of."""
 FOLDED: Final = (releases, lineage, statuses, *(table for tables in RECORDS.values() for table in tables))
 """The tables that are a pure fold over events."""
-BY_BLOCK: Final = (events, releases, lineage, statuses, manifests)
+BY_BLOCK: Final = (events, releases, lineage, statuses)
 """The tables whose rows go by the number of their block; those of `RECORDS` go by their place in the log."""
+BY_RELEASE: Final = (manifests, release_files)
+"""The tables whose rows go with their release."""
 
 
 def _order_text_by_bytes() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from registry.chain.records import Deployment
 from registry.errors import IndexOutdated, IndexUnavailable, InvalidSettings
 from registry.index.database import open_database
-from registry.index.schema import REVISION, deployments, versions
+from registry.index.schema import REVISION, deployments, manifests, versions
 
 HERE = Deployment(31337, "0x" + "11" * 20)
 
@@ -77,6 +77,23 @@ def test_the_journal_is_a_write_ahead_log(tmp_path):
     with sqlite3.connect(tmp_path / "deep" / "index.sqlite") as plain:
         assert plain.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
     plain.close()
+
+
+def test_a_root_is_looked_up_in_an_index_of_the_manifests_that_declare_one(tmp_path):
+    """A partial index: SQLite takes it only where the condition follows from what is asked."""
+    database = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
+    with database.read() as connection:
+        made = "SELECT sql FROM sqlite_master WHERE name = 'manifests_by_oms_root'"
+        assert "WHERE oms_root IS NOT NULL" in connection.exec_driver_sql(made).scalar_one()
+        asked = select(manifests.c.release_id).where(manifests.c.deployment == 1, manifests.c.oms_root == b"1" * 32)
+        compiled = asked.compile(connection)
+        parameters = tuple(compiled.params[name] for name in compiled.positiontup)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", parameters).all()
+    database.close()
+    (step,) = plan
+    assert (
+        step.detail.startswith("SEARCH") and "INDEX manifests_by_oms_root (deployment=? AND oms_root=?)" in step.detail
+    )
 
 
 def test_a_write_that_fails_leaves_nothing(database):

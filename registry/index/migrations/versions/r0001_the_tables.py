@@ -287,8 +287,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("deployment", "release_id"),
     )
     with op.batch_alter_table("manifests", schema=None) as batch_op:
-        batch_op.create_index("manifests_by_block", ["deployment", "block_number"], unique=False)
-        batch_op.create_index("manifests_by_oms_root", ["deployment", "oms_root", "release_id"], unique=False)
+        batch_op.create_index(
+            "manifests_by_oms_root",
+            ["deployment", "oms_root", "release_id"],
+            unique=False,
+            sqlite_where=sa.text("oms_root IS NOT NULL"),
+            postgresql_where=sa.text("oms_root IS NOT NULL"),
+        )
         batch_op.create_index("manifests_by_state", ["deployment", "state", "publisher", "release_id"], unique=False)
         batch_op.create_index(
             "manifests_to_read",
