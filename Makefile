@@ -97,4 +97,4 @@ format: setup ## puts sources into the form that `make check` asks for
 	@$(BIN)/npm exec --offline -- prettier --write --log-level warn 'contracts/**/*.sol' 'benchmarks/*.sol'
 
 clean: ## removes everything that is not in git, except .env
-	@rm -rf .venv .venv-contracts .tools node_modules benchmarks/npm/node_modules build reports dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-contracts .tools node_modules benchmarks/npm/node_modules benchmarks/ponder/node_modules build reports dist .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +22,8 @@ TOOLS = ROOT / ".tools"
 PRODUCT = ROOT / ".venv"
 CONTRACTS = ROOT / ".venv-contracts"
 GO_MODULES = ROOT / "tools"
-PEERS = ROOT / "benchmarks" / "npm"
+PEERS = {"gas": ROOT / "benchmarks" / "npm", "backfill": ROOT / "benchmarks" / "ponder"}
+"""The folders with Node packages of peers, by the benchmark."""
 
 
 class StepFailed(Exception):
@@ -56,13 +58,14 @@ def slither() -> None:
 
 
 def bench() -> None:
-    """The peers of the benchmarks: added to `.venv`, and `benchmarks/npm/node_modules`."""
+    """The peers of the benchmarks: added to `.venv`, and `node_modules` in folders of `benchmarks`."""
     product()
     lock = REQUIREMENTS / "bench.txt"
     _once(PRODUCT, "bench", [lock], "the peers of the benchmarks", lambda: _install(PRODUCT, lock))
-    made_from = [PEERS / "package.json", PEERS / "package-lock.json", PEERS / ".npmrc"]
-    what = "the peer of the gas benchmark"
-    _once(PEERS / "node_modules", "packages", made_from, what, lambda: _node_packages(PEERS))
+    for benchmark, folder in PEERS.items():
+        made_from = [folder / "package.json", folder / "package-lock.json", folder / ".npmrc"]
+        what = f"the peer of the {benchmark} benchmark"
+        _once(folder / "node_modules", "packages", made_from, what, partial(_node_packages, folder))
 
 
 def fuzz() -> None:

@@ -47,6 +47,18 @@ def test_the_node_package_of_a_benchmark_is_pinned_by_hash() -> None:
     assert [path.name for path in (folder / "no-hardhat").iterdir()] == ["package.json"]
 
 
+def test_ponder_is_pinned_by_hash_with_all_that_it_brings() -> None:
+    folder = ROOT / "benchmarks" / "ponder"
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    assert wanted["ponder"] == "0.16.10"
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    for name, entry in packages.items():
+        if name:
+            assert_pinned(name, entry)
+    assert (folder / ".npmrc").read_bytes() == (ROOT / ".npmrc").read_bytes()
+
+
 def assert_pinned(name: str, entry: dict[str, str]) -> None:
     assert "resolved" not in entry, name
     assert entry["integrity"].startswith("sha512-"), name

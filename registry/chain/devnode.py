@@ -91,7 +91,7 @@ def start_dev_node(
     It ends with this process, however that ends. Raises `SetupError`.
     """
     binary = find_anvil()
-    port = port or _free_port()
+    port = port or free_port()
     command = [str(binary), "--quiet", "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)]
     command += ["--slots-in-an-epoch", "1"]  # safe is one block behind and finalized two
     if not _becomes_free(port):
@@ -189,7 +189,8 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
