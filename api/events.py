@@ -38,7 +38,8 @@ _AT_ONCE: Final = 200
     responses={
         200: {
             "description": "Events without end: `ready` with the place from which they are told, `release`, `status`, "
-            "and `reorg` where the chain took back what had been told",
+            "of a publisher `terms`, `grant`, `statement`, `retraction`, `anchor`, `anchor-withdrawn`, `delegate`, "
+            "`guardian` and `freeze`, and `reorg` where the chain took back what had been told",
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
         },
         **responses(400, 422, 503),
@@ -55,6 +56,9 @@ async def get_events(
     ] = None,
 ) -> StreamingResponse:
     """Releases and changes of their status, in the order of the chain, of what each parameter given is true of.
+
+    Who watches a publisher and nothing narrower is told of all that it records, or others for it: terms, grants,
+    statements and retractions, anchors, delegates, its guardian, and its freeze.
 
     A line that begins with a colon comes every 15 seconds where nothing happens.
     """

@@ -11,13 +11,17 @@ from typing import Any, Final
 
 from sqlalchemy import and_, literal, null, or_, select, union_all
 
+from registry.chain.events import ReleasePublished, StatusChanged
+from registry.chain.followed import Entry
 from registry.chain.identifiers import Account, ReleaseId
 from registry.chain.records import ZERO, Reason, Status
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidQuery
+from registry.index.event_json import event_json
 from registry.index.queries import Snapshot
 from registry.index.schema import blocks, releases, statuses
 
+_OF_RELEASES: Final = (ReleasePublished, StatusChanged)
 _END: Final = (1 << 31) - 1
 _PLACE: Final = re.compile(r"(\d{1,16})\.(\d{1,10})\.([0-9a-f]{64})", re.ASCII)
 
@@ -49,7 +53,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change, where it is, its kind (`release`, `status`, `reorg`), and what a watcher is told of it."""
+    """A change, where it is, its kind (`reorg`, or as `event_json` has it), and what a watcher is told of it."""
 
     place: Place
     kind: str
@@ -101,6 +105,32 @@ def _is_on_chain(snapshot: Snapshot, place: Place) -> bool:
 
 
 def _after(snapshot: Snapshot, after: Place, watched: Watched, limit: int) -> list[Change]:
+    """Releases and their status; who watches a whole publisher is told of everything else that it recorded, too."""
+    found = _of_releases(snapshot, after, watched, limit)
+    if watched.publisher is None or watched != Watched(watched.publisher):
+        return found
+    key = (after.block_number, after.log_index)
+    page = snapshot.history_of_publisher(watched.publisher, limit=limit, after=key)
+    if page.next is not None:  # what is behind the page is not told before the rest of it
+        found = [change for change in found if (change.place.block_number, change.place.log_index) <= page.next]
+    found += [_recorded(snapshot, entry) for entry in page.items if not isinstance(entry.event, _OF_RELEASES)]
+    return sorted(found, key=lambda change: (change.place.block_number, change.place.log_index))
+
+
+def _recorded(snapshot: Snapshot, entry: Entry) -> Change:
+    place = entry.log.location
+    kind, record = event_json(entry.event, snapshot.deployment.chain_id)
+    told = {
+        "contract": entry.contract,
+        "seq": entry.event.seq,
+        "timestamp": entry.event.record.timestamp,
+        "block": {"number": place.block_number, "hash": "0x" + place.block_hash.hex()},
+        "transaction": "0x" + place.transaction_hash.hex(),
+    }
+    return Change(Place(place.block_number, place.log_index, place.block_hash), kind, record | told)
+
+
+def _of_releases(snapshot: Snapshot, after: Place, watched: Watched, limit: int) -> list[Change]:
     parts = []
     for table, is_status in ((releases, False), (statuses, True)):
         of_release = releases.c.deployment == table.c.deployment

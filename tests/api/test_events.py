@@ -11,12 +11,18 @@ from typing import Any
 import httpx
 import pytest
 
+from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_signer
+from registry.chain.licenses import Grant
 from registry.chain.model_registry import open_model_registry
-from registry.chain.records import Reason, Status
+from registry.chain.publishers import NEVER, Scope
+from registry.chain.records import Reason, Release, Status
+from registry.chain.statements import Kind, Statement, SubjectKind
+from registry.policy.terms import packed_terms_id
 from registry.settings import load_settings
 from tests.api.conftest import Model, Publish, serving
 
+DIGEST = b"\5" * 32
 Event = tuple[str, str, dict[str, Any]]
 
 
@@ -69,6 +75,39 @@ def test_who_watches_a_publisher_is_told_of_its_releases_and_no_others(
             "revoked",
             "security",
         )
+
+
+def test_who_watches_a_publisher_is_told_of_all_that_it_records_in_the_order_of_the_chain(
+    api: httpx.Client, node: DevNode
+) -> None:
+    mine, other = (Registries(node.chain, dev_signer(index), timeout=20) for index in range(2))
+    a, b = dev_signer(0).address, dev_signer(1).address
+    with listening(api, publisher=f"eip155:31337:{a}") as events:
+        _, start, _ = next(events)
+        terms = packed_terms_id(DIGEST, 1)
+        other.licenses.register_terms(packed_terms_id(DIGEST, 2), DIGEST, 2)
+        mine.licenses.register_terms(terms, DIGEST, 1)
+        release = mine.models.publish(Release(a, "m", "1", DIGEST, DIGEST, terms)).release_id
+        mine.licenses.set_grant(release, Grant(a, "m", "1", b, 1, 0, NEVER, False))
+        other.statements.attest(Statement(b, Kind.AUDIT, SubjectKind.RELEASE, release, DIGEST, NEVER))
+        said, _ = mine.statements.attest(Statement(a, Kind.ANSWER, SubjectKind.RELEASE, release, DIGEST, NEVER))
+        mine.statements.retract(said)
+        mine.publishers.set_delegate(b, Scope.PUBLISH, NEVER)
+        other.models.publish(Release(a, "by-delegate", "1", DIGEST, DIGEST))
+        mine.models.set_status("m", "1", Status.REVOKED, Reason.SECURITY)
+        mine.publishers.freeze(a, b, node.chain.latest().timestamp)
+        kinds = ["terms", "release", "grant", "statement", "retraction", "delegate", "release", "status", "freeze"]
+        told = [next(events) for _ in kinds]
+    assert [kind for kind, _, _ in told] == kinds
+    places = [tuple(map(int, place.split(".")[:2])) for _, place, _ in told]
+    assert places == sorted(places) and len(set(places)) == len(places)
+    assert told[2][2]["grantee"] == f"eip155:31337:{b}" and told[2][2]["block"]["number"] == places[2][0]
+    assert told[8][2]["successor"] == f"eip155:31337:{b}"
+    for number in (-1, 0, 3, 7):
+        last = start if number < 0 else told[number][1]
+        with listening(api, last=last, publisher=f"eip155:31337:{a}") as events:
+            assert next(events)[0] == "ready"
+            assert [next(events) for _ in kinds[number + 1 :]] == told[number + 1 :]
 
 
 @pytest.mark.parametrize("by", ["name", "artifact", "release"])

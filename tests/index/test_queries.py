@@ -6,6 +6,7 @@ from whole_registry import DIGEST, DOCUMENT, LARGEST, World, recorded
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.license_registry import EVERYONE
+from registry.chain.licenses import TermsRecord
 from registry.chain.publishers import Scope
 from registry.chain.records import Relation, Status
 from registry.chain.statements import Kind, SubjectKind
@@ -264,6 +265,8 @@ def test_histories_are_the_contracts_own(world, reader):
 
 
 def _who(event) -> set:
+    if isinstance(event.record, TermsRecord):
+        return {event.record.actor}
     named = (event.record, getattr(event.record, "release", None))
     return {getattr(one, field, None) for one in named for field in ("publisher", "issuer")}
 

@@ -73,13 +73,17 @@ class HistoryQueries(Base):
     def history_of_publisher(
         self, publisher: str, *, limit: int = 100, after: EventKey | None = None
     ) -> Page[Entry, EventKey]:
-        """All that a publisher (EIP-55) recorded, or others for it, in all four contracts, oldest first."""
+        """All that a publisher (EIP-55) recorded, or others for it, in all four contracts, oldest first.
+
+        Terms are nobody's: those are here that it registered itself.
+        """
         return self._history(
             [
                 (table, table.c.publisher == publisher)
                 for table in (delegates, guardians, freezes, releases, statuses, anchors, withdrawals, grants)
             ]
-            + [(statements, statements.c.issuer == publisher), (retractions, retractions.c.issuer == publisher)],
+            + [(statements, statements.c.issuer == publisher), (retractions, retractions.c.issuer == publisher)]
+            + [(terms, terms.c.actor == publisher)],
             limit,
             after,
         )
