@@ -53,25 +53,7 @@ HASHED_RECORD: dict[str, Any] = {
     },
 }
 
-RELEASE: dict[str, Any] = {
-    "release": "release:0x6d44c7c60184dda0750d0e16def2c623beeb4badfaa36f388f20fc0d0bd6765f",
-    "publisher": "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
-    "name": "my-model",
-    "version": "1",
-    "artifact": "bafybeibvlfofpxldij6f3xxhhvkzh5ligq3cavdo5dd3dpbj3sewvmohsy",
-    "manifest": {
-        "digest": "sha256:44b858ea0782be053b2e7da9469f7bc4eda5f9f7f526ffd10cc0135ebcd25957",
-        "cid": "bafkreicexbmoub4cxyctwlt5vfdj666e5ws7t57ve375cdgacnplzuszk4",
-        "state": "available",
-        "detail": None,
-    },
-    "terms": {
-        "id": "terms:0x8b58f8e2806779935c40459cd21d6022096e84177de7ac723f6a9b0dbe3fad0a",
-        "state": "available",
-        "license": "Apache-2.0",
-    },
-    "status": {"status": "deprecated", "reason": "superseded", "since": 1796004288, "successor": None},
-    "first_claim": True,
+RELEASE: dict[str, Any] = CLAIM | {
     "training_data": {"disclosure": "undisclosed"},
     "parents": [],
     "external_parents": [],
