@@ -336,7 +336,7 @@ def test_a_chain_that_changes_while_ranges_are_in_flight_is_read_again(
         publish(publisher, f"model-{index}")
     pending = [True]
 
-    def reorganise(ask, params):
+    def changing(ask, params):
         if int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) > 1:
             raise RpcRefused("too wide")
         logs = ask()
@@ -347,7 +347,7 @@ def test_a_chain_that_changes_while_ranges_are_in_flight_is_read_again(
                 publish(publisher, f"other-{index}")
         return logs
 
-    faulty.faults["eth_getLogs"] = reorganise
+    faulty.faults["eth_getLogs"] = changing
     through_faulty.catch_up()
     assert not pending
     assert_equals_a_fresh_index(database, publisher, tmp_path)
@@ -391,14 +391,14 @@ def test_a_chain_that_changes_while_it_is_read_is_read_again(
     publish(publisher, "lost")
     pending = [True]
 
-    def reorganise(ask, _):
+    def changing(ask, _):
         logs = ask()
         if pending:
             pending.pop()
             reorganise(node, 1)
         return logs
 
-    faulty.faults["eth_getLogs"] = reorganise
+    faulty.faults["eth_getLogs"] = changing
     through_faulty.catch_up()
     assert len(tables(database)["releases"]) == 1
     assert_equals_a_fresh_index(database, publisher, tmp_path)
