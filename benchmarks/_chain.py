@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from eth_account import Account
 from eth_utils.crypto import keccak
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
@@ -12,6 +11,7 @@ from web3.contract.contract import ContractFunction
 from web3.types import RPCEndpoint
 
 from registry.chain.devnode import dev_key, dev_node
+from registry.chain.foreign import Account
 
 # No byte of these is zero, since zeros in calldata cost less than other bytes.
 START = 0xEEEEEEEE  # of the first block, in 2097

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from eth_account import Account
 from geth_node import Geth
 
 from registry.chain.client import Chain
 from registry.chain.deployment import Registries
+from registry.chain.foreign import Account
 from registry.chain.rpc import HttpRpc
 from registry.chain.signer import LocalSigner
 

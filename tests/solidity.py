@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eth_account.messages import encode_typed_data
 from hypothesis import strategies as st
 
+from registry.chain.foreign import encode_typed_data
 from registry.chain.identifiers import parse_address
 
 CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"

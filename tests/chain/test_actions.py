@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 from solidity import addresses, digests, encoded_types, types_of
@@ -20,6 +18,7 @@ from registry.chain.anchors import Anchor
 from registry.chain.contract import ContractClient
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_signer
+from registry.chain.foreign import Account, encode_typed_data
 from registry.chain.licenses import Grant
 from registry.chain.publishers import NEVER, Scope
 from registry.chain.records import ZERO, Parent, Reason, Relation, Release, Status

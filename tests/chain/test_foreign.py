@@ -24,10 +24,28 @@ except RecursionError:
 
 
 def test_nothing_else_imports_them():
-    for package in ("registry", "api"):
+    for package, names in (
+        ("registry", "web3|eth_account|eth_keyfile|py_ecc"),
+        ("api", "web3|eth_account|eth_keyfile|py_ecc"),
+        ("tests", "eth_account|eth_keyfile|py_ecc"),
+        ("benchmarks", "eth_account|eth_keyfile|py_ecc"),
+    ):
         for module in sorted((ROOT / package).rglob("*.py")):
-            if module.name == "foreign.py":
-                continue
+            if module.name == "foreign.py" or "contracts" in module.relative_to(ROOT).parts:
+                continue  # Brownie's environment is another
             for line in module.read_text(encoding="utf-8").splitlines():
-                found = re.match(r"\s*(?:import|from)\s+(web3|eth_account|eth_keyfile|py_ecc)\b", line)
+                found = re.match(rf"\s*(?:import|from)\s+({names})\b", line)
                 assert not found, f"{module}: import it from registry.chain.foreign: {line.strip()}"
+
+
+def test_the_tests_themselves_run_with_the_limit_of_the_interpreter():
+    """Else what a stranger sends would end the whole run, and a limit that is missing here would not be seen."""
+    script = """
+import sys
+before = sys.getrecursionlimit()
+sys.path.insert(0, "tests")
+import conftest
+assert sys.getrecursionlimit() == before
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -4,7 +4,6 @@ import dataclasses
 import secrets
 
 import pytest
-from eth_account import Account
 from geth_node import DEV_CHAIN, Geth
 from newcomers import address_of, newcomer_on
 
@@ -15,6 +14,7 @@ from registry.chain.contract import ContractClient
 from registry.chain.deploy import contract_address, deploy
 from registry.chain.deployment import Registries, verify_deployment
 from registry.chain.devnode import dev_signer
+from registry.chain.foreign import Account
 from registry.chain.licenses import Grant
 from registry.chain.publishers import GUARDIAN_DELAY, NEVER, Scope
 from registry.chain.records import (

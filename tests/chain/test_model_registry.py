@@ -5,13 +5,13 @@ import threading
 import time
 
 import pytest
-from eth_account import Account
 from eth_utils.crypto import keccak
 
 from registry.chain import storage as slots
 from registry.chain.client import Chain, connect
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.events import EventLocation
+from registry.chain.foreign import Account
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import (
     ZERO,

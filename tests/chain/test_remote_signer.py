@@ -4,13 +4,12 @@ import pickle
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from geth_node import Geth
 
 from registry.chain import actions
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_key, dev_signer
+from registry.chain.foreign import Account, encode_typed_data
 from registry.chain.publishers import NEVER, Scope
 from registry.chain.records import Release, Status
 from registry.chain.rpc import HttpRpc

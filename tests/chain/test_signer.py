@@ -6,8 +6,8 @@ import pickle
 import traceback
 
 import pytest
-from eth_account import Account
 
+from registry.chain.foreign import Account
 from registry.chain.signer import LocalSigner, load_signer
 from registry.errors import ChainError, InvalidKey, NoKey, WrongPassword
 

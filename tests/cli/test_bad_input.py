@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from eth_account import Account
 
 from registry.chain.devnode import dev_signer
+from registry.chain.foreign import Account
 from tests.cli.conftest import Provenance
 
 NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
