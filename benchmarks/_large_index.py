@@ -28,11 +28,12 @@ from registry.chain.static import to_word
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.unixfs import directory_shape, document_shape
 from registry.errors import BlockNotFound
+from registry.index.counters import count_manifests
 from registry.index.database import Database
 from registry.index.documents import DocumentReader
 from registry.index.fold import advance
 from registry.index.follower import Follower
-from registry.index.ledger import Batch, BlockRow, Cursor, count_manifests
+from registry.index.ledger import Batch, BlockRow, Cursor
 from registry.index.schema import contents, manifests, release_files
 from registry.policy.catalogue import catalogue
 from registry.publishing.asked import terms_reference

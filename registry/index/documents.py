@@ -29,11 +29,11 @@ from registry.errors import (
     InvalidManifest,
     ProvenanceError,
 )
+from registry.index.counters import answers_change, count_manifests
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
-from registry.index.ledger import count_manifests
 from registry.index.queries import chunks
-from registry.index.schema import contents, cursors, lineage, manifests, release_files, releases, terms_documents
+from registry.index.schema import contents, lineage, manifests, release_files, releases, terms_documents
 from registry.policy.catalogue import catalogue
 from registry.policy.terms import MAX_TERMS_BYTES, Terms, parse_terms, read_terms, terms_id
 
@@ -311,7 +311,7 @@ class DocumentReader:
             if changed.rowcount == 0:  # rolled back meanwhile, or read by another process
                 return 0
             count_manifests(connection, self._key, 0, 1)
-            _learnt(connection)
+            answers_change(connection)
             if read is not None:
                 for cid, data in read.documents.items():
                     _keep(connection, cid, data)
@@ -351,7 +351,7 @@ class DocumentReader:
                     detail=_storable(detail), attempts=row.attempts + 1, retry_at=self._now() + _pause(row.attempts)
                 )
             )
-            _learnt(connection)
+            answers_change(connection)
 
     def _settle_terms(
         self,
@@ -376,7 +376,7 @@ class DocumentReader:
             )
             for cid, data in (documents or {}).items():
                 _keep(connection, cid, data)
-            _learnt(connection)
+            answers_change(connection)
 
     def _keep_known_terms(self, documents: list[bytes]) -> None:
         known = [(document_shape(data).cid, terms_id(data, parse_terms(data)), data) for data in documents]
@@ -394,7 +394,7 @@ class DocumentReader:
                     .where(terms_documents.c.terms_id == identifier, terms_documents.c.cid == cid.to_bytes())
                     .values(state="available", detail="", license=parse_terms(data).license, size=len(data))
                 )
-            _learnt(connection)
+            answers_change(connection)
 
 
 def _available_terms(cids: list[Cid]) -> Any:
@@ -424,11 +424,6 @@ def _keep(connection: Connection, cid: Cid, data: bytes) -> None:
     key = cid.to_bytes()
     if connection.execute(select(contents.c.cid).where(contents.c.cid == key)).first() is None:
         connection.execute(insert(contents).values(cid=key, data=data))
-
-
-def _learnt(connection: Connection) -> None:
-    """Note that something was learnt of a document, which is the same for every deployment."""
-    connection.execute(update(cursors).values(documents=cursors.c.documents + 1))
 
 
 def _storable(detail: str) -> str:

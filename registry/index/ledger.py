@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.events import ReleasePublished
 from registry.chain.followed import Contracts, Entry
 from registry.errors import IndexOutdated
+from registry.index.counters import answers_change, count_manifests, manifests_where, recount_manifests
 from registry.index.database import Database
 from registry.index.fold import Logs, LogState, empty_logs, fold
 from registry.index.schema import (
@@ -117,7 +118,10 @@ class Ledger:
             gone = select(releases.c.release_id).where(
                 releases.c.deployment == self.key, releases.c.block_number > place.number
             )
-            count_manifests(connection, self.key, *self._manifests_of(connection, gone))
+            total, read = manifests_where(
+                connection, manifests.c.deployment == self.key, manifests.c.release_id.in_(gone)
+            )
+            count_manifests(connection, self.key, -total, -read)
             for table in BY_RELEASE:
                 connection.execute(delete(table).where(table.c.deployment == self.key, table.c.release_id.in_(gone)))
             for table in BY_BLOCK:
@@ -176,17 +180,6 @@ class Ledger:
         """Build the folded tables again from the stored events. The documents stay: they go by release id."""
         with self._database.write() as connection:
             rebuild_fold(connection, self._contracts, self.key)
-
-    def _manifests_of(self, connection: Connection, gone: Select[Any]) -> tuple[int, int]:
-        """How many manifests go with the releases that go, and how many of those were read: below zero."""
-        query = (
-            select(manifests.c.state, func.count())
-            .where(manifests.c.deployment == self.key, manifests.c.release_id.in_(gone))
-            .group_by(manifests.c.state)
-        )
-        counts = {state: int(count) for state, count in connection.execute(query)}
-        total = sum(counts.values())
-        return -total, counts.get("unavailable", 0) - total
 
     def _start(self) -> Cursor:
         before = self._from_block - 1
@@ -310,18 +303,11 @@ class Ledger:
             )
 
 
-def count_manifests(connection: Connection, deployment: int, added: int, read: int) -> None:
-    """Note that there are so many manifests more, and of how many more it is known what they say."""
-    if added or read:
-        connection.execute(
-            update(cursors)
-            .where(cursors.c.deployment == deployment)
-            .values(manifests=cursors.c.manifests + added, manifests_read=cursors.c.manifests_read + read)
-        )
-
-
 def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
-    """Build the folded tables of a deployment again from its stored events, in the caller's transaction. How many."""
+    """Build the folded tables of a deployment again from its stored events, in the caller's transaction. How many.
+
+    Manifests are counted again, and no answer that was kept before is given after it.
+    """
     for table in FOLDED:
         connection.execute(delete(table).where(table.c.deployment == key))
     count = 0
@@ -330,6 +316,8 @@ def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
         for table in FOLDED:
             _insert(connection, table.name, folded[table.name])
         count += len(part)
+    recount_manifests(connection, key)
+    answers_change(connection)
     return count
 
 

@@ -67,7 +67,8 @@ def _where(condition: str) -> dict[str, Any]:
 
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
 # heads of all logs were held against the contracts'. `manifests` is how many there are,
-# `manifests_read` how many of them were read, and `documents` how often anything was learnt of any document.
+# `manifests_read` how many of them were read, and `documents` how often anything was learnt of any document,
+# or tables were folded again.
 cursors = Table(
     "cursors",
     metadata,

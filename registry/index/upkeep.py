@@ -11,6 +11,7 @@ from registry.chain.artifact import CONTRACTS
 from registry.chain.followed import Contracts, FollowedContracts
 from registry.chain.records import Deployment
 from registry.errors import BlockNotInChain, IndexUnavailable, InvalidLog, RpcRefused
+from registry.index.counters import manifests_where
 from registry.index.database import Database
 from registry.index.fold import Gap, advance, empty_logs, fold
 from registry.index.ledger import rebuild_fold
@@ -53,7 +54,10 @@ class CheckedLog:
 
 @dataclass(frozen=True, slots=True)
 class CheckedTable:
-    """A folded table: the rows it has, those that a fresh fold has, and whether they are the same."""
+    """A folded table: the rows it has, those that a fresh fold has, and whether they are the same.
+
+    Of `manifests`, which is no fold: the rows that are counted, those that it has, and whether the counters are right.
+    """
 
     table: str
     rows: int
@@ -118,13 +122,14 @@ def check(database: Database, followed: FollowedContracts) -> Checked:
         fresh = {table.name: _Multiset(table) for table in FOLDED}
         computed, damage = _replay(connection, contracts, key, fresh)
         tables = tuple(_checked_table(connection, table, key, fresh[table.name]) for table in FOLDED)
+        counted = _counted_manifests(connection, key, (cursor.manifests, cursor.manifests_read))
         stored = connection.execute(select(heads).where(heads.c.deployment == key).order_by(heads.c.contract)).all()
     logs = []
     for row in stored:
         name = CONTRACTS[row.contract]
         head = None if computed is None else computed[name]
         logs.append(CheckedLog(name, row.size, row.head, head, _on_chain(followed, name, cursor.hash)))
-    return Checked(cursor.number, tuple(logs), tables, damage)
+    return Checked(cursor.number, tuple(logs), (*tables, counted), damage)
 
 
 class _Multiset:
@@ -194,6 +199,11 @@ def _on_chain(followed: FollowedContracts, name: str, block_hash: bytes) -> byte
         return followed.head(name, block_hash)
     except RpcRefused:  # it keeps no state of that block
         return None
+
+
+def _counted_manifests(connection: Connection, key: int, counted: tuple[int, int]) -> CheckedTable:
+    found = manifests_where(connection, manifests.c.deployment == key)
+    return CheckedTable(manifests.name, counted[0], found[0], counted == found)
 
 
 def _contracts(connection: Connection, deployment: Deployment, key: int, name: str) -> Contracts:

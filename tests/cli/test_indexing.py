@@ -60,7 +60,7 @@ def test_a_check_of_an_index_that_is_right(node: DevNode, provenance: Provenance
     assert found.code == 0 and found.json["agrees"] and found.json["damage"] is None
     for log in found.json["logs"]:
         assert log["stored"] == log["computed"] == log["chain"] and log["agrees"] and log["size"] > 0
-    assert [table["table"] for table in found.json["tables"]] == [table.name for table in FOLDED]
+    assert [table["table"] for table in found.json["tables"]] == [*(table.name for table in FOLDED), "manifests"]
     assert all(table["rows"] == table["expected"] > 0 for table in found.json["tables"])
     assert f"as of block {node.chain.latest().number}" in provenance("index", "check").out
 
@@ -80,6 +80,17 @@ def test_a_row_that_was_changed_is_found_and_folded_again(
     assert "provenance index rebuild" in provenance("index", "check").out
     with offline():
         assert provenance("index", "rebuild", "--json").json["events"] == 29
+    assert provenance("index", "check").code == 0
+
+
+@pytest.mark.parametrize("counter", ["manifests", "manifests_read"])
+def test_a_counter_that_is_wrong_is_found_and_counted_again(
+    provenance: Provenance, read: str, tmp_path: Path, counter: str
+) -> None:
+    spoil(tmp_path / "home", f"UPDATE cursors SET {counter} = {counter} + 1")
+    found = provenance("index", "check", "--json")
+    assert found.code == 1 and [one["table"] for one in found.json["tables"] if not one["agrees"]] == ["manifests"]
+    assert provenance("index", "rebuild").code == 0
     assert provenance("index", "check").code == 0
 
 

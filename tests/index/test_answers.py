@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from alembic import command
 from releases import folder, publish
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from registry.artifacts.digest import Artifact
 from registry.chain.model_registry import ModelRegistryClient
@@ -18,7 +18,8 @@ from registry.index.documents import DocumentReader
 from registry.index.engines import make_engine, parse_address
 from registry.index.ledger import BlockRow
 from registry.index.queries import Reader
-from registry.index.schema import blocks, cursors, manifests
+from registry.index.schema import blocks, cursors, manifests, releases
+from registry.index.upkeep import rebuild
 from registry.index.verify import answer, answer_in, kept, verify
 from registry.policy.evidence import ArtifactSubject
 from registry.policy.policy import Policy, TrustedPublisher
@@ -95,6 +96,17 @@ def test_a_question_is_read_once_while_nothing_changes_and_by_its_own_policy(rea
     with reader.snapshot() as snapshot:
         assert answer_in(reader, snapshot, asked.question, asked.read, asked_at=ASKED_AT) is asked()
     assert asked.times == 1
+
+
+def test_what_was_kept_of_tables_that_were_wrong_is_not_given_once_they_are_folded_again(
+    reader, publisher, database, artifact
+):
+    with database.write() as connection:
+        connection.execute(update(releases).values(name="wrong"))
+    asked = Asked(reader, artifact, trusting(publisher))
+    wrong = asked.expect_fresh()
+    rebuild(database, publisher.deployment)
+    assert asked.expect_fresh().data != wrong.data
 
 
 def test_a_new_block_changes_a_kept_answer_at_once(reader, publisher, follower, artifact):

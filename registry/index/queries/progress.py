@@ -50,7 +50,8 @@ class LogHead:
 class State:
     """All that answers of the newest block rest on beside the question: while it is the same, so are they.
 
-    Records follow from the block's hash; `documents` counts how often anything was learnt of a document.
+    Records follow from the block's hash; `documents` counts how often anything was learnt of a document,
+    or the tables were folded again.
     """
 
     block_hash: bytes

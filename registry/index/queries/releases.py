@@ -21,6 +21,7 @@ from registry.chain.records import (
 )
 from registry.content.cid import Cid
 from registry.errors import RecordNotFound
+from registry.index.counters import manifests_where
 from registry.index.queries.base import Here, among, chunks, location_of
 from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
 from registry.index.queries.progress import ProgressQueries
@@ -199,9 +200,8 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         if self.is_newest:
             row = self._cursor
             return Coverage(0, 0) if row is None else Coverage(read=row.manifests_read, of=row.manifests)
-        states = select(manifests.c.state, func.count()).where(self.here(manifests)).group_by(manifests.c.state)
-        counts = {state: int(count) for state, count in self.connection.execute(states)}
-        return Coverage(read=sum(counts.values()) - counts.get("unavailable", 0), of=sum(counts.values()))
+        total, read = manifests_where(self.connection, self.here(manifests))
+        return Coverage(read=read, of=total)
 
     def _releases(
         self, ids: Sequence[bytes], documents: Documents, allowance: Allowance
