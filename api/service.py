@@ -119,7 +119,7 @@ class Service:
         return self._reader
 
     def shared_buckets(self, limit: int, seconds: int) -> Buckets | None:
-        """Token buckets that every process on this index shares; None where the index is a file, which one serves.
+        """Token buckets that every process on this index shares; None where it is a file, on which each counts alone.
 
         Raises IndexUnavailable.
         """

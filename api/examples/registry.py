@@ -67,18 +67,8 @@ ANCHORS: dict[str, Any] = {
     "as_of": AS_OF,
 }
 
-SEARCH: dict[str, Any] = {
-    "items": [
-        {
-            "publisher": "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
-            "name": "my-model",
-            "versions": 1,
-            "first": 1796004269,
-            "latest": 1796004269,
-        }
-    ],
+SEARCH: dict[str, Any] = MODELS | {
     "next": "WyJzZWFyY2giLCJteS1tb2RlbCIsIjB4ZjM5RmQ2ZTUxYWFkODhGNkY0Y2U2YUI4ODI3Mjc5Y2ZmRmI5MjI2NiJd",
-    "as_of": AS_OF,
 }
 
 TERMS: dict[str, Any] = {

@@ -49,7 +49,6 @@ def _said(metadata: Any) -> dict[str, Any]:
             }
             for file in metadata.file_objects
         ],
-        "file_sets": len(metadata.file_sets),
         "fields": [
             [_text(field.name) or field.id, " | ".join(map(str, field.data_types or []))]
             for records in metadata.record_sets
