@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 
 from registry.artifacts.digest import Artifact, digest_artifact
+from registry.content.cid import Cid
+from registry.content.store import Store
 from registry.content.unixfs import LEAF_SIZE
 
 
@@ -29,3 +31,10 @@ def every_block(artifact: Artifact) -> dict[str, bytes]:
             cid, start, length = file.leaf(index)
             blocks[str(cid)] = file.source.read_bytes()[start : start + length]
     return blocks
+
+
+def assert_gives_every_block(store: Store, artifact: Artifact, blocks: dict[str, bytes]) -> None:
+    """Whether a store has an artifact, whose blocks these are, and gives each of them."""
+    assert store.has_dag(artifact.root)
+    for cid, block in blocks.items():
+        assert store.get_block(Cid.parse(cid)) == block

@@ -1,9 +1,12 @@
-"""What tests of several kinds of source share: a port that nobody listens on, and an HTTP server that misbehaves."""
+"""What several tests share: a port nobody listens on, an HTTP server that misbehaves, a disk that shares blocks."""
 
+import os
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from http_answers import Answer, Serve
@@ -44,3 +47,20 @@ def serve() -> Iterator[Serve]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def sharing_disk(tmp_path: Path, btrfs_maker: Path) -> Iterator[Path]:
+    """A file system whose files can share blocks."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system that shares blocks")
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    with image.open("wb") as stream:
+        stream.truncate(400 << 20)
+    folder.mkdir()
+    subprocess.run([btrfs_maker, "-q", str(image)], check=True)
+    mounted = subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no file system that shares blocks can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

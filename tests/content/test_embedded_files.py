@@ -1,19 +1,16 @@
-"""How the embedded store comes by its files: cloned, copied or left in place; and an index of an earlier version."""
+"""How the embedded store keeps files: cloned, copied or left in place; and several blocks of them at once."""
 
 import fcntl
 import mmap
 import os
 import shutil
-import sqlite3
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
+from artifact_files import assert_gives_every_block, every_block, write_artifact
 
 from registry.artifacts.digest import Artifact, digest_artifact
-from registry.content import places, putting, scratch
+from registry.content import scratch
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.store import open_store
@@ -25,37 +22,12 @@ from registry.errors import (
     FileChanged,
     InvalidSettings,
     SourceChanged,
-    StoreFull,
-    StoreUnavailable,
 )
 
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Artifact:
     return write_artifact(tmp_path / "artifact")
-
-
-def assert_gives_every_block(store: EmbeddedStore, artifact: Artifact, blocks: dict[str, bytes]) -> None:
-    assert store.has_dag(artifact.root)
-    for cid, block in blocks.items():
-        assert store.get_block(Cid.parse(cid)) == block
-
-
-@pytest.fixture
-def sharing_disk(tmp_path: Path, btrfs_maker: Path) -> Iterator[Path]:
-    """A file system whose files can share blocks."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system that shares blocks")
-    image, folder = tmp_path / "image", tmp_path / "disk"
-    with image.open("wb") as stream:
-        stream.truncate(400 << 20)
-    folder.mkdir()
-    subprocess.run([btrfs_maker, "-q", str(image)], check=True)
-    mounted = subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no file system that shares blocks can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def shared_extents(path: Path) -> bool:
@@ -248,210 +220,6 @@ class TestInPlace:
     def test_only_a_folder_can_refer(self) -> None:
         with pytest.raises(InvalidSettings, match="in place"):
             open_store("http://127.0.0.1:5001", in_place=True)
-
-
-OLD_SCHEMA = """
-CREATE TABLE leaves (digest BLOB PRIMARY KEY, file BLOB NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE roots (cid BLOB PRIMARY KEY) WITHOUT ROWID;
-"""
-
-
-class TestAnIndexOfVersion1:
-    """It knew one place for each leaf, by the digest of a file's root."""
-
-    @pytest.fixture
-    def old(self, tmp_path: Path) -> tuple[Artifact, dict[str, bytes], Path]:
-        (tmp_path / "artifact").mkdir()
-        shared = os.urandom(LEAF_SIZE)
-        for number in range(2):
-            (tmp_path / f"artifact/{number}").write_bytes(shared + bytes([number]) * LEAF_SIZE + b"end")
-        artifact = digest_artifact(tmp_path / "artifact")
-        store = tmp_path / "store"
-        EmbeddedStore(store).put_dag(artifact.dag())
-        (store / "index.sqlite").unlink()
-        with sqlite3.connect(store / "index.sqlite") as index:
-            index.executescript(OLD_SCHEMA)
-            for file in artifact.files:
-                for position in range(3):
-                    digest = file.leaves[32 * position : 32 * position + 32]
-                    index.execute("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?)", (digest, file.cid.digest, position))
-            index.execute("INSERT INTO roots VALUES (?)", (artifact.root.to_bytes(),))
-        index.close()
-        return artifact, every_block(artifact), store
-
-    @pytest.mark.parametrize("missing", ["nothing", "a node"])
-    def test_nothing_is_lost(self, old: tuple[Artifact, dict[str, bytes], Path], missing: str) -> None:
-        artifact, blocks, folder = old
-        store = EmbeddedStore(folder)
-        if missing == "a node":  # then the leaves are hashed
-            cid = next(file.cid for file in artifact.files)
-            store.block_path(cid).unlink()
-            store.put_document(blocks[str(cid)])
-            store.put_dag(artifact.dag())
-        assert_gives_every_block(store, artifact, blocks)
-        for file in artifact.files:  # the shared leaf is known in both, so that either can go
-            with store.reading() as index:
-                assert index is not None
-                assert len(index.of_leaf(file.leaves[:32])) == 2
-
-    def test_a_kill_before_its_end_changes_nothing(
-        self, old: tuple[Artifact, dict[str, bytes], Path], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        artifact, blocks, folder = old
-        before = (folder / "index.sqlite").read_bytes()
-        with monkeypatch.context() as patched:
-            patched.setattr(EmbeddedStore, "_leaves_of", lambda self, cid: os._exit(9))
-            child = os.fork()
-            if not child:
-                EmbeddedStore(folder).has_dag(artifact.root)
-                os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-        assert (folder / "index.sqlite").read_bytes() == before
-        assert_gives_every_block(EmbeddedStore(folder), artifact, blocks)
-
-    def test_a_later_version_is_left_alone(self, old: tuple[Artifact, dict[str, bytes], Path]) -> None:
-        artifact, _, folder = old
-        with sqlite3.connect(folder / "index.sqlite") as index:
-            index.execute(f"PRAGMA user_version = {places.VERSION + 1}")
-        index.close()
-        with pytest.raises(StoreUnavailable, match="newer"):
-            EmbeddedStore(folder).has_dag(artifact.root)
-
-
-class TestAnIndexOfVersion2:
-    """It knew one place for each file."""
-
-    @pytest.mark.parametrize("in_place", [False, True])
-    def test_nothing_is_lost(self, artifact: Artifact, tmp_path: Path, in_place: bool) -> None:
-        blocks, store = every_block(artifact), EmbeddedStore(tmp_path / "store", in_place=in_place)
-        store.put_dag(artifact.dag())
-        with sqlite3.connect(store.folder / "index.sqlite") as index:
-            index.executescript("""
-                ALTER TABLE files RENAME TO now;
-                CREATE TABLE files (id INTEGER PRIMARY KEY, cid BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, path BLOB,
-                    mtime_ns INTEGER);
-                INSERT INTO files SELECT id, cid, size, nullif(path, X''), mtime_ns FROM now JOIN places ON file = id;
-                DROP TABLE now;
-                DROP TABLE places;
-                PRAGMA user_version = 2;
-            """)
-        index.close()
-        assert_gives_every_block(store, artifact, blocks)
-        found = verify(store)
-        assert not found.damage and (found.files, found.in_place) == ((0, 5) if in_place else (2, 0))
-        store.put_dag(artifact.dag())
-        assert collect(store).references == 0 and store.has_dag(artifact.root)
-
-
-class TestIntake:
-    """Copies made while the files are hashed."""
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> EmbeddedStore:
-        return EmbeddedStore(tmp_path / "store")
-
-    def opened(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """The publisher's files that `put_dag` opens, in order."""
-        opened: list[str] = []
-        kept = putting.open_source
-        monkeypatch.setattr(putting, "open_source", lambda file: opened.append(file.path) or kept(file))
-        return opened
-
-    @pytest.mark.parametrize("sha256", [True, False])
-    def test_large_files_are_read_once(
-        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path, sha256: bool, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        blocks = every_block(artifact)
-        opened = self.opened(monkeypatch)
-        done: list[int] = []
-        with store.intake() as intake:
-            assert intake is not None
-            again = digest_artifact(tmp_path / "artifact", sha256=sha256, copies=intake.begin)
-            store.put_dag(again.dag(), done.append)
-        assert again.root == artifact.root
-        assert sum(done) == artifact.size
-        assert set(opened) == {"config.json", "nothing", "leaf"}
-        assert_gives_every_block(store, artifact, blocks)
-        assert not list((tmp_path / "store/tmp").iterdir())
-
-    def test_what_the_store_has_is_not_copied_again(
-        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
-    ) -> None:
-        store.put_dag(artifact.dag())
-        with store.intake() as intake:
-            assert intake is not None
-            digest_artifact(tmp_path / "artifact", copies=intake.begin)
-            assert not list((tmp_path / "store/tmp").iterdir())
-
-    def test_a_plan_that_is_given_up_leaves_nothing(
-        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
-    ) -> None:
-        with store.intake() as intake:
-            assert intake is not None
-            digest_artifact(tmp_path / "artifact", copies=intake.begin)
-            assert len(list((tmp_path / "store/tmp").iterdir())) == 3  # model.bin, its copy, and zeros
-            store.put_document(b"a writer clears what is dead, and these are not")
-            assert len(list((tmp_path / "store/tmp").iterdir())) == 3
-        assert not list((tmp_path / "store/tmp").iterdir())
-        assert not store.has_dag(artifact.root)
-
-    def test_what_changes_after_it_was_read_is_not_kept(
-        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
-    ) -> None:
-        blocks = every_block(artifact)
-        with store.intake() as intake:
-            assert intake is not None
-            again = digest_artifact(tmp_path / "artifact", copies=intake.begin)
-            (tmp_path / "artifact/model.bin").write_bytes(b"changed")
-            (tmp_path / "artifact/zeros").unlink()
-            store.put_dag(again.dag())
-        assert_gives_every_block(store, artifact, blocks)
-
-    def test_a_copy_is_of_the_reading_that_it_was_made_in(self, store: EmbeddedStore, tmp_path: Path) -> None:
-        """Hashed twice, changed in between, and both put; and the same folder in two intakes at once."""
-        folder, artifacts = tmp_path / "model", []
-        folder.mkdir()
-        with store.intake() as intake, store.intake() as another:
-            assert intake is not None and another is not None
-            for content, copies in ((b"a", intake), (b"b", intake), (b"c", another)):
-                (folder / "w.bin").write_bytes(content * (3 * LEAF_SIZE))
-                artifacts.append(digest_artifact(folder, copies=copies.begin))
-            (folder / "w.bin").unlink()
-            for artifact in artifacts[::-1]:
-                store.put_dag(artifact.dag())
-        assert not verify(store).damage and not list((store.folder / "tmp").iterdir())
-        assert {artifact.root for artifact in artifacts} == set(store.roots())
-
-    def test_a_copy_in_another_store_is_not_taken(
-        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
-    ) -> None:
-        blocks, other = every_block(artifact), EmbeddedStore(tmp_path / "other")
-        with store.intake() as intake:
-            assert intake is not None
-            again = digest_artifact(tmp_path / "artifact", copies=intake.begin)
-            other.put_dag(again.dag())
-        store.put_dag(again.dag())  # of copies that went with their intake
-        assert_gives_every_block(other, artifact, blocks)
-        assert_gives_every_block(store, artifact, blocks)
-
-    def test_a_store_that_clones_copies_nothing(self, sharing_disk: Path) -> None:
-        artifact = write_artifact(sharing_disk / "artifact")
-        store = EmbeddedStore(sharing_disk / "store")
-        with store.intake() as intake:
-            assert intake is not None
-            digest_artifact(sharing_disk / "artifact", copies=intake.begin)
-            assert not list((sharing_disk / "store/tmp").iterdir())
-            store.put_dag(artifact.dag())
-        assert store.has_dag(artifact.root)
-
-    def test_a_file_for_which_there_is_no_room_is_said_before_it_is_read(
-        self, artifact: Artifact, store: EmbeddedStore, tmp_path: Path
-    ) -> None:
-        with store.intake() as intake, (tmp_path / "artifact/zeros").open("rb") as stream:
-            assert intake is not None
-            with pytest.raises(StoreFull, match="Make room"):
-                intake.begin(stream.fileno(), 1 << 50)
-        assert not list((tmp_path / "store/tmp").iterdir())
 
 
 class TestSeveralBlocks:

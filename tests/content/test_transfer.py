@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from artifact_files import every_block, write_artifact
 from gateways import CAR, Gateway, Misbehave, Request, running
+from memory_blocks import Only
 
 from registry.artifacts.digest import Artifact, digest_artifact
-from registry.content import car, dagpb, layout
+from registry.content import car, dagpb
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.dagpb import Link, Node
 from registry.content.gateway import GatewaySource
@@ -25,7 +26,6 @@ from registry.errors import (
     BlockMismatch,
     BlockNotFound,
     FolderInUse,
-    InvalidDag,
     PathMissing,
     ProvenanceError,
     StoreUnavailable,
@@ -375,20 +375,6 @@ class TestFailures:
         assert not other.asked
 
 
-class Only:
-    """A selection of paths by name."""
-
-    def __init__(self, *paths: str) -> None:
-        self.paths = paths
-        self.key = "-".join(paths).replace("/", "-")
-
-    def takes(self, path: str) -> bool:
-        return path in self.paths
-
-    def enters(self, path: str) -> bool:
-        return any(wanted.startswith(f"{path}/") for wanted in self.paths)
-
-
 class TestSubset:
     def test_only_the_blocks_that_are_needed_are_asked_for(
         self, artifact: Artifact, start: Start, destination: Path
@@ -506,48 +492,3 @@ class TestResume:
             assert digest_artifact(destination).root == artifact.root
         else:
             fetch(artifact, destination, gateway)
-
-
-class TestHugeDags:
-    def test_ten_million_entries(self, destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(layout, "MAX_ENTRIES", 30_000)  # a million, as it is, takes a minute to read
-        leaf = Cid.of(RAW, b"x")
-        links = b"".join(_field(dagpb.link_bytes(Link(leaf, f"b{number:05}", 1))) for number in range(10_000))
-        found: dict[Cid, bytes] = {leaf: b"x"}
-        folders = []
-        for number in range(1000):
-            first = _field(dagpb.link_bytes(Link(leaf, f"a{number}", 1)))
-            block = first + links + b"\x0a\x02\x08\x01"
-            found[Cid.of(DAG_PB, block)] = block
-            folders.append(Link(Cid.of(DAG_PB, block), f"{number:04}", len(block)))
-        root = dagpb.encode(Node(tuple(folders), b"\x08\x01"))
-        found[Cid.of(DAG_PB, root)] = root
-        self.refused(found, Cid.of(DAG_PB, root), destination, InvalidDag, "more than 30000")
-
-    def test_ten_thousand_levels(self, destination: Path) -> None:
-        cid, found = Cid.of(RAW, b"x"), {Cid.of(RAW, b"x"): b"x"}
-        for _ in range(10_000):
-            block = dagpb.encode(Node((Link(cid, "d", 1),), b"\x08\x01"))
-            cid = Cid.of(DAG_PB, block)
-            found[cid] = block
-        self.refused(found, cid, destination, UnsafeName, "folders deep")
-
-    @staticmethod
-    def refused(found: dict[Cid, bytes], root: Cid, destination: Path, error: type[ProvenanceError], why: str) -> None:
-        asked = []
-
-        class Source:
-            name = "memory"
-
-            def get_block(self, cid: Cid) -> bytes:
-                asked.append(cid)
-                return found[cid]
-
-        with pytest.raises(error, match=why):
-            fetch_artifact([Source()], root, destination)
-        assert len(asked) <= 110
-        assert not list(destination.parent.iterdir())
-
-
-def _field(link: bytes) -> bytes:
-    return b"\x12" + dagpb.varint(len(link)) + link

@@ -22,7 +22,7 @@ ON_ANVIL = pytest.mark.parametrize("node", ["anvil"], indirect=True)
 """Tests in which the client plays no part, or whose chain no other could be."""
 
 
-_FOLLOWING = {"test_contracts", "test_follower", "test_schedules", "test_standing"}
+_FOLLOWING = {"test_contracts", "test_follower", "test_lying_nodes", "test_schedules", "test_standing"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

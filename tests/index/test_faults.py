@@ -20,7 +20,7 @@ from registry.errors import ChainError, LogGap, RpcUnavailable
 from registry.index.database import open_database
 from registry.index.follower import Follower
 from tests.index.node_faults import FAULTS, Sometimes
-from tests.index.test_follower import assert_equals_a_fresh_index
+from tests.index.same_index import assert_equals_a_fresh_index
 
 
 @pytest.fixture(scope="module")

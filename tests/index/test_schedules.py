@@ -27,7 +27,7 @@ from registry.index.follower import Follower
 from registry.index.schema import FOLDED, cursors
 from tests.index.conftest import ON_ANVIL
 from tests.index.node_faults import FAULTS, Sometimes
-from tests.index.test_follower import assert_equals_a_fresh_index, tables
+from tests.index.same_index import assert_equals_a_fresh_index, tables
 
 _ONE = os.environ.get("SCHEDULE_SEED")
 

@@ -16,7 +16,7 @@ from registry.errors import IndexUnavailable
 from registry.index.database import Database, open_database
 from registry.index.queries import Reader
 from registry.index.turn import is_followed, take_turn, turn_to_follow
-from tests.index.test_follower import assert_equals_a_fresh_index, publish
+from tests.index.same_index import assert_equals_a_fresh_index, publish
 
 FOLLOWING = """
 import logging, sys, threading
