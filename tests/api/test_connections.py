@@ -148,10 +148,10 @@ def terms(folder: Path, urls: list[str]) -> str:
 
 
 def croissant(folder: Path, urls: list[str]) -> Path:
-    """A JSON-LD document whose context is elsewhere."""
+    """A JSON-LD document whose context stands in it, as it must, and means what other places say."""
     path = folder / "croissant.json"
     document = {
-        "@context": [urls[0], {"@import": urls[1], "sc": urls[2]}],
+        "@context": {"@vocab": urls[0], "cr": urls[1], "sc": urls[2]},
         "@type": "sc:Dataset",
         "name": "d",
         "conformsTo": "http://mlcommons.org/croissant/1.0",

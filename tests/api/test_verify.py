@@ -203,15 +203,14 @@ def test_a_body_streamed_without_a_length_is_cut_off_too(api: httpx.Client) -> N
 def test_work_that_takes_long_holds_up_nobody(api: httpx.Client, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     started, go_on = threading.Event(), threading.Event()
 
-    def slow(*_: Any, quick: bool) -> Any:
-        assert not quick
+    def slow(*_: Any, **__: Any) -> Any:
         started.set()
         go_on.wait(200)
         raise IndexUnavailable("enough")
 
     body = {"what": model.cid, "policy": trusting(model, accept=["superset"], extra_files=["**/*"])}
     with monkeypatch.context() as patched:
-        patched.setattr("api.verify.verify", slow)
+        patched.setattr("registry.index.verify.verify_in", slow)
         answers: list[int] = []
         asking = [
             threading.Thread(
@@ -251,7 +250,7 @@ def test_a_defect_is_a_problem_document_too(api: httpx.Client, model: Model, mon
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("api.verify.verify", broken)
+    monkeypatch.setattr("registry.index.verify.verify_in", broken)
     answer = api.post("/v1/verify", json={"what": model.cid})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text
