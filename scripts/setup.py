@@ -110,6 +110,9 @@ def _product_itself() -> None:
         ["--no-deps", "--no-build-isolation", "--editable", ROOT],
         "The project itself cannot be installed.",
     )
+    # pip compiles the packages but not a project in place: without this, each command would where Python may not write.
+    compiling = [PRODUCT / "bin" / "python", "-m", "compileall", "-q", ROOT / "registry", ROOT / "api"]
+    _run(compiling, "The project's own sources cannot be compiled.")
 
 
 def _environment(path: Path, lock: Path) -> None:
