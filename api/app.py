@@ -7,7 +7,21 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import batch, events, files, health, ipfs, metrics, openapi, permissions, problems, records, registry, verify
+from api import (
+    batch,
+    events,
+    files,
+    health,
+    history,
+    ipfs,
+    metrics,
+    openapi,
+    permissions,
+    problems,
+    records,
+    registry,
+    verify,
+)
 from api.kept import KeptVerdicts
 from api.limiter import WINDOW_SECONDS, Limiter, TokenBuckets
 from api.limits import BodyLimit
@@ -59,7 +73,7 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     _surround(app, settings)
     routers = [
         module.router
-        for module in (verify, batch, records, files, registry, permissions, events, ipfs, health, metrics)
+        for module in (verify, batch, records, files, registry, permissions, history, events, ipfs, health, metrics)
     ]
     for router in routers:
         app.include_router(router)

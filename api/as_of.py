@@ -14,6 +14,7 @@ from api.caching import answered
 from api.service import Service
 from registry.errors import InvalidQuery
 from registry.index.queries import Snapshot
+from registry.policy.rendering import as_of_json
 
 _BLOCK: Final = re.compile(r"0x[0-9a-fA-F]{64}|\d{1,15}", re.ASCII)
 
@@ -56,3 +57,15 @@ async def answered_as_of(
             return view(snapshot)
 
     return answered(request, await service.answer(work, quick=quick))
+
+
+async def answered_dated(
+    request: Request, service: Service, as_of: str | None, view: Callable[[Snapshot], dict[str, Any]]
+) -> Response:
+    """The view of a snapshot with the block that it is of. Raises what the view does, and BlockNotInChain."""
+
+    def dated(snapshot: Snapshot) -> dict[str, Any]:
+        found = snapshot.as_of()
+        return view(snapshot) | {"as_of": as_of_json(found)}
+
+    return await answered_as_of(request, service, as_of, dated, quick=False)

@@ -17,8 +17,8 @@ from api.dependencies import ServiceOf
 from api.examples.streams import EVENTS
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
 from api.problems import responses
-from api.registry import address_here
 from api.service import Service
+from api.subjects import address_here
 from registry.chain.identifiers import parse_identifier, parse_release_id
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier, InvalidQuery, ProvenanceError, ServiceBusy

@@ -3,12 +3,13 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Query
 
 from registry.errors import InvalidQuery
+from registry.index.queries import Page
 
 _LONGEST: Final = 512
 
@@ -40,3 +41,11 @@ def parse_cursor(kind: str, text: str | None, form: Sequence[type]) -> list[Any]
     ):
         return value[1:]
     raise InvalidQuery("The cursor is not one of this list: take `next` of the page before as it is.")
+
+
+def listed(kind: str, page: Page[Any, Any], entry: Callable[[Any], Any]) -> dict[str, Any]:
+    """A page as JSON, with the cursor of the next."""
+    key: Any = page.next
+    parts: Sequence[Any] = () if key is None else key if isinstance(key, tuple) else (key,)
+    plain = [part.hex() if isinstance(part, bytes) else part for part in parts]
+    return {"items": [entry(item) for item in page.items], "next": None if key is None else cursor(kind, plain)}

@@ -9,8 +9,8 @@ from api.dependencies import ServiceOf
 from api.examples.registry import PERMISSION, TERMS_PERMISSION
 from api.models import EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
 from api.problems import responses, shown
-from api.registry import address_here
 from api.shapes.registry import PermissionOf, TermsPermissionOf
+from api.subjects import address_here
 from registry.chain.identifiers import parse_release_id, parse_terms_id
 from registry.index.permissions import permission_view, terms_permission_view
 from registry.policy.terms import Use

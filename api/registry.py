@@ -4,39 +4,33 @@ Each answers as of the newest block that was read, or as of an older one (`as_of
 """
 
 import re
-from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request
 
-from api.as_of import AsOfQuery, answered_as_of
+from api.as_of import AsOfQuery, answered_dated
 from api.dependencies import ServiceOf
 from api.examples import registry as examples
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
-from api.paging import CursorOf, LimitOf, cursor, parse_cursor
+from api.paging import CursorOf, LimitOf, listed, parse_cursor
 from api.problems import responses, shown
 from api.service import Service
 from api.shapes.common import DatedList
 from api.shapes.records import Claim
 from api.shapes.registry import AnchorOf, GrantOf, LineageOf, LogsOf, ModelOf, PublisherOf, RegisteredTerms, StatementOf
+from api.subjects import address_here
 from registry.chain.identifiers import (
-    Account,
-    FileHash,
     ReleaseId,
     TermsId,
-    parse_account,
-    parse_identifier,
     parse_release_id,
     parse_terms_id,
 )
-from registry.chain.statements import SubjectKind
+from registry.chain.stated_subjects import parse_stated_subject
 from registry.chain.static import NOBODY
-from registry.content.cid import DAG_PB, Cid
-from registry.errors import InvalidIdentifier, InvalidQuery, RecordNotFound
+from registry.errors import InvalidQuery, RecordNotFound
 from registry.index import record_json
-from registry.index.queries import Page, Snapshot
+from registry.index.queries import Snapshot
 from registry.index.views import claim_view
-from registry.policy.rendering import as_of_json
 
 router = APIRouter(tags=["registry"])
 
@@ -44,35 +38,6 @@ _REFUSALS: Final = responses(304, 400, 404, 409, 422, 503)
 _HEX32: Final = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 PublisherPath = Annotated[str, Path(description="CAIP-10", examples=[EXAMPLE_PUBLISHER])]
-
-
-async def _answer(
-    request: Request, service: Service, as_of: str | None, view: Callable[[Snapshot], dict[str, Any]]
-) -> Response:
-    """The view of a snapshot with the block that it is of. Raises what the view does, and BlockNotInChain."""
-
-    def dated(snapshot: Snapshot) -> dict[str, Any]:
-        found = snapshot.as_of()
-        return view(snapshot) | {"as_of": as_of_json(found)}
-
-    return await answered_as_of(request, service, as_of, dated, quick=False)
-
-
-def address_here(service: Service, text: str) -> str:
-    """The address (EIP-55) of an account on the chain that is followed. Raises InvalidIdentifier, InvalidQuery."""
-    account = parse_account(text)
-    chain = service.deployment.chain_id
-    if account.chain_id != chain:
-        raise InvalidQuery(f"This service follows chain {chain}, not {account.chain_id}.")
-    return account.address
-
-
-def _listed(kind: str, page: Page[Any, Any], entry: Callable[[Any], Any]) -> dict[str, Any]:
-    """A page as JSON, with the cursor of the next."""
-    key: Any = page.next
-    parts: Sequence[Any] = () if key is None else key if isinstance(key, tuple) else (key,)
-    plain = [part.hex() if isinstance(part, bytes) else part for part in parts]
-    return {"items": [entry(item) for item in page.items], "next": None if key is None else cursor(kind, plain)}
 
 
 def _after(kind: str, text: str | None, form: type) -> Any:
@@ -100,10 +65,10 @@ async def get_publisher(
     def view(snapshot: Snapshot) -> dict[str, Any]:
         delegates = snapshot.delegates_of(address, limit=limit, after=key)
         return record_json.publisher_json(snapshot.publisher(address), chain) | {
-            "delegates": _listed("delegates", delegates, lambda one: record_json.delegate_json(one, chain))
+            "delegates": listed("delegates", delegates, lambda one: record_json.delegate_json(one, chain))
         }
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -125,9 +90,9 @@ async def get_models(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.models_of_publisher(address, limit=limit, after=key)
-        return _listed("models", found, lambda one: record_json.model_json(one, chain))
+        return listed("models", found, lambda one: record_json.model_json(one, chain))
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -151,9 +116,9 @@ async def get_versions(
     def view(snapshot: Snapshot) -> dict[str, Any]:
         block = snapshot.as_of()
         found = snapshot.versions_of_model(address, name, limit=limit, after=key)
-        return _listed("versions", found, lambda one: claim_view(one, block))
+        return listed("versions", found, lambda one: claim_view(one, block))
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -175,9 +140,9 @@ async def get_anchors(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.anchors_of(address, limit=limit, after=key)
-        return _listed("anchors", found, lambda one: record_json.anchor_json(one, chain))
+        return listed("anchors", found, lambda one: record_json.anchor_json(one, chain))
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -199,9 +164,9 @@ async def get_search(
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.search_models(name, limit=limit, after=None if key is None else (key[0], key[1]))
-        return _listed("search", found, lambda one: record_json.model_json(one, chain))
+        return listed("search", found, lambda one: record_json.model_json(one, chain))
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -225,7 +190,7 @@ async def get_terms(
             raise RecordNotFound(f"Nobody has registered {TermsId(identifier)}: every use is unknown to contracts.")
         return record_json.terms_json(found, chain)
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -254,11 +219,11 @@ async def get_grants(
     def view(snapshot: Snapshot) -> dict[str, Any]:
         if identifier is not None:
             of_release = snapshot.grants_of_release(identifier, limit=limit, after=key)
-            return _listed("grants", of_release, lambda one: record_json.grant_json(one, chain))
+            return listed("grants", of_release, lambda one: record_json.grant_json(one, chain))
         to_account = snapshot.grants_to(account or NOBODY, limit=limit, after=None if key is None else _bytes(key))
-        return _listed("grants", to_account, lambda one: record_json.grant_json(one, chain))
+        return listed("grants", to_account, lambda one: record_json.grant_json(one, chain))
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -284,14 +249,14 @@ async def get_statements(
     as_of: AsOfQuery = None,
 ) -> Any:
     """Everyone's statements, oldest first. Anyone may say anything: whose word counts, a policy says."""
-    kind, digest = _subject(subject)
-    key, chain = _after("statements", after, int), _chain(service)
+    chain, key = _chain(service), _after("statements", after, int)
+    kind, digest = parse_stated_subject(subject, chain)
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         found = snapshot.statements_on(digest, subject_kind=kind, in_force=in_force, limit=limit, after=key)
-        return _listed("statements", found, lambda one: record_json.statement_json(one, chain))
+        return listed("statements", found, lambda one: record_json.statement_json(one, chain))
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -318,11 +283,11 @@ async def get_lineage(
     def view(snapshot: Snapshot) -> dict[str, Any]:
         snapshot.release(identifier, "none")
         graph = snapshot.lineage_graph(identifier, direction, depth=depth, limit=limit, after=key)
-        return {"release": str(ReleaseId(identifier)), "cut": graph.cut} | _listed(
+        return {"release": str(ReleaseId(identifier)), "cut": graph.cut} | listed(
             kind, graph.page, record_json.edge_json
         )
 
-    return await _answer(request, service, as_of, view)
+    return await answered_dated(request, service, as_of, view)
 
 
 @router.get(
@@ -333,7 +298,7 @@ async def get_lineage(
 )
 async def get_log(request: Request, service: ServiceOf, as_of: AsOfQuery = None) -> Any:
     """Size and head of each: whoever replays the events and reaches the head that the chain proves has all of them."""
-    return await _answer(
+    return await answered_dated(
         request,
         service,
         as_of,
@@ -350,22 +315,3 @@ def _bytes(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise InvalidQuery("The cursor is not one of this list: take `next` of the page before as it is.") from None
-
-
-def _subject(text: str) -> tuple[SubjectKind, bytes]:
-    for kind in (SubjectKind.STATEMENT, SubjectKind.ANCHOR, SubjectKind.DATASET):
-        rest = text.removeprefix(f"{kind.label}:")
-        if rest != text and _HEX32.fullmatch(rest):
-            return kind, bytes.fromhex(rest[2:])
-    match parse_identifier(text):
-        case Cid(codec=codec, digest=digest):
-            return (SubjectKind.ARTIFACT if codec == DAG_PB else SubjectKind.FILE), digest
-        case FileHash(digest):
-            return SubjectKind.FILE, digest
-        case ReleaseId(digest):
-            return SubjectKind.RELEASE, digest
-        case TermsId(digest):
-            return SubjectKind.TERMS, digest
-        case Account(address=address):
-            return SubjectKind.ACCOUNT, bytes(12) + bytes.fromhex(address[2:])
-    raise InvalidIdentifier(f"“{text[:80]}” is nothing that statements are about.")

@@ -111,7 +111,8 @@ def _product_itself() -> None:
         "The project itself cannot be installed.",
     )
     # pip compiles the packages but not a project in place: without this, each command would where Python may not write.
-    compiling = [PRODUCT / "bin" / "python", "-m", "compileall", "-q", ROOT / "registry", ROOT / "api"]
+    python = PRODUCT / "bin" / "python"
+    compiling: list[str | Path] = [python, "-m", "compileall", "-q", ROOT / "registry", ROOT / "api"]
     _run(compiling, "The project's own sources cannot be compiled.")
 
 

@@ -135,6 +135,28 @@ STATEMENTS: dict[str, Any] = {
     "as_of": AS_OF,
 }
 
+HISTORY: dict[str, Any] = {
+    "items": [
+        {
+            "event": "status",
+            "release": "release:0x6d44c7c60184dda0750d0e16def2c623beeb4badfaa36f388f20fc0d0bd6765f",
+            "publisher": "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+            "actor": "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+            "status": "deprecated",
+            "reason": "superseded",
+            "detail": None,
+            "successor": None,
+            "contract": "ModelRegistry",
+            "seq": 3,
+            "timestamp": 1790000000,
+            "block": {"number": 9, "hash": "0x" + "5a" * 32},
+            "transaction": "0x" + "b7" * 32,
+        }
+    ],
+    "next": None,
+    "as_of": AS_OF,
+}
+
 LINEAGE: dict[str, Any] = {
     "release": "release:0xe6575a95a6d5ca45b7f670239645b0db01a339990a83b840b9bfeaa8322a9ad7",
     "cut": False,

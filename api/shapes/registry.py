@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api.shapes.common import (
     AccountText,
@@ -102,6 +102,27 @@ class GrantOf(Place):
     until: Until
     irrevocable: bool
     revision: int
+
+
+class EventOf(Place):
+    """A record in a contract's log: which event, and what it says, by the names of its kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    event: Literal[
+        "release",
+        "status",
+        "terms",
+        "grant",
+        "statement",
+        "retraction",
+        "anchor",
+        "anchor-withdrawn",
+        "delegate",
+        "guardian",
+        "freeze",
+    ]
+    contract: Literal["PublisherRegistry", "ModelRegistry", "LicenseRegistry", "StatementRegistry"]
 
 
 class StatementOf(Place):

@@ -12,9 +12,10 @@ from registry.chain.actions import Action, SignedAction
 from registry.chain.anchor_history import find_anchor
 from registry.chain.anchors import RESERVATION_PERIOD, Anchor, AnchorEntry, anchor_id
 from registry.chain.identifiers import ReleaseId
+from registry.chain.stated_subjects import prefixed
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act, ask
 from registry.cli.digest import hashed
-from registry.cli.naming import account_address, prefixed
+from registry.cli.naming import account_address
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output, count
 from registry.cli.parts import Parts

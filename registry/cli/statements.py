@@ -8,10 +8,11 @@ import typer
 from registry.chain import actions
 from registry.chain.actions import Action, SignedAction
 from registry.chain.records import ZERO
+from registry.chain.stated_subjects import prefixed, stated_subject_text
 from registry.chain.statement_registry import Stated
 from registry.chain.statements import Kind, Statement, SubjectKind
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
-from registry.cli.naming import account_address, prefixed, show_subject, subject
+from registry.cli.naming import account_address, subject
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
@@ -87,7 +88,7 @@ def make(
         return {
             "statement": f"statement:0x{identifier.hex()}",
             "subject_kind": stated.subject_kind.label,
-            "subject": show_subject(stated.subject_kind, stated.subject, parts.chain_id),
+            "subject": stated_subject_text(stated.subject_kind, stated.subject, parts.chain_id),
             "unchanged": not new,
         }
 
@@ -169,7 +170,7 @@ def list_(
 
 def _say_subject(parts: Parts, output: Output, about: str, kind: SubjectKind, digest: bytes) -> None:
     """What the statement would be about, and whether this chain has it, before anybody pays for it."""
-    shown_as = show_subject(kind, digest, parts.chain_id)
+    shown_as = stated_subject_text(kind, digest, parts.chain_id)
     match kind:
         case SubjectKind.RELEASE:
             there = parts.registry.release_record_hash(digest) != ZERO
@@ -192,7 +193,7 @@ def _json(one: Stated, chain_id: int, *, in_force: bool) -> dict[str, Any]:
         "issuer": f"eip155:{chain_id}:{record.issuer}",
         "made_by": record.actor,
         "subject_kind": record.subject_kind.label,
-        "subject": show_subject(record.subject_kind, record.subject, chain_id),
+        "subject": stated_subject_text(record.subject_kind, record.subject, chain_id),
         "document": f"sha256:{record.document.hex()}",
         "timestamp": record.timestamp,
         "expires": record.expires,

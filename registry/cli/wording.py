@@ -9,10 +9,10 @@ from registry.chain.anchors import Anchor, anchor_id
 from registry.chain.identifiers import FileHash, ReleaseId, TermsId
 from registry.chain.publishers import Scope
 from registry.chain.records import ZERO, Deployment, Reason, Release, Status
+from registry.chain.stated_subjects import stated_subject_text
 from registry.chain.statements import Statement
 from registry.chain.static import NOBODY
 from registry.chain.transactions import Cost
-from registry.cli.naming import show_subject
 from registry.cli.times import shown
 from registry.content.cid import DAG_PB, Cid
 from registry.policy.catalogue import catalogue
@@ -156,7 +156,7 @@ def _attest(signed: SignedAction, _: str | None) -> Iterator[Line]:
     statement = Statement.from_values(signed.action.values[0])
     yield "publisher", statement.issuer
     yield "statement", statement.kind.label
-    yield "about", show_subject(statement.subject_kind, statement.subject, signed.chain_id)
+    yield "about", stated_subject_text(statement.subject_kind, statement.subject, signed.chain_id)
     yield "document", str(FileHash(statement.document))
     yield "expires", shown(statement.expires)
 

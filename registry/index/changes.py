@@ -17,7 +17,7 @@ from registry.chain.identifiers import Account, ReleaseId
 from registry.chain.records import ZERO, Reason, Status
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidQuery
-from registry.index.event_json import event_json
+from registry.index.event_json import entry_json
 from registry.index.queries import Snapshot
 from registry.index.schema import blocks, releases, statuses
 
@@ -53,7 +53,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change, where it is, its kind (`reorg`, or as `event_json` has it), and what a watcher is told of it."""
+    """A change, where it is, its kind (`reorg`, or as `entry_json` has it), and what a watcher is told of it."""
 
     place: Place
     kind: str
@@ -119,15 +119,8 @@ def _after(snapshot: Snapshot, after: Place, watched: Watched, limit: int) -> li
 
 def _recorded(snapshot: Snapshot, entry: Entry) -> Change:
     place = entry.log.location
-    kind, record = event_json(entry.event, snapshot.deployment.chain_id)
-    told = {
-        "contract": entry.contract,
-        "seq": entry.event.seq,
-        "timestamp": entry.event.record.timestamp,
-        "block": {"number": place.block_number, "hash": "0x" + place.block_hash.hex()},
-        "transaction": "0x" + place.transaction_hash.hex(),
-    }
-    return Change(Place(place.block_number, place.log_index, place.block_hash), kind, record | told)
+    kind, told = entry_json(entry, snapshot.deployment.chain_id)
+    return Change(Place(place.block_number, place.log_index, place.block_hash), kind, told)
 
 
 def _of_releases(snapshot: Snapshot, after: Place, watched: Watched, limit: int) -> list[Change]:

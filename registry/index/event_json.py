@@ -4,15 +4,17 @@ from typing import Any
 
 from registry.chain.anchors import AnchorRecord, WithdrawalRecord
 from registry.chain.events import Event, ReleasePublished, StatusChanged
+from registry.chain.followed import Entry
 from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId
 from registry.chain.licenses import GrantRecord, TermsRecord
 from registry.chain.publishers import NEVER, DelegateRecord, FreezeRecord, GuardianRecord
 from registry.chain.records import ZERO, Record, StatusRecord
+from registry.chain.stated_subjects import stated_subject_text
 from registry.chain.statements import RetractionRecord, StatementRecord
 from registry.chain.static import NOBODY
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Located
-from registry.index.record_json import grant_json, subject_text, terms_json
+from registry.index.record_json import grant_json, place_json, terms_json
 
 Line = dict[str, Any]
 
@@ -48,6 +50,12 @@ def event_json(event: Event, chain: int) -> tuple[str, Line]:
         case RetractionRecord() as record:
             by = {"issuer": _account(record.issuer, chain), "actor": by["actor"]}
             return "retraction", {"statement": "statement:" + _hex(record.statement_id)} | by
+
+
+def entry_json(entry: Entry, chain: int) -> tuple[str, Line]:
+    """The same of an entry in a contract's log, with the contract and the place of the record."""
+    kind, said = event_json(entry.event, chain)
+    return kind, said | {"contract": entry.contract} | place_json(Located(entry.event.record, entry.log.location))
 
 
 def _release(identifier: bytes, record: Record, chain: int) -> Line:
@@ -89,7 +97,7 @@ def _statement(identifier: bytes, record: StatementRecord, chain: int) -> Line:
         "issuer": _account(record.issuer, chain),
         "actor": _account(record.actor, chain),
         "subject_kind": record.subject_kind.label,
-        "subject": subject_text(record.subject_kind, record.subject, chain),
+        "subject": stated_subject_text(record.subject_kind, record.subject, chain),
         "document": None if record.document == ZERO else str(FileHash(record.document)),
         "expires": _until(record.expires),
     }

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId, parse_address
+from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId
 from registry.chain.licenses import GrantRecord, TermsRecord
 from registry.chain.publishers import NEVER
 from registry.chain.records import ZERO
-from registry.chain.statements import SubjectKind
+from registry.chain.stated_subjects import stated_subject_text
 from registry.chain.static import NOBODY
 from registry.content.cid import DAG_PB, Cid
 from registry.index.queries import AnchorState, DelegateState, Edge, Located, LogHead, Model, PublisherState
@@ -127,29 +127,13 @@ def statement_json(state: StatementInIndex, chain_id: int) -> dict[str, Any]:
         "issuer": _account(record.issuer, chain_id),
         "actor": _account(record.actor, chain_id),
         "subject_kind": record.subject_kind.label,
-        "subject": subject_text(record.subject_kind, record.subject, chain_id),
+        "subject": stated_subject_text(record.subject_kind, record.subject, chain_id),
         "document": None if record.document == ZERO else str(FileHash(record.document)),
         "expires": _until(record.expires),
         "retracted": None if state.retraction is None else place_json(state.retraction),
         "in_force": state.in_force,
         **place_json(state.made),
     }
-
-
-def subject_text(kind: SubjectKind, subject: bytes, chain_id: int) -> str:
-    """A subject as it is written."""
-    match kind:
-        case SubjectKind.RELEASE:
-            return str(ReleaseId(subject))
-        case SubjectKind.ARTIFACT:
-            return str(Cid(DAG_PB, subject))
-        case SubjectKind.TERMS:
-            return str(TermsId(subject))
-        case SubjectKind.FILE:
-            return str(FileHash(subject))
-        case SubjectKind.ACCOUNT if not any(subject[:12]):
-            return str(Account(chain_id, parse_address("0x" + subject[12:].hex())))
-    return f"{kind.label}:0x{subject.hex()}"
 
 
 def edge_json(edge: Edge) -> dict[str, Any]:

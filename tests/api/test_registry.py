@@ -135,6 +135,30 @@ def test_a_permission_is_the_contracts_answer_with_what_decides_it(client: httpx
     assert (earlier["uses"]["commercial"]["state"], earlier["as_of"]["block"]["number"]) == ("unknown", block)
 
 
+def test_the_history_of_anything_is_its_records_in_order(client: httpx.Client, world: World) -> None:
+    release = str(ReleaseId(world.releases["base 1"]))
+    said = every(client, f"/v1/history/{release}")
+    assert [one["event"] for one in said] == ["release", *["grant"] * 5, "status"]
+    assert said[0]["version"] == "1" and said[-1]["successor"] == str(ReleaseId(world.releases["base 2"]))
+    assert [one["revision"] for one in said if one.get("grantee") == account(world.bob)] == [1, 2]
+    block = said[3]["block"]["number"]
+    assert every(client, f"/v1/history/{release}", as_of=block) == said[:4]
+    statement = "statement:0x" + world.statements["audit"].hex()
+    assert [one["event"] for one in every(client, f"/v1/history/{statement}")] == ["statement", "retraction"]
+    anchor = "anchor:0x" + world.anchors["first"].hex()
+    assert [one["event"] for one in every(client, f"/v1/history/{anchor}")] == ["anchor", "anchor-withdrawn"]
+    assert [one["event"] for one in every(client, f"/v1/history/{TermsId(world.terms[0])}")] == ["terms"]
+    of_carol = {one["event"] for one in every(client, f"/v1/history/{account(world.carol)}")}
+    assert of_carol == {"release", "statement", "freeze"}
+    claims = [one["publisher"] for one in every(client, f"/v1/history/{Cid(DAG_PB, DIGEST)}") if "version" in one]
+    assert claims == [account(world.alice)] * 3
+    assert every(client, f"/v1/history/{NOBODY}") == []
+    for wrong in ("dataset:0x" + "00" * 32, "sha256:" + "00" * 32, "eip155:1:" + NOBODY[-42:], "what"):
+        answer = client.get(f"/v1/history/{wrong}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "input.identifier"), wrong
+    assert client.get("/v1/history/" + release, params={"after": "AAAA"}).status_code == 400
+
+
 def test_terms_permit_what_is_registered_and_nothing_else(client: httpx.Client, world: World) -> None:
     found = get(client, f"/v1/terms/{TermsId(world.terms[0])}/permission", use="run")
     assert found["registered"] and found["uses"]["run"]["state"] == "allowed"

@@ -5,12 +5,13 @@ from newcomers import address_of
 from whole_registry import DIGEST, DOCUMENT, LARGEST, World, recorded
 
 from registry.chain.artifact import CONTRACTS
+from registry.chain.events import ReleasePublished, StatusChanged
 from registry.chain.license_registry import EVERYONE
 from registry.chain.licenses import TermsRecord
 from registry.chain.publishers import Scope
 from registry.chain.records import Relation, Status
 from registry.chain.statements import Kind, SubjectKind
-from registry.errors import BlockNotInChain, RecordNotFound
+from registry.errors import BlockNotInChain, InvalidIdentifier, RecordNotFound
 from registry.index.database import open_database
 from registry.index.follower import Follower
 from registry.index.queries import Reader
@@ -256,12 +257,24 @@ def test_histories_are_the_contracts_own(world, reader):
             ]
             of_alice = [entry.event for entry in pages(snapshot.history_of_publisher, limit, publisher=alice)]
             assert of_alice == [event for event in everything if alice in _who(event)]
-        retracted = snapshot.history_of_statement(world.statements["audit"]).items
+        retracted = snapshot.history_of(SubjectKind.STATEMENT, world.statements["audit"]).items
         assert [type(entry.event.record).__name__ for entry in retracted] == ["StatementRecord", "RetractionRecord"]
-        withdrawn = snapshot.history_of_anchor(world.anchors["first"]).items
+        withdrawn = snapshot.history_of(SubjectKind.ANCHOR, world.anchors["first"]).items
         assert [type(entry.event.record).__name__ for entry in withdrawn] == ["AnchorRecord", "WithdrawalRecord"]
-        (registered,) = snapshot.history_of_terms(world.terms[0]).items
+        (registered,) = snapshot.history_of(SubjectKind.TERMS, world.terms[0]).items
         assert registered.event.record.terms == world.terms[0]
+        for limit in (1, 100):
+            of_bytes = [
+                entry.event for entry in pages(snapshot.history_of, limit, kind=SubjectKind.ARTIFACT, digest=DIGEST)
+            ]
+            assert of_bytes == [
+                event
+                for event in everything
+                if (isinstance(event, ReleasePublished) and event.record.release.artifact == DIGEST)
+                or isinstance(event, StatusChanged)
+            ], "all that changed status has those bytes"
+        with pytest.raises(InvalidIdentifier, match="no history"):
+            snapshot.history_of(SubjectKind.DATASET, DIGEST)
 
 
 def _who(event) -> set:

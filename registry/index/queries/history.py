@@ -6,9 +6,12 @@ Read from what the chain said and decoded again, so that nothing here depends on
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from eth_utils.address import to_checksum_address
 from sqlalchemy import ColumnElement, Select, Table, func, literal, select, tuple_, union_all
 
 from registry.chain.followed import Contracts, Entry
+from registry.chain.statements import SubjectKind
+from registry.errors import InvalidIdentifier
 from registry.index.queries.base import Base, Page, page
 from registry.index.schema import (
     CONTRACT_KEYS,
@@ -88,18 +91,35 @@ class HistoryQueries(Base):
             after,
         )
 
-    def history_of_terms(self, identifier: bytes) -> Page[Entry, EventKey]:
-        """The registration of terms, if there is one."""
-        return self._history([(terms, terms.c.terms == identifier)], 1, None)
+    def history_of(
+        self, kind: SubjectKind, digest: bytes, *, limit: int = 100, after: EventKey | None = None
+    ) -> Page[Entry, EventKey]:
+        """The history of anything that has one, oldest first. Raises InvalidIdentifier for files and data sets.
 
-    def history_of_statement(self, identifier: bytes) -> Page[Entry, EventKey]:
-        """A statement and its retraction, if they are there."""
-        tables = (statements, retractions)
-        return self._history([(table, table.c.statement_id == identifier) for table in tables], 2, None)
-
-    def history_of_anchor(self, identifier: bytes) -> Page[Entry, EventKey]:
-        """An anchor and its withdrawal, if they are there."""
-        return self._history([(table, table.c.anchor_id == identifier) for table in (anchors, withdrawals)], 2, None)
+        Of an artifact it is everyone's releases of it, and their status; of a statement, an anchor and terms what
+        made them and what took them back.
+        """
+        match kind:
+            case SubjectKind.RELEASE:
+                return self.history_of_release(digest, limit=limit, after=after)
+            case SubjectKind.ACCOUNT:
+                publisher = to_checksum_address(digest[12:])
+                return self.history_of_publisher(publisher, limit=limit, after=after)
+            case SubjectKind.ARTIFACT:
+                of_artifact = select(releases.c.release_id).where(self.here(releases), releases.c.artifact == digest)
+                sources = [
+                    (releases, releases.c.artifact == digest),
+                    (statuses, statuses.c.release_id.in_(of_artifact)),
+                ]
+            case SubjectKind.TERMS:
+                sources = [(terms, terms.c.terms == digest)]
+            case SubjectKind.STATEMENT:
+                sources = [(table, table.c.statement_id == digest) for table in (statements, retractions)]
+            case SubjectKind.ANCHOR:
+                sources = [(table, table.c.anchor_id == digest) for table in (anchors, withdrawals)]
+            case _:
+                raise InvalidIdentifier(f"The contracts record nothing of a {kind.label}: there is no history of one.")
+        return self._history(sources, limit, after)
 
     def _history(
         self, sources: Sequence[tuple[Table, ColumnElement[bool]]], limit: int, after: EventKey | None
