@@ -3,8 +3,9 @@
 import pytest
 
 from registry.chain.records import Deployment, release_id
+from registry.chain.stated_subjects import prefixed, stated_subject_text
 from registry.chain.statements import SubjectKind
-from registry.cli.naming import account_address, named_release, prefixed, release_name, show_subject, subject
+from registry.cli.naming import account_address, named_release, release_name, subject
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.errors import InvalidIdentifier, InvalidRelease
@@ -74,7 +75,7 @@ def test_a_subject_says_what_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("text", SUBJECTS)
 def test_a_subject_is_shown_as_it_is_written(text: str) -> None:
-    shown = show_subject(*SUBJECTS[text], 31337)
+    shown = stated_subject_text(*SUBJECTS[text], 31337)
     assert subject(shown, HERE) == SUBJECTS[text]
 
 
@@ -92,7 +93,7 @@ def test_what_is_no_subject_is_an_error(text: str) -> None:
 
 def test_a_subject_that_a_stranger_made_up_is_shown_and_does_nothing_else() -> None:
     """Anybody may attest about an “account” of 32 bytes."""
-    assert show_subject(SubjectKind.ACCOUNT, DIGEST, 31337) == f"account:0x{HEX}"
+    assert stated_subject_text(SubjectKind.ACCOUNT, DIGEST, 31337) == f"account:0x{HEX}"
 
 
 def test_bare_hex_is_refused_with_the_prefix_to_add() -> None:
