@@ -99,8 +99,8 @@ def rebuild(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
 
 @contextlib.contextmanager
 def _opened(parts: Parts, *, changes: bool) -> Iterator[Database]:
-    """The index; only a command that changes it brings an older one up to date, others say that it is one."""
-    database = open_database(parts.settings.database_location, upgrade=changes)
+    """An index that is there; only a command that changes it brings an older one up to date, others say it is one."""
+    database = open_database(parts.settings.database_location, upgrade=changes, make=False)
     try:
         yield database
     finally:

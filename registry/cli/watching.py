@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from registry.chain.followed import FollowedContracts, followed_contracts
+from registry.chain.heads import open_heads
 from registry.chain.records import check_name
 from registry.cli.acting import RpcUrl
 from registry.cli.naming import account_address
@@ -40,7 +41,12 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Stop at the head of the chain.")] = False,
     poll: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0.05, max=3600, help="How often to ask. Unset: POLL_SECONDS."),
+        typer.Option(
+            metavar="SECONDS",
+            min=0.05,
+            max=3600,
+            help="How often to ask, where no node tells of blocks. Unset: POLL_SECONDS.",
+        ),
     ] = None,
     rpc_url: RpcUrl = None,
 ) -> None:
@@ -62,8 +68,10 @@ def watch(
         tail = Tail(followed, watched, _begun(kept.load(), start, followed), output.line, kept.save)
         if once:
             tail.to_head()
-        else:
-            tail.run(poll or parts.settings.poll_seconds, output.error)
+            return
+        settings = parts.settings
+        with open_heads(followed.chain, settings.rpc_url, settings.rpc_websocket, settings.head_seconds) as heads:
+            tail.run(poll or settings.poll_seconds, output.error, heads)
 
 
 def _watched(parts: Parts, publishers: list[str], artifacts: list[str], names: list[str]) -> Watched:

@@ -153,15 +153,21 @@ class Database:
         self._own.dispose()
 
 
-def open_database(url: str, *, upgrade: bool = True) -> Database:
+def open_database(url: str, *, upgrade: bool = True, make: bool = True) -> Database:
     """Open an index: make its tables when it is new, and bring an older one up to date, or refuse to (`upgrade` False).
 
+    Where there is none, one is made, or with `make` False `IndexUnavailable` is raised, and nothing is left behind.
     Raises `InvalidSettings` for an address that is none, `IndexUnavailable`, and `IndexOutdated` for an index that
     must be made again: nothing in it is worth keeping, since the chain holds it all.
     """
     address = parse_address(url)
     database = Database(make_engine(address), address.render_as_string(hide_password=True))
     try:
+        if not make and not _is_there(database):
+            raise IndexUnavailable(
+                f"There is no index at {database.name} yet. `provenance serve` makes one and follows the chain.",
+                database=database.name,
+            )
         with database.read() as connection:
             current = _revision(connection) == REVISION
         if not current:
@@ -174,6 +180,14 @@ def open_database(url: str, *, upgrade: bool = True) -> Database:
         database.close()
         raise
     return database
+
+
+def _is_there(database: Database) -> bool:
+    """Whether anything is there; to look into a file of SQLite that is not would make it."""
+    if database.file is not None and not database.file.exists():
+        return False
+    with database.read() as connection:
+        return bool(inspect(connection).get_table_names())
 
 
 def _revision(connection: Connection) -> str | None:

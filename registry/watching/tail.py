@@ -5,6 +5,7 @@ again. How many records the contracts hold is compared with how many logs came, 
 asked again, and if it stays so, that is told too.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Final, NoReturn
@@ -12,6 +13,7 @@ from typing import Final, NoReturn
 from registry.chain.client import Block
 from registry.chain.events import Log
 from registry.chain.followed import Entry, FollowedContracts
+from registry.chain.heads import Heads
 from registry.chain.ranges import LogRange
 from registry.errors import ProvenanceError, RpcRefused, RpcUnavailable
 from registry.watching.cursor import Known, State, remember
@@ -51,6 +53,7 @@ class Tail:
         self._sleep = sleep
         self._range = LogRange()
         self._lagging = 0
+        self._head: Block | None = None
 
     def to_head(self) -> None:
         """Step until the head of the chain is told. Raises what the node raises; a rerun goes on where it was."""
@@ -58,9 +61,13 @@ class Tail:
             if self._lagging:
                 self._sleep(_PAUSE)
 
-    def run(self, poll_seconds: float, warn: Callable[[ProvenanceError], None]) -> NoReturn:
-        """Step without end. What the node fails at is said once, and tried again after a pause that grows."""
-        pause, last = poll_seconds, ""
+    def run(self, poll_seconds: float, warn: Callable[[ProvenanceError], None], heads: Heads) -> NoReturn:
+        """Step without end. What the node fails at is said once, and tried again after a pause that grows.
+
+        `heads` hears of new blocks while the head has nothing more; asked is in any case every `poll_seconds`.
+        """
+        pause, last, never = poll_seconds, "", threading.Event()
+        addresses = self._followed.contracts.addresses.values()
         while True:
             try:
                 added = self.step()
@@ -72,8 +79,8 @@ class Tail:
                 pause = max(poll_seconds, min(pause * 2, _LONGEST_PAUSE))
                 continue
             pause, last = poll_seconds, ""
-            if added == 0:
-                self._sleep(poll_seconds)
+            if added == 0 and self._head is not None:
+                heads.wait(never, poll_seconds, self._head, addresses)
 
     def step(self) -> int:
         """Ask for the head once and read at most one range of blocks; how many. 0: nothing more for now.
@@ -88,7 +95,7 @@ class Tail:
         raise RpcUnavailable(f"The chain of the node at {self._chain.rpc.name} changed each time it was read.")
 
     def _advance(self, *, insist: bool) -> int:
-        head = self._chain.latest()
+        head = self._head = self._chain.latest()
         finality = self._chain.block("safe"), self._chain.block("finalized")
         if not self._reconciled(head):
             return 0

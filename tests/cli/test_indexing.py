@@ -9,6 +9,7 @@ from whole_registry import record
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.devnode import DevNode
+from registry.index.database import open_database
 from registry.index.schema import FOLDED, REVISION
 from tests.cli.conftest import Offline, Provenance
 from tests.index.test_upgrading import later
@@ -30,7 +31,22 @@ def spoil(home: Path, statement: str) -> None:
     engine.dispose()
 
 
-def test_status_of_an_index_that_has_read_nothing(provenance: Provenance, offline: Offline) -> None:
+def test_where_there_is_no_index_none_is_made(provenance: Provenance, offline: Offline, tmp_path: Path) -> None:
+    empty = tmp_path / "home" / "index.sqlite"
+    with offline():
+        for there in (False, True):
+            for command in ("status", "check", "rebuild"):
+                done = provenance("index", command, "--json")
+                assert (done.code, done.json["error"]["code"]) == (2, "index.unavailable")
+                assert "There is no index" in done.json["error"]["message"]
+                assert empty.exists() == there
+            empty.parent.mkdir(exist_ok=True)
+            empty.touch()
+
+
+def test_status_of_an_index_that_has_read_nothing(provenance: Provenance, offline: Offline, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(exist_ok=True)
+    open_database(f"sqlite:///{tmp_path / 'home' / 'index.sqlite'}").close()
     with offline():
         found = provenance("index", "status", "--json").json
         assert (found["block"], found["behind"], found["logs"], found["records"]) == (-1, None, [], 0)

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -272,6 +273,20 @@ def test_a_reorganisation_while_it_runs(
         assert next_line(process)["kind"] == "reorganised"
         publish(publisher, "m", "2")
         assert next_line(process)["record"]["version"] == "2"
+
+
+def test_a_block_is_heard_of_long_before_it_would_be_asked_for(
+    publisher: ModelRegistryClient, environment: dict[str, str]
+) -> None:
+    with watching(environment, "--poll", "3600") as process:
+        giving_up = threading.Timer(120, process.kill)
+        giving_up.start()
+        try:
+            for version in ("1", "2", "3"):
+                publish(publisher, "m", version)
+                assert next_line(process)["record"]["version"] == version
+        finally:
+            giving_up.cancel()
 
 
 def test_a_chain_that_was_begun_anew_is_told_from_its_start(
