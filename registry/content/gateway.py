@@ -204,8 +204,11 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        with self._in_time():
+        try:
             count = self._receive(memoryview(buffer))
+        except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
+            self._check_time(error)
+            raise
         self.ended = self.ended or not count
         return count
 
@@ -218,8 +221,11 @@ class _Body(io.RawIOBase):
         return b"".join(pieces)
 
     def _piece(self, size: int) -> bytes:
-        with self._in_time():
+        try:
             piece: bytes = self._response.read1(min(size, _PIECE), decode_content=False)
+        except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
+            self._check_time(error)
+            raise
         self.ended = self.ended or not piece
         return piece
 
@@ -245,13 +251,9 @@ class _Body(io.RawIOBase):
             http.length = left - count
         return count
 
-    @contextlib.contextmanager
-    def _in_time(self) -> Iterator[None]:
-        try:
-            yield
-        except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
-            if self._reader is None or time.monotonic() < self._reader.deadline:
-                raise
+    def _check_time(self, error: Exception) -> None:
+        """Raise StoreUnavailable when it was the whole block that took too long."""
+        if self._reader is not None and time.monotonic() >= self._reader.deadline:
             raise StoreUnavailable(
                 f"{self._name} is too slow: a block had not come after {self._seconds:g} seconds.", source=self._name
             ) from error

@@ -21,7 +21,7 @@ class TimedReader(io.RawIOBase):
         super().__init__()
         self._raw = raw
         self._sock = sock
-        self._pause = sock.gettimeout()
+        self._pause = self._set = sock.gettimeout()
         self.deadline = time.monotonic() + seconds
 
     def readable(self) -> bool:
@@ -31,7 +31,10 @@ class TimedReader(io.RawIOBase):
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer is not whole after the time it has")
-        self._sock.settimeout(left if self._pause is None else min(left, self._pause))
+        wait = left if self._pause is None else min(left, self._pause)
+        if wait != self._set:  # a system call, and a turn of the interpreter's lock
+            self._sock.settimeout(wait)
+            self._set = wait
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
