@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
+import orjson
 import rfc8785
 
 from registry.errors import InvalidDocument
@@ -14,12 +16,18 @@ MAX_DEPTH: Final = 64
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _LARGEST_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785, section 3.2.2.3, and RFC 7493 (I-JSON)
+_PLAIN: Final = frozenset({dict, list, tuple, str, int, bool, type(None)})
+_PLAINLY: Final = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def canonical(value: Any) -> bytes:
     """The RFC 8785 bytes of a JSON value. Raises InvalidDocument for what JSON cannot hold."""
-    _check_depth(value)
     try:
+        if _is_plain(value):
+            try:
+                return orjson.dumps(value, option=_PLAINLY)
+            except orjson.JSONEncodeError:
+                pass  # what is wrong with it is said below
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise InvalidDocument(f"This value cannot be written as canonical JSON: {error}.") from error
@@ -91,11 +99,25 @@ def _check_brackets(data: bytes) -> None:
             depth -= 1
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
+def _is_plain(value: Any) -> bool:
+    """Whether there is one way to write a value, so that `orjson` writes what `rfc8785` does in a tenth of the time.
+
+    Floats have several, and keys that are not ASCII sort differently as UTF-8 and as UTF-16. Raises InvalidDocument
+    for more levels than are read.
+    """
+    plain, level = True, [value]
     for _ in range(MAX_DEPTH + 1):
+        plain = plain and _PLAIN.issuperset(map(type, level))
         containers = [item for item in level if isinstance(item, (dict, list, tuple))]
         if not containers:
-            return
+            return plain
+        plain = plain and all(_are_ascii(item) for item in containers if isinstance(item, dict))
         level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
     raise InvalidDocument(f"This JSON is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _are_ascii(keys: Iterable[Any]) -> bool:
+    try:
+        return all(map(str.isascii, keys))
+    except TypeError:  # no texts
+        return False

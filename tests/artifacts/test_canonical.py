@@ -1,9 +1,12 @@
 """Canonical JSON has one form; any other bytes, and a key twice, are refused."""
 
 import json
+from enum import IntEnum, StrEnum
+from uuid import UUID
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registry.artifacts.canonical import MAX_DEPTH, canonical, parse_canonical, parse_json
@@ -23,6 +26,46 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.di
 @given(values)
 def test_what_is_written_is_read_back(value: object) -> None:
     assert parse_canonical(canonical(value), 1 << 20) == value
+
+
+class Named(StrEnum):
+    A = "a"
+
+
+class Numbered(IntEnum):
+    ONE = 1
+
+
+anything = st.recursive(
+    scalars
+    | st.integers(-(2**64), 2**64)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([Named.A, Numbered.ONE]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(st.text(max_size=8) | st.sampled_from(Named), inner, max_size=4)
+    ),
+)
+
+
+@given(anything)
+@example({chr(code): chr(code) for code in range(0x80)})
+@example({"\ue000": 1, "\U00010000": 2})
+@example({"a": "\u2028\x7f\U0001f600"})
+@example([2**53 - 1, 1 - 2**53, 2**53])
+@example(["\ud800"])
+@example({1: 2})
+@example([UUID(int=0), b"", {1}])
+def test_every_value_is_written_as_by_the_reference(value: object) -> None:
+    try:
+        expected = rfc8785.dumps(value)  # type: ignore[arg-type]
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        with pytest.raises(InvalidDocument):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
 
 
 @given(st.binary(max_size=60))
