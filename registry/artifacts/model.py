@@ -17,8 +17,9 @@ from registry.artifacts.formats.gguf import read_gguf
 from registry.artifacts.formats.onnx import outside, read_onnx
 from registry.artifacts.formats.safetensors import read_safetensors
 from registry.artifacts.formats.tensors import LARGEST_NUMBER, Tensor, elements
+from registry.artifacts.named_imports import MAX_CONFIG
 from registry.artifacts.preflight import Finding
-from registry.artifacts.runs_code import MAX_CONFIG, code_in
+from registry.artifacts.runs_code import code_in
 from registry.artifacts.statement import ModelDocument, ModelSection, RunsCode, TensorTable, Unread, WeightSet
 from registry.artifacts.tensor_digests import digest_tensors, table_document
 from registry.content.names import printable

@@ -1,39 +1,53 @@
 """What of a model runs code when it is loaded, found without loading it. A list to look at, not a verdict.
 
 Source and bytecode of Python; native libraries; pickles, also inside archives, that import or call; TorchScript
-programs; Keras layers that hold code; `auto_map`, `trust_remote_code` and foreign `modules.json` entries, by which
+programs; Keras layers that hold code; `auto_map`, `trust_remote_code` and their like, by which
 loaders import what lies beside the weights. What cannot be looked into, and would be loaded, is listed too.
 """
 
 import itertools
 import re
+import tarfile
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
-from registry.artifacts.canonical import parse_json
 from registry.artifacts.formats.archive import Archive, Member, is_archive
+from registry.artifacts.formats.numpy import MAGIC, holds_objects
 from registry.artifacts.formats.pickle import PickleReport, read_pickles
+from registry.artifacts.named_imports import MAX_CONFIG, has_lambda, is_configuration, keras_modules, named_in
 from registry.artifacts.statement import RunsCode
 from registry.content.names import printable
-from registry.errors import InvalidDocument, InvalidModelFile
+from registry.errors import InvalidModelFile
 
 HEAD: Final = 512
-"""Bytes at the start of every file that are looked at."""
-MAX_CONFIG: Final = 16 << 20
+"""Bytes at the start of every file that are looked at: a tar's first header."""
 
-_PICKLES: Final = frozenset({".pkl", ".pickle", ".pk", ".joblib", ".dill"})
+_PICKLES: Final = frozenset({".pkl", ".pickle", ".pk", ".pckl", ".joblib", ".dill"})
 _TORCH: Final = frozenset({".bin", ".pt", ".pth", ".ckpt", ".th", ".pt2", ".ptl", ".jit", ".mar", ".nemo"})
-_ARCHIVES: Final = _PICKLES | _TORCH | {".keras", ".npz", ".zip", ".whl", ".egg", ".pyz", ".tar"}
+_ARRAYS: Final = frozenset({".npy", ".npz"})
+_LOADED: Final = _PICKLES | _TORCH | _ARRAYS | {".tar", ".pdparams", ".pdopt", ".sav", ".pyth"}
+_ARCHIVES: Final = _LOADED | {".keras", ".zip", ".whl", ".egg", ".pyz"}
 _PYTHON: Final = frozenset({".py", ".pyc", ".pyo", ".pyw"})
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_COMPRESSED: Final = (
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"7z\xbc\xaf"),
+    *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x5d\0\0"),
+)
+_COMPRESSIONS: Final = frozenset({".gz", ".bz2", ".xz", ".zst", ".lz4", ".z", ".lzma"})
+_PACKED: Final = frozenset({".tgz", ".tbz2", ".txz"})
 _NATIVE: Final = re.compile(r".*\.(?:so(?:\.[0-9]+)*|dll|dylib|pyd|exe|node|wasm)", re.IGNORECASE | re.DOTALL)
-_NATIVE_STARTS: Final = (b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+_NATIVE_STARTS: Final = (
+    b"\x7fELF",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\0asm",
+)
 _KERAS: Final = frozenset({".h5", ".hdf5"})
-_LAMBDA: Final = re.compile(rb'\\?"class_name\\?"\s*:\s*\\?"(?:Lambda|__lambda__)\\?"')
-_CONFIG: Final = re.compile(r".*config.*\.json|modules\.json", re.DOTALL)
 _STORAGE: Final = re.compile(r"(?:.*/)?data/[0-9]+", re.DOTALL)
-_NAME: Final = re.compile(r"[A-Za-z_][\w.]*(?: [\w.]*)?", re.DOTALL)
-_OBJECTS: Final = re.compile(rb"'[|<>=]?O[0-9]*'")
+_NAME: Final = re.compile(r"[\w .-]+")
 _LONGEST_DETAIL: Final = 400
 _SHOWN: Final = 8
 
@@ -47,20 +61,27 @@ def code_in(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
         yield _entry(path, "python", "source" if suffix in (".py", ".pyw") else "bytecode")
     if _NATIVE.fullmatch(name) or _is_native(head, stream):
         yield _entry(path, "native-library", "")
-    if _CONFIG.fullmatch(name):
-        yield from _config(path, stream, size)
-    if suffix in _KERAS and _contains(stream, _LAMBDA):
-        yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
+    if is_configuration(name):
+        yield from (_entry(path, kind, _list(names)) for kind, names in named_in(path, stream, size))
+    if suffix in _KERAS:
+        stream.seek(0)
+        if has_lambda(stream):
+            yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
     archive = yield from _opened(path, suffix, head, stream)
     if archive is not None:
         yield from _archive(path, suffix, archive)
+    elif (sealed := _sealed(path, head)) is not None:
+        yield _entry(path, "pickle", sealed)
     else:
-        yield from _pickle(path, suffix, head, stream)
+        stream.seek(0)
+        report = _pickled(suffix, head, stream)
+        if report is not None:
+            yield _entry(path, "pickle", _said([report]))
 
 
 def _opened(path: str, suffix: str, head: bytes, stream: BinaryIO) -> Generator[RunsCode, None, Archive | None]:
     """A file as an archive: one that begins as such, or one of a kind that loaders take for it by its end."""
-    begins = head.startswith(b"PK\x03\x04")
+    begins = head.startswith(_ZIP)
     if not begins and not (suffix in _ARCHIVES and is_archive(stream)):
         return None
     try:
@@ -68,40 +89,49 @@ def _opened(path: str, suffix: str, head: bytes, stream: BinaryIO) -> Generator[
     except InvalidModelFile as error:
         if not begins:
             return None
-        if suffix in _PICKLES | _TORCH:
+        if suffix in _LOADED:
             yield _entry(path, "pickle", f"not looked into: {error.message}")
         raise
 
 
-def _pickle(path: str, suffix: str, head: bytes, stream: BinaryIO) -> Iterator[RunsCode]:
-    """A file that is a pickle, by its name or by how it begins."""
-    sure = suffix in _PICKLES
-    if suffix in _TORCH | {".tar"} and head[257:262] == b"ustar":
-        yield _entry(path, "pickle", "a tar archive, which is not looked into; loaders unpickle what it holds")
-        return
-    if head.startswith(b"\x93NUMPY"):
-        yield from _numpy(path, head, stream)
-        return
+def _sealed(path: str, head: bytes) -> str | None:
+    """What a file is that would be loaded and is not looked into: a tar archive, or compressed."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes[-2:]]
+    last = suffixes[-1] if suffixes else ""
+    loaded = last in _LOADED
+    if loaded and _is_tar(head):
+        return "a tar archive, which is not looked into; loaders unpickle what it holds"
+    loaded = loaded or last in _PACKED or (last in _COMPRESSIONS and suffixes[0] in _LOADED)
+    if loaded and head.startswith(_COMPRESSED):
+        return "compressed, which is not looked into; loaders unpickle what it holds"
+    return None
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether a tar archive begins here: of any age, also without the word that newer ones bear."""
+    try:
+        tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return head[257:262] == b"ustar"
+    return True
+
+
+def _pickled(suffix: str, head: bytes, stream: BinaryIO) -> PickleReport | None:
+    """What loading these bytes runs, if it is anything: a pickle or an array, by its name or by what it holds."""
+    if head.startswith(MAGIC):
+        reason = holds_objects(stream)
+        if reason is None:
+            return None
+        report = read_pickles(stream)
+        return PickleReport((reason, *report.imports), report.calls, report.pickles, report.problem)
+    sure, loaded = suffix in _PICKLES, suffix in _LOADED
     marked = len(head) > 1 and head[0] == 0x80 and head[1] <= 5
-    if not (sure or marked or suffix in _TORCH):
-        return
-    stream.seek(0)
     report = read_pickles(stream)
-    likely = marked or report.pickles or any(_NAME.fullmatch(name) for name in report.imports)
-    if (report.runs_code and (sure or likely)) or (report.problem and (sure or (marked and suffix in _TORCH))):
-        yield _entry(path, "pickle", _said([report]))
-
-
-def _numpy(path: str, head: bytes, stream: BinaryIO) -> Iterator[RunsCode]:
-    """An array of objects is a pickle (numpy.lib.format)."""
-    wide = len(head) > 6 and head[6] > 1
-    length = int.from_bytes(head[8:12] if wide else head[8:10], "little")
-    start = 12 if wide else 10
-    if length > HEAD - start:
-        yield _entry(path, "pickle", "an array with a long description, which is not looked into")
-    elif _OBJECTS.search(head[start : start + length]):
-        stream.seek(start + length)
-        yield _entry(path, "pickle", "an array of objects. " + _said([read_pickles(stream)]))
+    named = any(_NAME.fullmatch(name) for name in report.imports)
+    likely = marked or (loaded and (report.pickles or named)) or (report.pickles and named)
+    runs = report.runs_code and (sure or likely)
+    hidden = report.limited or (report.problem and (sure or (marked and loaded)))
+    return report if runs or hidden else None
 
 
 def _archive(path: str, suffix: str, archive: Archive) -> Iterator[RunsCode]:
@@ -115,115 +145,56 @@ def _archive(path: str, suffix: str, archive: Archive) -> Iterator[RunsCode]:
     native = [name for name in names if _NATIVE.fullmatch(PurePosixPath(name).name)]
     if native:
         yield _entry(path, "native-library", f"{_count(len(native), 'file')} in the archive: {_list(native)}")
-    reports: list[PickleReport] = []
-    for member in archive.members:
-        if not _STORAGE.fullmatch(member.name):
-            reports += _member(archive, member)
+    reports = [report for member in archive.members if (report := _member(archive, member)) is not None]
+    if archive.disputed:
+        reports.append(_not_read(f"its list of members is not to be relied on: {archive.disputed}"))
     if reports:
         yield _entry(path, "pickle", _said(reports))
     if suffix == ".keras":
         yield from _keras(path, archive)
 
 
-def _member(archive: Archive, member: Member) -> Iterator[PickleReport]:
+def _member(archive: Archive, member: Member) -> PickleReport | None:
     """What loading a member of an archive runs: nothing that it does not import or call, or that cannot be read."""
     suffix = PurePosixPath(member.name).suffix.lower()
+    what = f"the member {member.name[:60]!r}"
     try:
-        head = archive.start(member, 8)
-        if suffix in _PICKLES or (len(head) > 1 and head[0] == 0x80 and head[1] <= 5):
-            with archive.open(member) as stream:
-                report = read_pickles(stream)
-            if report.runs_code or (report.problem and suffix in _PICKLES):
-                yield report
-        elif suffix == ".npy":
-            with archive.open(member) as stream:
-                if list(_numpy(member.name, archive.start(member, HEAD), cast(BinaryIO, _Forward(stream)))):
-                    yield PickleReport(("an array of objects",), (), 1, "")
+        head = archive.start(member, HEAD)
+        if _STORAGE.fullmatch(member.name) and not head.startswith(MAGIC):
+            return None  # a tensor's bytes, which nothing unpickles
+        sealed = "an archive in an archive, which is not looked into" if head.startswith(_ZIP) else None
+        sealed = sealed or _sealed(member.name, head)
+        if sealed is not None:
+            return _not_read(f"{what}: {sealed}")
+        with archive.open(member) as stream:
+            return _pickled(suffix, head, stream)
     except InvalidModelFile as error:
-        yield PickleReport((), (), 0, f"the member {member.name[:60]!r}: {error.message}")
+        return _not_read(f"{what}: {error.message}")
 
 
-class _Forward:
-    """A stream that can only go on, for a reader that seeks once before it reads."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def seek(self, position: int) -> None:
-        self._stream.read(position)
-
-    def read(self, count: int) -> bytes:
-        return self._stream.read(count)
-
-    def readline(self, limit: int) -> bytes:
-        return self._stream.readline(limit)
+def _not_read(problem: str) -> PickleReport:
+    return PickleReport((), (), 0, problem)
 
 
 def _keras(path: str, archive: Archive) -> Iterator[RunsCode]:
     for member in archive.members:
-        if member.name == "config.json":
-            try:
-                found = _LAMBDA.search(archive.start(member, MAX_CONFIG))
-            except InvalidModelFile as error:
-                yield _entry(path, "keras-lambda", f"its config.json cannot be read: {error.message}")
-            else:
-                if found:
-                    yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
-
-
-def _config(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
-    """`auto_map` and `trust_remote_code` at any depth, and the entries of modules.json that import other packages."""
-    stream.seek(0)
-    if size > MAX_CONFIG:
-        yield _entry(path, "auto_map", f"not looked into: it is longer than {MAX_CONFIG} bytes")
-        return
-    data = stream.read(MAX_CONFIG)
-    try:
-        value = parse_json(data, MAX_CONFIG)
-    except InvalidDocument:
-        for key in ("auto_map", "trust_remote_code", "custom_pipelines"):
-            if key.encode() in data:
-                yield _entry(path, _kind(key), "in a file that is not sound JSON")
-        return
-    seen: dict[str, set[str]] = {}
-    pending: list[Any] = [value]
-    while pending:
-        inner = pending.pop()
-        if isinstance(inner, list):
-            pending += inner
-        elif isinstance(inner, dict):
-            pending += inner.values()
-            if inner.get("trust_remote_code"):
-                seen.setdefault("trust_remote_code", set())
-            for key in ("auto_map", "custom_pipelines"):
-                if inner.get(key):
-                    seen.setdefault("auto_map", set()).update(_texts(inner[key]))
-    for kind, targets in seen.items():
-        yield _entry(path, kind, _list(sorted(targets)))
-    if PurePosixPath(path).name == "modules.json":
-        types = [module.get("type") for module in value if isinstance(module, dict)] if isinstance(value, list) else []
-        foreign = [one for one in types if isinstance(one, str) and not one.startswith("sentence_transformers.")]
-        if foreign:
-            yield _entry(path, "auto_map", _list(sorted(set(foreign))))
-
-
-def _kind(key: str) -> str:
-    return "trust_remote_code" if key == "trust_remote_code" else "auto_map"
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """All texts in a value: what an auto_map names may be a text, or a list of them."""
-    pending = [value]
-    while pending:
-        inner = pending.pop()
-        if isinstance(inner, str):
-            yield inner
-        elif isinstance(inner, (list, dict)):
-            pending += inner.values() if isinstance(inner, dict) else inner
+        if member.name != "config.json":
+            continue
+        try:
+            with archive.open(member) as stream:
+                found = has_lambda(stream)
+            modules = keras_modules(archive.start(member, MAX_CONFIG))
+        except InvalidModelFile as error:
+            yield _entry(path, "keras-lambda", f"its config.json cannot be read: {error.message}")
+            continue
+        if found:
+            yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
+        if modules:
+            yield _entry(path, "auto_map", _list(modules))
 
 
 def _is_native(head: bytes, stream: BinaryIO) -> bool:
-    """ELF, Mach-O, or a PE behind its DOS header."""
+    """ELF, Mach-O, WebAssembly, or a PE behind its DOS header."""
     if head.startswith(_NATIVE_STARTS):
         return True
     if head.startswith((b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")):  # a universal binary, or a Java class
@@ -231,16 +202,6 @@ def _is_native(head: bytes, stream: BinaryIO) -> bool:
     if head.startswith(b"MZ") and len(head) >= 64:
         stream.seek(int.from_bytes(head[60:64], "little"))
         return stream.read(4) == b"PE\0\0"
-    return False
-
-
-def _contains(stream: BinaryIO, pattern: re.Pattern[bytes]) -> bool:
-    stream.seek(0)
-    before = b""
-    while block := stream.read(1 << 20):
-        if pattern.search(before + block):
-            return True
-        before = block[-256:]
     return False
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from test_pickle import Runs
 from registry.artifacts.canonical import canonical, parse_canonical
 from registry.artifacts.digest import digest_artifact
 from registry.artifacts.formats import archive as archive_module
+from registry.artifacts.formats import pickle as pickle_module
 from registry.artifacts.model import MAX_INLINE, DescribedModel, describe_model
 from registry.artifacts.statement import ModelDocument, ModelSection
 from registry.artifacts.tensor_digests import read_table
@@ -101,6 +103,36 @@ def test_it_is_the_same_each_time_and_says_so_when_nothing_was_found(tmp_path: P
     assert canonical(first.section.model_dump(mode="json", exclude_defaults=True)) == b'{"runs_code":[]}'
 
 
+def array(description: str) -> bytes:
+    """A NumPy array of that description, and a pickle for its elements."""
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(description)) + description.encode() + EVIL
+
+
+def old_tar(data: bytes) -> bytes:
+    """A tar archive from before the word `ustar`."""
+    out = io.BytesIO()
+    member = tarfile.TarInfo("pickle")
+    member.size = len(data)
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as made:
+        made.addfile(member, io.BytesIO(data))
+    raw = bytearray(out.getvalue())
+    raw[257:265], raw[148:156] = bytes(8), b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw[:512])
+    with tarfile.open(fileobj=io.BytesIO(bytes(raw)), mode="r:") as read:
+        assert read.getnames() == ["pickle"]
+    return bytes(raw)
+
+
+def two_lists(named: dict[str, bytes], last: dict[str, bytes]) -> bytes:
+    """A ZIP archive with two lists of members: at the place that its end names, and before its end."""
+    first, second = archive(named), archive(last)
+    place, length = struct.unpack("<16xI2x", first[-22:])[0], struct.unpack("<12xI6x", second[-22:])[0]
+    return first[:-22] + second[:-22] + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, length, place, 0)
+
+
+HIDDEN = b"cos\nsystem\n(S'exit 1'\ntR"  # runs, and has no end by which it would be known as a pickle
+
+
 class TestRunsCode:
     @pytest.mark.parametrize(
         ("path", "data", "kinds"),
@@ -126,9 +158,9 @@ class TestRunsCode:
             ("model.ckpt", bytes(257) + b"ustar" + bytes(300), ["pickle"]),
             ("script.pt", archive({"m/code/__torch__.py": b"", "m/constants.pkl": pickle.dumps(())}), ["torchscript"]),
             ("package.zip", archive({"a/b.py": b"", "a/c.so": b""}), ["native-library", "python"]),
-            ("objects.npy", b"\x93NUMPY\1\0\x14\0{'descr': '|O', } \n" + EVIL, ["pickle"]),
-            ("numbers.npy", b"\x93NUMPY\1\0\x14\0{'descr': '<f4',} \n" + EVIL, []),
-            ("o.npz", archive({"a.npy": b"\x93NUMPY\1\0\x14\0{'descr': '|O', } \n" + EVIL}), ["pickle"]),
+            ("objects.npy", b"\x93NUMPY\1\0\x13\0{'descr': '|O', } \n" + EVIL, ["pickle"]),
+            ("numbers.npy", b"\x93NUMPY\1\0\x13\0{'descr': '<f4',} \n" + EVIL, []),
+            ("o.npz", archive({"a.npy": b"\x93NUMPY\1\0\x13\0{'descr': '|O', } \n" + EVIL}), ["pickle"]),
             ("m.h5", b"\x89HDF" + bytes(1 << 20) + b'{"class_name": "Lambda", "config": 1}', ["keras-lambda"]),
             ("m.keras", archive({"config.json": b'{"class_name": "Lambda"}'}), ["keras-lambda"]),
             ("m.keras", archive({"config.json": b'{"class_name": "Dense"}'}), []),
@@ -139,6 +171,63 @@ class TestRunsCode:
         described = describe(tmp_path, {path: data})
         assert running(described) == [(path, kind) for kind in kinds]
         assert described.findings == ()
+
+    @pytest.mark.parametrize(
+        ("path", "data", "kind"),
+        [
+            ("first.bin", b"I0x10\n0" + HIDDEN, "pickle"),
+            ("escaped.bin", b"V\\u006fs\nV\\u0073ystem\n\x93(Vid\ntR", "pickle"),
+            ("long.bin", b"V" + b"a" * 70_000 + b"\n0" + HIDDEN, "pickle"),
+            ("hyphen.bin", b"cmy-module\nx\n", "pickle"),
+            ("unknown.dat", b"\x80\x02I0x10\n0" + HIDDEN, "pickle"),
+            ("old.pdparams", HIDDEN, "pickle"),
+            ("no.suffix", HIDDEN + b".", "pickle"),
+            ("pickle.npy", HIDDEN, "pickle"),
+            ("quoted.npy", array("{'descr': \"|O\"}"), "pickle"),
+            ("escaped.npy", array("{'descr': '\\x7cO'}"), "pickle"),
+            ("named.npy", array("{'descr': 'object'}"), "pickle"),
+            ("fields.npy", array("{'descr': [('a', '<f4'), ('b', 'O')]}"), "pickle"),
+            ("empty.npy", b"PK\5\6" + bytes(18) + archive({"a": array("{'descr': 'O'}")}), "pickle"),
+            ("a.npz", archive({"a": array("{'descr': '|O'}")}), "pickle"),
+            ("storage.npz", archive({"data/0": array("{'descr': '|O'}")}), "pickle"),
+            ("folder.npz", archive({"data/": array("{'descr': '|O'}")}), "pickle"),
+            ("old.pt", old_tar(EVIL), "pickle"),
+            ("m.nemo", gzip.compress(b"x", mtime=0), "pickle"),
+            ("m.pkl.gz", gzip.compress(EVIL, mtime=0), "pickle"),
+            ("inner.mar", archive({"model.pt": TORCH}), "pickle"),
+            ("weights.zip", archive({"pytorch_model.bin": HIDDEN}), "pickle"),
+            ("lists.pt", two_lists({"m/data.pkl": EVIL}, {"m/data.pkl": b"N."}), "pickle"),
+            ("m.h5", b"\x89HDF" + b'{"class_n\\u0061me": "L\\u0061mbda"}', "keras-lambda"),
+            ("m.keras", archive({"config.json": b'{"class_name": "Lamb\\u0064a"}'}), "keras-lambda"),
+            ("m.keras", archive({"config.json": b'{"module": "subprocess", "class_name": "run"}'}), "auto_map"),
+            ("op", b"\0asm\1\0\0\0", "native-library"),
+        ],
+    )
+    def test_it_does_not_hide(self, tmp_path: Path, path: str, data: bytes, kind: str) -> None:
+        assert running(describe(tmp_path, {path: data})) == [(path, kind)]
+
+    @pytest.mark.parametrize("limit", ["MAX_OPCODES", "MAX_INFLATED"])
+    def test_what_is_too_long_to_be_read_is_listed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+    ) -> None:
+        monkeypatch.setattr(pickle_module if limit == "MAX_OPCODES" else archive_module, limit, 1000)
+        data = b"N0" * 1000 + HIDDEN
+        described = describe(tmp_path, {"m": data if limit == "MAX_OPCODES" else archive({"m": data})})
+        assert running(described) == [("m", "pickle")]
+
+    @pytest.mark.parametrize(
+        ("path", "data"),
+        [
+            ("fields.npy", array("{'descr': [('a', '<f4'), ('b', '|S3', (2,)), ('O', [('c', '<M8[ns]')])]}")),
+            ("shaped.npy", array("{'descr': ('<f8', (3,))}")),
+            ("words.txt", b"cats\nand dogs\nare animals.\n"),
+            ("data.gz", gzip.compress(EVIL, mtime=0)),
+            ("document.docx", archive({"word/document.xml": b"<x/>"})),
+            ("m.keras", archive({"config.json": b'{"module": "keras.layers", "class_name": "Dense"}'})),
+        ],
+    )
+    def test_what_runs_nothing_is_not_listed(self, tmp_path: Path, path: str, data: bytes) -> None:
+        assert running(describe(tmp_path, {path: data})) == []
 
     def test_what_it_imports_is_said_the_unusual_first(self, tmp_path: Path) -> None:
         harmless = b"".join(b"ctorch.nn\nA%d\n" % i for i in range(20))
@@ -162,6 +251,14 @@ class TestRunsCode:
             ("modules.json", [{"type": "sentence_transformers.models.Pooling"}], []),
             ("modules.json", [{"type": "custom.Transformer"}], [("auto_map", "custom.Transformer")]),
             ("data.json", {"auto_map": {"AutoModel": "x.Y"}}, []),
+            ("Config.JSON", {"auto_map": {"AutoModel": "x.Y"}}, [("auto_map", "x.Y")]),
+            ("adapter_config.json", {"auto_mapping": {"parent_library": "evil"}}, [("auto_map", "evil")]),
+            ("adapter_config.json", {"auto_mapping": {"parent_library": "transformers.models.x"}}, []),
+            (
+                "model_index.json",
+                {"_class_name": ["pipe", "P"], "unet": ["diffusers", "U"], "vae": ["mine", "V"], "x": [None, None]},
+                [("auto_map", "mine.V, pipe.P")],
+            ),
         ],
     )
     def test_what_configurations_make_a_loader_import(
@@ -172,6 +269,11 @@ class TestRunsCode:
 
     def test_a_key_twice_does_not_hide_it(self, tmp_path: Path) -> None:
         described = describe(tmp_path, {"config.json": '{"auto_map": {}, "auto_map": {"A": "x.Y"}}'})
+        assert running(described) == [("config.json", "auto_map")]
+
+    @pytest.mark.parametrize("before", ['"a": 1, "a": 2', '"a": NaN', '"a": "\\ud800"'])
+    def test_what_loaders_take_for_json_does_not_hide_it(self, tmp_path: Path, before: str) -> None:
+        described = describe(tmp_path, {"config.json": f'{{{before}, "auto_m\\u0061p": {{"A": "x.Y"}}}}'})
         assert running(described) == [("config.json", "auto_map")]
 
 
@@ -185,7 +287,9 @@ class TestArchives:
         monkeypatch.setattr(archive_module, "MAX_INFLATED", 1 << 20)
         monkeypatch.setattr(archive_module, "MAX_RATIO", 100)
         steep = archive({"m/data.pkl": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
-        wide = archive({f"m/{i}.pkl": b"\x80\x04B" + struct.pack("<I", 1 << 18) + bytes(1 << 18) for i in range(9)})
+        wide = archive(
+            {f"m/{i}.pkl": b"\x80\x04B" + struct.pack("<I", 1 << 18) + bytes(1 << 18) + b"." for i in range(9)}
+        )
         described = describe(tmp_path, {"steep.pt": steep, "wide.pt": wide})
         steep_one, wide_one = described.section.runs_code
         assert "grow more" in steep_one.detail and "came out" in wide_one.detail

@@ -19,6 +19,8 @@ MAX_INFLATED: Final = 1 << 30
 """Bytes that may come out of one archive, as often as a member is read."""
 MAX_RATIO: Final = 1100
 """How far a member may be compressed; DEFLATE itself reaches 1032."""
+_LONGEST_END: Final = (1 << 16) + 22 + 76
+"""Bytes of the end of an archive: a comment, and what stands before it."""
 
 _BAD: Final = (
     zipfile.BadZipFile,
@@ -47,14 +49,17 @@ class Archive:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._left = MAX_INFLATED
+        self.disputed = ""
+        """Why readers may not agree on what the archive holds; empty when they do."""
         try:
             self._zip = zipfile.ZipFile(cast(IO[bytes], _Bounded(stream)))
+            self.disputed = _disputed(stream)
         except _BAD as error:
             raise InvalidModelFile(f"its list of members cannot be read: {_short(error)}") from error
         infos = self._zip.infolist()
         if len(infos) > MAX_MEMBERS:
             raise InvalidModelFile(f"it has {len(infos)} members, and {MAX_MEMBERS} is the most")
-        files = (info for info in infos if not info.filename.endswith("/"))
+        files = (info for info in infos if info.file_size or not info.filename.endswith("/"))
         self.members = tuple(Member(info.filename, info.file_size, info) for info in files)
 
     def start(self, member: Member, count: int) -> bytes:
@@ -79,6 +84,33 @@ class Archive:
         self._left -= count
         if self._left < 0:
             raise InvalidModelFile(f"more than {MAX_INFLATED} bytes came out of the archive")
+
+
+def _disputed(stream: BinaryIO) -> str:
+    """Whether an archive's list of members is where it says (APPNOTE.TXT, 4.3.14 to 4.3.16), and says so once.
+
+    `zipfile` takes the list that stands before the archive's end, and miniz, with which PyTorch reads, the one at the
+    place that is named there: an archive can have one for each.
+    """
+    size = stream.seek(0, io.SEEK_END)
+    tail_start = max(0, size - _LONGEST_END)
+    stream.seek(tail_start)
+    tail = stream.read(_LONGEST_END)
+    end = tail.rfind(b"PK\5\6")
+    length, place = struct.unpack_from("<II", tail, end + 12)
+    list_end = tail_start + end
+    locator = tail[end - 20 : end] if end >= 20 else b""
+    if locator.startswith(b"PK\6\7"):
+        list_end -= 76
+        stream.seek(max(0, list_end))
+        record = stream.read(56)
+        if len(record) < 56 or not record.startswith(b"PK\6\6") or struct.unpack_from("<Q", locator, 8)[0] != list_end:
+            return "its end is not where it says"
+        long_length, long_place = struct.unpack_from("<QQ", record, 40)
+        if length not in (long_length, 0xFFFFFFFF) or place not in (long_place, 0xFFFFFFFF):
+            return "it has two ends, which differ"
+        length, place = long_length, long_place
+    return "" if place + length == list_end else "it is not where it says"
 
 
 def is_archive(stream: BinaryIO) -> bool:

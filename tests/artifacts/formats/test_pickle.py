@@ -58,7 +58,15 @@ def test_names_that_come_out_of_the_memo() -> None:
         (b"\x82\x07.", ("copyreg.extension 7",), ()),
         (b"\x80\x04\x93.", ("?.?",), ()),  # nothing on the stack: no name, and yet an import
         (b"\x80\x04KaKb\x93.", ("?.?",), ()),
-        (b"c\xc3\xa9\nx\n.", ("??.x",), ()),  # unpicklers take what pickletools does not
+        # What unpicklers take and pickletools does not.
+        (b"c\xc3\xa9\nx\n.", ("é.x",), ()),
+        (b"I0x10\n0cos\nsystem\n.", ("os.system",), ()),
+        (b"L0x10L\n0cos\nsystem\n.", ("os.system",), ()),
+        (b"F1_0\n0cos\nsystem\n.", ("os.system",), ()),
+        (b"V\\u006fs\nV\\u0073ystem\n\x93.", ("os.system",), ()),
+        (b"S'\\x6f\\163'\nS\"system\"\n\x93.", ("os.system",), ()),
+        (b"S'o\\s'\n0cos\nsystem\n", ("os.system",), ()),
+        (b"cos\nsystem!", ("os.system",), ()),  # a last line without its end loses a byte
         (b"S'\\xff'\n0cos\nsystem\n.", ("os.system",), ()),
         (b"U\x01\xff0cos\nsystem\n.", ("os.system",), ()),
     ],
@@ -81,22 +89,32 @@ def test_pickles_in_a_row() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "exhausted"),
-        (b"\x8e" + b"\xff" * 8, "count"),
-        (b"\x8e\0\0\0\0\0\1\0\0", "is the most that is read"),
-        (b"B\0\0\0\x10", "is the most that is read"),
-        (b"I" + b"1" * 100_000, "line"),
-        (b"\x8b\xff\xff\xff\x7f", "is the most that is read"),
-        (b"I" + b"1" * 10_000 + b"\n.", "not a pickle"),
+        (b"", "middle of a pickle"),
+        (b"\x8e" + b"\xff" * 8, "middle of a value"),
+        (b"\x8e\0\0\0\0\0\1\0\0", "middle of a value"),
+        (b"B\0\0\0\x10", "middle of a value"),
+        (b"I" + b"1" * 100_000, "middle of a pickle"),
+        (b"\x8b\xff\xff\xff\x7f", "middle of a value"),
+        (b"\xff", "no opcode"),
     ],
 )
 def test_claims_of_size_are_bounded(data: bytes, said: str) -> None:
-    assert said in read(data).problem
+    report = read(data)
+    assert said in report.problem and not report.limited
+
+
+@pytest.mark.parametrize(
+    "before", [b"V" + b"a" * 200_000 + b"\n", b"B" + (3 << 20).to_bytes(4, "little") + bytes(3 << 20)]
+)
+def test_a_long_value_does_not_hide_what_follows(before: bytes) -> None:
+    report = read(before + b"0" + pickle.dumps(Runs()))
+    assert report.imports == (f"{os.system.__module__}.system",) and report.problem == ""
 
 
 def test_opcodes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickle_module, "MAX_OPCODES", 100)
-    assert "100 opcodes" in read(b"N0" * 200 + b".").problem
+    report = read(b"N0" * 200 + b".")
+    assert "100 opcodes" in report.problem and report.limited
 
 
 def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

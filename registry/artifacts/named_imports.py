@@ -1,0 +1,127 @@
+"""What configurations make a loader import: named in JSON, looked at as leniently as loaders read it.
+
+`auto_map`, `trust_remote_code`, `custom_pipelines` and PEFT's `auto_mapping` at any depth; entries of modules.json and
+model_index.json that are of other packages; modules and Lambda layers of Keras.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, Final
+
+from registry.artifacts.canonical import parse_json
+from registry.errors import InvalidDocument
+
+MAX_CONFIG: Final = 16 << 20
+Named = tuple[str, list[str]]
+"""A kind of what runs code, and what it names."""
+
+_CONFIG: Final = re.compile(r".*config.*\.json|modules\.json|model_index\.json", re.DOTALL | re.IGNORECASE)
+_ESCAPE: Final = re.compile(rb"\\+u00([0-7][0-9A-Fa-f])")
+_LAMBDA: Final = re.compile(rb'"(?:Lambda|__lambda__)\\*"')
+_MODULE: Final = re.compile(rb'"module\\*"\s*:\s*\\*"([^"\\]*)')
+_OWN: Final = ("keras", "tf_keras", "builtins", "")
+_PIPELINES: Final = ("diffusers", "transformers", "stable_diffusion", "deepfloyd_if", "paint_by_example")
+"""Packages that diffusers loads from, and those of its own pipelines that lend their parts to others."""
+_KEYS: Final = ("auto_map", "trust_remote_code", "custom_pipelines", "auto_mapping")
+_OVERLAP: Final = 256
+
+
+def is_configuration(name: str) -> bool:
+    """Whether a file is one of those that loaders read first, also where names do not differ by case."""
+    return _CONFIG.fullmatch(name) is not None
+
+
+def named_in(path: str, stream: BinaryIO, size: int) -> Iterator[Named]:
+    """What a configuration names, each kind once."""
+    name = PurePosixPath(path).name.lower()
+    stream.seek(0)
+    if size > MAX_CONFIG:
+        yield "auto_map", [f"not looked into: it is longer than {MAX_CONFIG} bytes"]
+        return
+    data = stream.read(MAX_CONFIG)
+    try:
+        value = parse_json(data, MAX_CONFIG)
+    except InvalidDocument:
+        # Loaders take some of what is no sound JSON: a key twice, NaN. Then the word alone is enough.
+        plain = _unescaped(data.replace(b"\0", b""))
+        for key in _KEYS:
+            if f'"{key}"'.encode() in plain:
+                yield _kind(key), ["in a file that is not sound JSON"]
+        if name in ("modules.json", "model_index.json"):
+            yield "auto_map", ["not looked into: it is not sound JSON"]
+        return
+    seen: dict[str, set[str]] = {}
+    pending: list[Any] = [value]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, list):
+            pending += inner
+        elif isinstance(inner, dict):
+            pending += inner.values()
+            if inner.get("trust_remote_code"):
+                seen.setdefault("trust_remote_code", set())
+            for key in ("auto_map", "custom_pipelines"):
+                if inner.get(key):
+                    seen.setdefault("auto_map", set()).update(_texts(inner[key]))
+            mapping = inner.get("auto_mapping")
+            library = mapping.get("parent_library") if isinstance(mapping, dict) else None
+            if isinstance(library, str) and library.partition(".")[0] != "transformers":
+                seen.setdefault("auto_map", set()).add(library)
+    if name == "modules.json":
+        seen.setdefault("auto_map", set()).update(_modules(value))
+    elif name == "model_index.json":
+        seen.setdefault("auto_map", set()).update(_components(value))
+    yield from ((kind, sorted(names)) for kind, names in seen.items() if names or kind != "auto_map")
+
+
+def _modules(value: Any) -> Iterator[str]:
+    """Entries of other packages in a list of modules of sentence-transformers."""
+    for module in value if isinstance(value, list) else ():
+        kind = module.get("type") if isinstance(module, dict) else None
+        if isinstance(kind, str) and not kind.startswith("sentence_transformers."):
+            yield kind
+
+
+def _components(value: Any) -> Iterator[str]:
+    """Components of a pipeline of diffusers, (package, class), that come from elsewhere; so may the pipeline."""
+    for key, pair in value.items() if isinstance(value, dict) else ():
+        texts = isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
+        if texts and (pair[0] not in _PIPELINES or key == "_class_name"):
+            yield ".".join(pair)
+
+
+def has_lambda(stream: BinaryIO) -> bool:
+    """Whether there is a Lambda layer of Keras, which holds code, in what is left of a stream."""
+    before = b""
+    while block := stream.read(1 << 20):
+        if _LAMBDA.search(_unescaped(before + block)):
+            return True
+        before = block[-_OVERLAP:] if len(block) >= _OVERLAP else (before + block)[-_OVERLAP:]
+    return False
+
+
+def keras_modules(config: bytes) -> list[str]:
+    """Modules of other packages that the config.json of a Keras model has its loader import."""
+    found = {module.decode("utf-8", "replace") for module in _MODULE.findall(_unescaped(config))}
+    return sorted(module for module in found if module.partition(".")[0] not in _OWN)
+
+
+def _unescaped(data: bytes) -> bytes:
+    """JSON with the escapes of ASCII characters, in which a word may hide, as those characters."""
+    return _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), data)
+
+
+def _kind(key: str) -> str:
+    return "trust_remote_code" if key == "trust_remote_code" else "auto_map"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value: what an auto_map names may be a text, or a list of them."""
+    pending = [value]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, (list, dict)):
+            pending += inner.values() if isinstance(inner, dict) else inner
