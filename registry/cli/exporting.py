@@ -1,25 +1,32 @@
-"""`provenance export`: an artifact in the forms that other tools read."""
+"""`provenance export`: an artifact, and the training data that is declared of it, in the forms that others read."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from registry.artifacts.training.document import Dataset
 from registry.cli.digest import hashed
-from registry.cli.output import Output
+from registry.cli.output import Output, count
+from registry.errors import InputError
 from registry.standards.oms import NAMES_NOT_BOUND, oms_statement
 
 export = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
-    help="Write an artifact in a form that other tools read.",
+    help="Write an artifact, or its training data, in a form that others read.",
 )
 
 
 @export.callback()
 def _export() -> None:
-    """Write an artifact in a form that other tools read."""
+    """Write an artifact, or its training data, in a form that others read."""
+
+
+TrainingData = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The training-data manifest.", dir_okay=False, exists=True)
+]
 
 
 @export.command("oms")
@@ -34,3 +41,76 @@ def export_oms(
     statement = oms_statement(hashed(path, output, sha256=True), path.resolve().name)
     output.document(statement)
     output.note(f"oms:{statement['subject'][0]['digest']['sha256']} ({NAMES_NOT_BOUND})")
+
+
+@export.command("summary")
+def export_summary(
+    manifest: TrainingData,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name.")] = None,
+    version: Annotated[str | None, typer.Option(metavar="VERSION", help="Its version.")] = None,
+    provider: Annotated[str | None, typer.Option(metavar="TEXT", help="Who provides it, with an address.")] = None,
+    parent: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="What it was made from; repeatable.")
+    ] = None,
+) -> None:
+    """Write a draft of the public summary of training content, by the European Commission's template (July 2025).
+
+    What the manifest does not say is marked as missing. A draft is no legal advice.
+    """
+    from registry.standards.training_summary import ModelNamed, missing_fields, training_summary
+
+    output = Output(as_json=False)
+    draft = training_summary(_datasets(manifest), ModelNamed(name, version, provider, tuple(parent or ())))
+    output.text(draft)
+    output.note(f"{count(missing_fields(draft), 'field')} missing.")
+
+
+@export.command("model-card")
+def export_model_card(manifest: TrainingData) -> None:
+    """Write the `datasets:` block of a model card: identifiers of the data sets that are on the Hugging Face hub."""
+    from registry.standards.model_card import card_datasets
+
+    output = Output(as_json=False)
+    block = card_datasets(_datasets(manifest))
+    output.text(block.text)
+    if block.left_out:
+        output.note(f"{count(len(block.left_out), 'data set')} not on the hub, and so not named.")
+
+
+@export.command("croissant")
+def export_croissant(
+    manifest: TrainingData,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which data set, where the manifest has several.")
+    ] = None,
+) -> None:
+    """Write a data set of the manifest as a Croissant 1.1 document. Where it names one (`croissant`), take that."""
+    from registry.standards.croissant_export import croissant_of
+
+    output = Output(as_json=False)
+    exported = croissant_of(_chosen(_datasets(manifest), dataset))
+    output.document(exported.document)
+    if exported.missing:
+        output.note(f"Missing, since the manifest does not say it: {', '.join(exported.missing)}.")
+
+
+def _datasets(path: Path) -> tuple[Dataset, ...]:
+    """The data sets of a manifest. Raises `InvalidDocument`."""
+    from registry.artifacts.training.document import datasets_of, parse_training_manifest
+    from registry.artifacts.training.forms import import_training_data
+    from registry.errors import InvalidDocument
+
+    found = import_training_data(path.read_bytes())
+    if found.form != "training-data-manifest":
+        raise InvalidDocument("This is a Croissant document already; a training-data manifest is exported.")
+    return datasets_of(parse_training_manifest(found.data), found.table)
+
+
+def _chosen(datasets: tuple[Dataset, ...], name: str | None) -> Dataset:
+    names = ", ".join(f"“{one.name}”" for one in datasets[:20])
+    chosen = [one for one in datasets if name is None or one.name == name]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not datasets:
+        raise InputError("The manifest says that there are no data sets.")
+    raise InputError(f"Say which data set with --dataset: {names}.")

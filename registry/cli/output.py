@@ -53,6 +53,11 @@ class Output:
         sys.stdout.write("\n".join(_json_safe(line) for line in text.split("\n")) + "\n")
         sys.stdout.flush()
 
+    def text(self, value: str) -> None:
+        """A text of many lines that is the command's whole result. No control character passes."""
+        sys.stdout.write("".join(printable(line) + "\n" for line in value.splitlines()))
+        sys.stdout.flush()
+
     def line(self, value: Any) -> None:
         """A JSON object on one line, in ASCII, handed on at once; with and without `--json`."""
         sys.stdout.write(json.dumps(value) + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.artifacts.training.document import TRAINING_DATA_TYPE
 from registry.chain.devnode import DevNode
 from registry.settings import load_settings
 from tests.api.conftest import serving
@@ -64,3 +65,25 @@ def test_a_signature_is_verified_and_recorded(provenance: Provenance, model: Pat
     assert shown["root"] == "oms:" + statement["subject"][0]["digest"]["sha256"]
     text = provenance("show", done.json["release"]).out
     assert f"signed by      {shown['signature']['identity']} (key, verified by the publisher)" in text
+
+
+def test_training_data_is_exported_in_the_forms_that_others_ask_for(provenance: Provenance, tmp_path: Path) -> None:
+    path = tmp_path / "training-data.json"
+    known = {"name": "wiki", "role": "pretraining", "disclosure": "full", "url": "https://huggingface.co/datasets/wiki"}
+    other = {"name": "own", "role": "finetuning", "disclosure": "undisclosed"}
+    path.write_text(json.dumps({"type": TRAINING_DATA_TYPE, "datasets": [known, other]}))
+    summary = provenance("export", "summary", str(path), "--name", "m", "--version", "1")
+    assert (
+        summary.code == 0
+        and summary.out.startswith("# Public summary")
+        and "- Versioned model name: m 1" in summary.out
+    )
+    assert f"{summary.out.count('*missing:')} fields missing" in summary.err
+    card = provenance("export", "model-card", str(path))
+    assert card.out.splitlines()[:2] == ["datasets:", "- wiki"] and "1 data set not on the hub" in card.err
+    croissant = provenance("export", "croissant", str(path), "--dataset", "own")
+    assert croissant.json["name"] == "own" and "Missing" in croissant.err
+    unclear = provenance("export", "croissant", str(path))
+    assert unclear.code == 2 and "“wiki”, “own”" in unclear.err
+    path.write_text(json.dumps(croissant.json))
+    assert provenance("export", "summary", str(path)).code == 2
