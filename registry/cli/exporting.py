@@ -1,5 +1,7 @@
 """`provenance export`: an artifact, and the training data that is declared of it, in the forms that others read."""
 
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,8 @@ from registry.cli.digest import hashed
 from registry.cli.output import Output, count
 from registry.errors import InputError
 from registry.standards.oms import NAMES_NOT_BOUND, oms_statement
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 export = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +31,10 @@ def _export() -> None:
 TrainingData = Annotated[
     Path, typer.Argument(metavar="FILE", help="The training-data manifest.", dir_okay=False, exists=True)
 ]
+
+
+ModelName = Annotated[str, typer.Option("--name", metavar="NAME", help="The model's name.")]
+ModelVersion = Annotated[str | None, typer.Option("--version", metavar="VERSION", help="Its version.")]
 
 
 @export.command("oms")
@@ -47,7 +55,7 @@ def export_oms(
 def export_summary(
     manifest: TrainingData,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name.")] = None,
-    version: Annotated[str | None, typer.Option(metavar="VERSION", help="Its version.")] = None,
+    version: ModelVersion = None,
     provider: Annotated[str | None, typer.Option(metavar="TEXT", help="Who provides it, with an address.")] = None,
     parent: Annotated[
         list[str] | None, typer.Option(metavar="MODEL", help="What it was made from; repeatable.")
@@ -63,6 +71,45 @@ def export_summary(
     draft = training_summary(_datasets(manifest), ModelNamed(name, version, provider, tuple(parent or ())))
     output.text(draft)
     output.note(f"{count(missing_fields(draft), 'field')} missing.")
+
+
+@export.command("cyclonedx")
+def export_cyclonedx(
+    manifest: TrainingData,
+    name: ModelName,
+    version: ModelVersion = None,
+) -> None:
+    """Write a CycloneDX 1.6 ML-BOM of the model: each data set of the manifest is a component of it."""
+    from registry.standards.cyclonedx import ml_bom
+
+    Output(as_json=False).document(ml_bom(_datasets(manifest), name, version))
+
+
+@export.command("spdx")
+def export_spdx(
+    manifest: TrainingData,
+    name: ModelName,
+    version: ModelVersion = None,
+    created: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME", help="The document's own time, in UTC. Unset: now.", formats=["%Y-%m-%dT%H:%M:%SZ"]
+        ),
+    ] = None,
+    creator: Annotated[str, typer.Option(metavar="TEXT", help="Who writes the document.")] = "provenance",
+) -> None:
+    """Write SPDX 3.0.1 (profiles AI and Dataset) as JSON-LD: the model, and the data sets that it was trained on."""
+    from registry.standards.spdx3 import spdx_of
+
+    output = Output(as_json=False)
+    datasets = _datasets(manifest)
+    time = (created or datetime.now(UTC)).strftime(_TIME)
+    exported = spdx_of(
+        datasets, f"urn:sha256:{sha256(manifest.read_bytes()).hexdigest()}", name, version, time, creator
+    )
+    output.document(exported.document)
+    for dataset, missing in exported.missing.items():
+        output.note(f"Missing of “{dataset}”, since the manifest does not say it: {', '.join(missing)}.")
 
 
 @export.command("model-card")

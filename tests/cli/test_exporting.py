@@ -83,6 +83,10 @@ def test_training_data_is_exported_in_the_forms_that_others_ask_for(provenance: 
     assert card.out.splitlines()[:2] == ["datasets:", "- wiki"] and "1 data set not on the hub" in card.err
     croissant = provenance("export", "croissant", str(path), "--dataset", "own")
     assert croissant.json["name"] == "own" and "Missing" in croissant.err
+    bom = provenance("export", "cyclonedx", str(path), "--name", "m", "--version", "1").json
+    assert [one["name"] for one in bom["components"]] == ["wiki", "own"] and bom["metadata"]["component"]["name"] == "m"
+    spdx = provenance("export", "spdx", str(path), "--name", "m", "--created", "2026-01-02T03:04:05Z")
+    assert spdx.json["@graph"][0]["created"] == "2026-01-02T03:04:05Z" and "Missing of “own”" in spdx.err
     unclear = provenance("export", "croissant", str(path))
     assert unclear.code == 2 and "“wiki”, “own”" in unclear.err
     path.write_text(json.dumps(croissant.json))

@@ -1,15 +1,22 @@
 """The forms that others ask for, made from a training-data manifest: nothing is invented, what is missing is said."""
 
+import io
 import json
 from typing import Any
 
+import pytest
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_python_model import v3_0_1 as spdx
 
 from registry.artifacts.training.document import TRAINING_DATA_TYPE, Dataset, datasets_of, parse_training_manifest
 from registry.artifacts.training.forms import import_training_data
 from registry.standards.croissant import read_croissant
 from registry.standards.croissant_export import croissant_of
+from registry.standards.cyclonedx import ml_bom
 from registry.standards.model_card import card_datasets
+from registry.standards.spdx3 import spdx_of
 from registry.standards.training_summary import MISSING, ModelNamed, missing_fields, training_summary
 
 WIKIPEDIA: dict[str, Any] = {
@@ -124,6 +131,57 @@ def test_croissant_is_valid_by_mlcroissant_and_reads_back_as_what_it_was() -> No
     assert {"description", "license", "url"} <= set(shown.missing)
     (own,) = datasets(WIKIPEDIA | {"license": "LicenseRef-Own"})
     assert croissant_of(own).document["license"] == "LicenseRef-Own"
+
+
+def test_cyclonedx_is_valid_by_its_schema_and_leaves_nothing_out() -> None:
+    teacher = {"package": "pkg:huggingface/example/large@" + "ab" * 20}
+    outputs = {
+        "name": "more",
+        "role": "outputs",
+        "disclosure": "full",
+        "teacher": teacher,
+        "digest": "sha256:" + "1" * 64,
+    }
+    document = ml_bom(datasets(WIKIPEDIA, ANSWERS, HELD_OUT, outputs), "student", "1.0")
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(json.dumps(document)) is None
+    assert validator.validate_str(json.dumps(document | {"components": [{"type": "data"}]})) is not None, (
+        "it finds what is wrong"
+    )
+    model, components = document["metadata"]["component"], document["components"]
+    assert [one["ref"] for one in model["modelCard"]["modelParameters"]["datasets"]] == [
+        one["bom-ref"] for one in components
+    ]
+    said = [{one["name"].rpartition("data:")[2]: one["value"] for one in each["properties"]} for each in components]
+    assert components[0]["licenses"] == [{"expression": "CC-BY-SA-4.0"}] and said[0]["bytes"] == "20000000000"
+    assert (said[1]["disclosure"], said[1]["teacher:model"]) == ("undisclosed", "example-large")
+    assert said[3]["teacher"] == teacher["package"] and said[3]["digest"] == outputs["digest"]
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(ml_bom((), "m"))) is None
+
+
+def test_spdx_is_read_by_its_own_model_and_names_what_it_lacks() -> None:
+    time = "2026-01-02T03:04:05Z"
+    exported = spdx_of(datasets(WIKIPEDIA, ANSWERS, HELD_OUT), "urn:sha256:ab", "student", "1.0", time, "Example")
+    read = spdx.SHACLObjectSet()
+    spdx.JSONLDDeserializer().read(io.BytesIO(json.dumps(exported.document).encode()), read)
+    spdx.JSONLDSerializer().write(read, io.BytesIO())  # which raises for what the specification's shapes do not allow
+    assert read.missing_ids == set(), "every element that is referred to is there"
+    packages = {one.name: one for one in read.foreach_type(spdx.dataset_DatasetPackage)}
+    assert set(packages) == {"wikipedia", "answers", "held out"}
+    wikipedia = packages["wikipedia"]
+    assert wikipedia.dataset_datasetSize == 20_000_000_000 and wikipedia.software_packageVersion == "20231101.en"
+    relations = {one.relationshipType.rpartition("/")[2]: one for one in read.foreach_type(spdx.Relationship)}
+    assert {one.name for one in relations["trainedOn"].to} == {"wikipedia", "answers"}
+    assert {one.name for one in relations["testedOn"].to} == {"held out"}
+    (licence,) = relations["hasDeclaredLicense"].to
+    assert licence.simplelicensing_licenseExpression == "CC-BY-SA-4.0"
+    assert relations["hasDeclaredLicense"].from_ is wikipedia
+    assert "undisclosed" in packages["answers"].comment
+    assert "downloadLocation" in exported.missing["answers"] and "downloadLocation" not in exported.missing["wikipedia"]
+    spoilt = json.loads(json.dumps(exported.document))
+    spoilt["@graph"][-1]["relationshipType"] = "invented"
+    with pytest.raises((ValueError, TypeError)):
+        spdx.JSONLDDeserializer().read(io.BytesIO(json.dumps(spoilt).encode()), spdx.SHACLObjectSet())
 
 
 def test_a_model_card_names_what_the_hub_knows_and_says_what_it_leaves_out() -> None:
