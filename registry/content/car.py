@@ -3,7 +3,7 @@
 import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from registry.content.cid import RAW, Cid
 from registry.content.dag import Dag, DagFile, read_leaves
@@ -14,6 +14,9 @@ from registry.errors import InvalidDag, InvalidIdentifier
 
 _BINARY_CID: Final = 36
 _LARGEST_HEADER: Final = 32 * 1024
+THE_CAR: Final = "The CAR file"
+"""What a CAR is called where a block of it is not what it says."""
+_CUT: Final = "A CAR file ends in the middle of a block."
 _VERSION_1: Final = b"\x67version\x01"
 
 
@@ -82,6 +85,15 @@ def read_car(stream: BinaryIO) -> tuple[Cid, Iterator[tuple[Cid, bytes]]]:
 
     Only a CAR with one root, as `header` writes it, is taken.
     """
+    root, heads = read_heads(stream)
+    return root, ((cid, verified(cid, _exactly(stream, size), THE_CAR)) for cid, size in heads)
+
+
+def read_heads(stream: BinaryIO) -> tuple[Cid, Iterator[tuple[Cid, int]]]:
+    """The same with the size of each block, which is read by `fill` before the next is asked for. Raises InvalidDag.
+
+    Nothing is hashed. Only a CAR with one root, as `header` writes it, is taken.
+    """
     length = _length(stream)
     if length is None or length > _LARGEST_HEADER:
         raise InvalidDag("This is not a CAR file.")
@@ -92,12 +104,17 @@ def read_car(stream: BinaryIO) -> tuple[Cid, Iterator[tuple[Cid, bytes]]]:
         raise InvalidDag("This is not a CARv1 with one root of a kind that is used here.") from error
     if header(root) != varint(length) + body:
         raise InvalidDag("This is not a CARv1 with one root of a kind that is used here.")
-    return root, _sections(stream)
+    return root, _heads(stream)
 
 
-def _sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
-    for cid, block in _unverified(stream):
-        yield cid, verified(cid, block, "The CAR file")
+def fill(stream: BinaryIO, block: memoryview) -> None:
+    """Read a block into memory of its size. Raises InvalidDag when the stream ends before."""
+    filled = 0
+    while filled < len(block):
+        count = cast("io.BufferedIOBase", stream).readinto(block[filled:])
+        if not count:
+            raise InvalidDag(_CUT)
+        filled += count
 
 
 def read_sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
@@ -112,6 +129,12 @@ def read_sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
 
 
 def _unverified(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
+    for cid, size in _heads(stream):
+        yield cid, _exactly(stream, size)
+
+
+def _heads(stream: BinaryIO) -> Iterator[tuple[Cid, int]]:
+    """What stands before each block; who asks for the next has read the block."""
     while (length := _length(stream)) is not None:
         if not _BINARY_CID <= length <= _BINARY_CID + LARGEST_BLOCK:
             raise InvalidDag("A CAR file holds a block of a size that is not used here.")
@@ -120,7 +143,7 @@ def _unverified(stream: BinaryIO) -> Iterator[tuple[Cid, bytes]]:
             cid = Cid.from_bytes(binary)
         except InvalidIdentifier as error:
             raise InvalidDag("A CAR file holds a block with a CID of a kind that is not used here.") from error
-        yield cid, _exactly(stream, length - _BINARY_CID)
+        yield cid, length - _BINARY_CID
 
 
 def _length(stream: BinaryIO) -> int | None:
@@ -129,7 +152,7 @@ def _length(stream: BinaryIO) -> int | None:
         byte = stream.read(1)
         if not byte:
             if shift:
-                raise InvalidDag("A CAR file ends in the middle of a block.")
+                raise InvalidDag(_CUT)
             return None
         value |= (byte[0] & 0x7F) << shift
         shift += 7
@@ -142,7 +165,7 @@ def _length(stream: BinaryIO) -> int | None:
 def _exactly(stream: BinaryIO, length: int) -> bytes:
     data = stream.read(length)
     if len(data) != length:
-        raise InvalidDag("A CAR file ends in the middle of a block.")
+        raise InvalidDag(_CUT)
     return data
 
 

@@ -13,6 +13,8 @@ from typing import Final, Self
 
 ALIGNMENT: Final = 4096
 """Bytes: what is written past the page cache begins and ends at multiples of it, in the file and in memory."""
+_AHEAD: Final = 64 << 20
+"""Bytes: the most room that is taken before there is anything to write there."""
 _FICLONE: Final = 0x40049409
 """`ioctl_ficlone(2)`: the file shares the other's blocks on disk until one of them is written to."""
 _NO_CLONES: Final = frozenset(
@@ -38,6 +40,7 @@ class Draft:
     def __init__(self, folder: Path) -> None:
         self.descriptor, self.path = _create(folder)
         self._direct: int | None = None
+        self._room = 0
         self._named = False
 
     def prepare(self, size: int) -> None:
@@ -46,10 +49,23 @@ class Draft:
         Bytes that nobody reads soon need no second copy in memory. Raises OSError when there is no room.
         """
         _allocate(self.descriptor, size)
+        self._room = size
         flag = getattr(os, "O_DIRECT", 0)
-        if flag:
+        if flag and self._direct is None:
             with contextlib.suppress(OSError):
                 self._direct = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC | flag)
+
+    def extend(self, start: int, length: int) -> None:
+        """The same for a file that grows to no known size: room for as much again as it has, to be cut by `end`.
+
+        Only for what follows on what there is room for: nobody takes the disk by saying where a byte belongs.
+        """
+        if start <= self._room < start + length:
+            self.prepare(start + length + min(start + length, _AHEAD))
+
+    def end(self, size: int) -> None:
+        """Cut what there is behind `size` bytes. Raises OSError."""
+        os.ftruncate(self.descriptor, size)
 
     def clone(self, source: int) -> bool:
         """Share the blocks of the open file `source`; False where the file system cannot."""
