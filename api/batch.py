@@ -1,6 +1,7 @@
 """POST /v1/verify/batch: many questions answered from one snapshot, so that all verdicts are as of one block."""
 
 import time
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -18,9 +19,9 @@ from api.service import Service
 from api.shapes.verdicts import BatchOf
 from api.verify import counted, whole_body
 from registry.artifacts.canonical import canonical
-from registry.errors import IndexUnavailable, MalformedRequest, ProvenanceError, RequestTooLarge
-from registry.index.queries import Snapshot
-from registry.index.verify import answer_in
+from registry.errors import MalformedRequest, ProvenanceError, RequestTooLarge
+from registry.index.answers import Answer
+from registry.index.verify import answers_in
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
 from registry.policy.rendering import as_of_json
@@ -84,27 +85,22 @@ def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None]:
 
 
 def _answers(service: Service, items: list[Any], policy: Policy | None, block: int | bytes | None) -> bytes:
+    """Each question stands for an item under the policy that the items share."""
+    under = b"item:" + (b"" if policy is None else policy.digest) + b":"
+    asked = [(under + repr(item).encode(), partial(_question, service, item, policy)) for item in items]
     with service.reader.snapshot(as_of=block) as snapshot:
         as_of = canonical(as_of_json(snapshot.as_of()))
-        under = b"item:" + (b"" if policy is None else policy.digest) + b":"
-        asked_at = int(time.time())
-        results = [_answer(service, snapshot, item, policy, under + repr(item).encode(), asked_at) for item in items]
+        found = answers_in(service.reader, snapshot, asked, asked_at=int(time.time()))
+        results = [_result(service, one) for one in found]
     return b'{"as_of":' + as_of + b',"results":[' + b",".join(results) + b"]}"
 
 
-def _answer(
-    service: Service, snapshot: Snapshot, item: Any, policy: Policy | None, question: bytes, asked_at: int
-) -> bytes:
-    """`question` stands for the item under the policy that the items share."""
+def _question(service: Service, item: Any, policy: Policy | None) -> tuple[Subject, Policy | None]:
+    read = read_question(item, service.settings.max_files, service.policies, policy)
+    return read.subject, read.policy
 
-    def ask() -> tuple[Subject, Policy | None]:
-        read = read_question(item, service.settings.max_files, service.policies, policy)
-        return read.subject, read.policy
 
-    try:
-        found = answer_in(service.reader, snapshot, question, ask, asked_at=asked_at)
-    except IndexUnavailable:
-        raise
-    except ProvenanceError as error:
-        return canonical({"problem": problem_document(error.code, error.status, error.message, error.details)})
+def _result(service: Service, found: Answer | ProvenanceError) -> bytes:
+    if isinstance(found, ProvenanceError):
+        return canonical({"problem": problem_document(found.code, found.status, found.message, found.details)})
     return counted(service, found)

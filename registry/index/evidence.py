@@ -4,7 +4,7 @@ Releases by publishers that the policy names are looked for on their own, throug
 and continue with the publisher: however many strangers claim the same bytes, they take no place and no time of these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from registry.index.looked_for import (
     Wanted,
     all_releases,
     distinct_files,
+    look_together,
     of_artifact,
     of_files,
     places_of,
@@ -33,8 +34,10 @@ from registry.index.standing import (
     read_trusted,
 )
 from registry.policy.evidence import (
+    AsOf,
     ClaimedRelease,
     Evidence,
+    Frozen,
     SharedFiles,
     Subject,
 )
@@ -78,6 +81,20 @@ class _Found:
     cut: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A subject under a policy, and the releases that it concerns: those that count, and strangers'."""
+
+    policy: Policy
+    as_of: AsOf
+    wanted: Wanted
+    named: Sequence[str]
+    freezes: Mapping[str, Frozen | None]
+    counted: _Found
+    others: Sequence[bytes]
+    others_total: int | None
+
+
 def gather(
     snapshot: Snapshot,
     subject: Subject,
@@ -90,31 +107,63 @@ def gather(
 
     Raises `IndexUnavailable` while the index has read nothing.
     """
+    (sought,) = seek(snapshot, [(subject, policy)], limits=limits)
+    return evidence_of(snapshot, sought, limits=limits, asked_at=asked_at)
+
+
+def seek(
+    snapshot: Snapshot, asked: Iterable[tuple[Subject, Policy]], *, limits: Limits = DEFAULT_LIMITS
+) -> list[Sought]:
+    """The first half of `gather`, for many subjects: the snapshot reads together what the second half takes of each.
+
+    Raises `IndexUnavailable`.
+    """
+    pairs = [(wanted_of(subject), policy) for subject, policy in asked]
+    look_together(snapshot, (wanted for wanted, _ in pairs), limits.counted + 1)
+    found = [_sought(snapshot, wanted, policy, limits) for wanted, policy in pairs]
+    described = [one for sought in found if not sought.wanted.is_folder for one in sought.counted.ids]
+    snapshot.look_ahead({one for sought in found for one in (*sought.counted.ids, *sought.others)}, described)
+    return found
+
+
+def _sought(snapshot: Snapshot, wanted: Wanted, policy: Policy, limits: Limits) -> Sought:
     as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
-    wanted = wanted_of(subject)
     spans, freezes = read_trusted(snapshot, policy, as_of)
     named = sorted(spans)
     counted = _counted(snapshot, wanted, named, limits)
     others, total = _others(snapshot, wanted, named, limits)
+    return Sought(policy, as_of, wanted, named, freezes, counted, others, total)
+
+
+def evidence_of(
+    snapshot: Snapshot, sought: Sought, *, limits: Limits = DEFAULT_LIMITS, asked_at: int | None = None
+) -> Evidence:
+    """The second half of `gather`, with the same limits."""
+    policy, wanted = sought.policy, sought.wanted
     allowance = Allowance(limits.documents)
-    candidates = _candidates(snapshot, wanted, counted.ids, allowance)
-    related, related_cut = _related(snapshot, candidates, set(named), limits, allowance)
-    strangers = _shared(snapshot, wanted, snapshot.releases(others, "none"))
+    candidates = _candidates(snapshot, wanted, sought.counted.ids, allowance)
+    related, related_cut = _related(snapshot, candidates, set(sought.named), limits, allowance)
+    strangers = _shared(snapshot, wanted, snapshot.releases(sought.others, "none"))
     known = candidates | related
     grants, statements = Room(limits.grants), Room(limits.statements)
     evidence = Evidence(
-        as_of=as_of,
+        as_of=sought.as_of,
         candidates=_ordered(candidates.values()),
         others=_ordered(strangers.values()),
-        others_total=total,
+        others_total=sought.others_total,
         related=related,
         coverage=snapshot.coverage(),
-        publishers=freezes | read_freezes(snapshot, _addresses(policy, snapshot, known.values()) - freezes.keys()),
+        publishers={
+            **sought.freezes,
+            **read_freezes(snapshot, _addresses(policy, snapshot, known.values()) - sought.freezes.keys()),
+        },
         grants=read_grants(snapshot, policy, known, grants),
         statements=read_statements(snapshot, policy, known.values(), statements),
         asked_at=asked_at,
     )
-    reached = [CANDIDATES_LIMIT] * counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
+    reached = (
+        [CANDIDATES_LIMIT] * sought.counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
+    )
     reached += [GRANTS_LIMIT] * grants.cut + [STATEMENTS_LIMIT] * statements.cut
     return replace(evidence, limits_reached=tuple(reached))
 
@@ -169,8 +218,8 @@ def _ordered(found: Iterable[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
 def _counted(snapshot: Snapshot, wanted: Wanted, named: Sequence[str], limits: Limits) -> _Found:
     found = _Found()
     publishers = _publishers_with_releases(snapshot, named)
-    exact = of_artifact(snapshot, wanted, publishers, limits.whole + 1)
-    shared = of_files(snapshot, wanted, publishers)
+    exact = of_artifact(snapshot, wanted, publishers, limits.whole + 1, limits.counted + 1)
+    shared = of_files(snapshot, wanted, publishers, limits.counted + 1)
     for publisher in publishers:
         whole, partial = _by_weight(snapshot, wanted, shared.get(publisher, {}))
         unread = unread_of(snapshot, wanted, publisher, limits.whole + 1)

@@ -1,14 +1,14 @@
 """Which releases share something with what is looked for, by indexes that begin with it and go on with a publisher."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Row, Select, bindparam, exists, func, select
+from sqlalchemy import Column, ColumnElement, Row, Select, bindparam, exists, func, select
 
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import Snapshot, chunks
-from registry.index.queries.base import Build, Here, among
+from registry.index.queries.base import Build, Here, Rows, among
 from registry.index.schema import manifests, release_files, releases
 from registry.policy.evidence import ArtifactSubject, FilesSubject, FileSubject, SharedFiles, Subject
 from registry.policy.matching import MAX_FOUND_AT
@@ -61,11 +61,38 @@ def wanted_of(subject: Subject) -> Wanted:
             return Wanted(root.digest if root else None, tuple(sorted(cids)), tuple(sorted(plain)), is_folder=True)
 
 
-def of_artifact(snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str], limit: int) -> dict[str, list[bytes]]:
-    """The first releases of an artifact by each of these publishers, at most `limit` of each."""
+def look_together(snapshot: Snapshot, all_wanted: Iterable[Wanted], limit: int) -> None:
+    """Read in a few queries what `all_releases` gives, within this limit, of whatever is not a list of files."""
+    artifacts: list[bytes] = []
+    contents: dict[str, list[bytes]] = {}
+    for wanted in all_wanted:
+        if wanted.artifact is not None:
+            artifacts.append(wanted.artifact)
+        if not wanted.is_folder:
+            for name, part in wanted.by_hash:
+                contents.setdefault(name, []).extend(part)
+    snapshot.first_claims(artifacts, limit)
+    for name, together in contents.items():
+        _having(snapshot, name, together, limit)
+
+
+def of_artifact(
+    snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str], limit: int, counted: int
+) -> dict[str, list[bytes]]:
+    """The first releases of an artifact by each of these publishers, at most `limit` of each.
+
+    They are among the claims by anyone, up to `counted`, where these are all that there are.
+    """
     found: dict[str, list[bytes]] = {}
     if wanted.artifact is None:
         return found
+    claims = snapshot.first_claims([wanted.artifact], counted)[wanted.artifact]
+    if len(claims) < counted:
+        named = set(publishers)
+        for row in sorted(claims, key=lambda row: row.seq):
+            if row.publisher in named:
+                found.setdefault(row.publisher, []).append(row.release_id)
+        return {publisher: ids[:limit] for publisher, ids in found.items()}
     for part in chunks(publishers):
         rows: Sequence[Row[Any]] = snapshot.ask(_artifacts, artifact=wanted.artifact, publishers=part, most=limit).all()
         if len(rows) == limit:  # there may be more: each for itself, so that nobody's take the places of another's
@@ -79,10 +106,23 @@ def of_artifact(snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str], l
     return found
 
 
-def of_files(snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str]) -> dict[str, dict[bytes, Shared]]:
-    """What the releases of each of these publishers share with the files that are looked for."""
+def of_files(
+    snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str], counted: int
+) -> dict[str, dict[bytes, Shared]]:
+    """What the releases of each of these publishers share with the files that are looked for.
+
+    They are among those that have one file, by anyone, up to `counted`, where these are all that there are.
+    """
     shared: dict[str, dict[bytes, Shared]] = {}
     for name, contents in wanted.by_hash:
+        if not wanted.is_folder:
+            rows = [row for found in _having(snapshot, name, contents, counted).values() for row in found]
+            if len(rows) < counted:
+                named = set(publishers)
+                for row in rows:
+                    if row.publisher in named:
+                        shared.setdefault(row.publisher, {})[row.release_id] = Shared(contents=1)
+                continue
         for part in chunks(publishers):
             for row in snapshot.ask(_SHARING[name], contents=contents, publishers=part):
                 entry = shared.setdefault(row.publisher, {}).setdefault(row.release_id, Shared())
@@ -94,9 +134,17 @@ def of_files(snapshot: Snapshot, wanted: Wanted, publishers: Sequence[str]) -> d
 def all_releases(snapshot: Snapshot, wanted: Wanted, limit: int) -> Iterator[Sequence[Row[Any]]]:
     """Anybody's releases with their publishers: claims on the artifact, first ones first, then what shares files."""
     if wanted.artifact is not None:
-        yield snapshot.ask(_claims, artifact=wanted.artifact, most=limit).all()
+        yield snapshot.first_claims([wanted.artifact], limit)[wanted.artifact]
     for name, contents in wanted.by_hash:
-        yield snapshot.ask(_HAVING[name], contents=contents, most=limit).all()
+        if wanted.is_folder:
+            yield snapshot.ask(_HAVING_ANY[name], contents=contents, most=limit).all()
+        else:
+            yield from _having(snapshot, name, contents, limit).values()
+
+
+def _having(snapshot: Snapshot, name: str, contents: Sequence[bytes], limit: int) -> dict[bytes, Rows]:
+    """Files with these contents in anybody's releases, at most so many of each."""
+    return snapshot.first_by_key(_HAVING[name], _HAVING_ONE[name], name, contents, limit)
 
 
 def places_of(snapshot: Snapshot, wanted: Wanted, publisher: str, identifier: bytes) -> SharedFiles | None:
@@ -113,17 +161,10 @@ def unread_of(snapshot: Snapshot, wanted: Wanted, publisher: str, limit: int) ->
     """Releases whose files are not known yet: any of them may hold what is asked about. A root needs no manifest."""
     if wanted.artifact is not None and not wanted.is_folder:
         return []
-    query = (
-        select(manifests.c.release_id)
-        .where(
-            snapshot.here(manifests),
-            manifests.c.publisher == publisher,
-            manifests.c.state == "unavailable",
-        )
-        .order_by(manifests.c.release_id)
-        .limit(limit)
-    )
-    return list(snapshot.connection.execute(query).scalars())
+    known: dict[str, list[bytes]] = snapshot.once((_unread, limit))
+    if publisher not in known:
+        known[publisher] = list(snapshot.ask(_unread, publisher=publisher, most=limit).scalars())
+    return known[publisher]
 
 
 def distinct_files(snapshot: Snapshot, ids: Sequence[bytes]) -> dict[bytes, int]:
@@ -150,15 +191,15 @@ def _first_artifacts(here: Here) -> Select[Any]:
     return query.order_by(releases.c.seq)
 
 
-def _claims(here: Here) -> Select[Any]:
-    query = select(releases.c.release_id, releases.c.publisher).limit(bindparam("most"))
-    query = query.where(here(releases), releases.c.artifact == bindparam("artifact"))
-    return query.order_by(releases.c.since, releases.c.seq)
+def _unread(here: Here) -> Select[Any]:
+    query = select(manifests.c.release_id).order_by(manifests.c.release_id).limit(bindparam("most"))
+    by_publisher = manifests.c.publisher == bindparam("publisher")
+    return query.where(here(manifests), by_publisher, manifests.c.state == "unavailable")
 
 
-def _files(here: Here, query: Select[Any], column: Column[bytes]) -> Select[Any]:
+def _files(here: Here, query: Select[Any], wanted: ColumnElement[bool]) -> Select[Any]:
     """Files of the releases that there are as of the block of the answer; those of later ones are known too."""
-    query = query.where(release_files.c.deployment == bindparam("deployment"), column.in_(among("contents")))
+    query = query.where(release_files.c.deployment == bindparam("deployment"), wanted)
     if here.newest:
         return query
     return query.where(exists().where(here(releases), releases.c.release_id == release_files.c.release_id))
@@ -171,12 +212,12 @@ def _sharing(column: Column[bytes]) -> Build:
         .where(release_files.c.publisher.in_(among("publishers")))
         .group_by(release_files.c.publisher, release_files.c.release_id, column)
     )
-    return lambda here: _files(here, query, column)
+    return lambda here: _files(here, query, column.in_(among("contents")))
 
 
-def _having(column: Column[bytes]) -> Build:
-    query = select(release_files.c.release_id, release_files.c.publisher).limit(bindparam("most"))
-    return lambda here: _files(here, query, column)
+def _having_where(column: Column[bytes], wanted: ColumnElement[bool]) -> Build:
+    query = select(column, release_files.c.release_id, release_files.c.publisher).limit(bindparam("most"))
+    return lambda here: _files(here, query, wanted)
 
 
 def _places(column: Column[bytes]) -> Build:
@@ -189,10 +230,12 @@ def _places(column: Column[bytes]) -> Build:
         .order_by(release_files.c.position)
         .limit(MAX_FOUND_AT)
     )
-    return lambda here: _files(here, query, column)
+    return lambda here: _files(here, query, column.in_(among("contents")))
 
 
 _COLUMNS = {name: release_files.c[name] for name in ("cid", "sha256")}
 _SHARING = {name: _sharing(column) for name, column in _COLUMNS.items()}
-_HAVING = {name: _having(column) for name, column in _COLUMNS.items()}
+_HAVING_ANY = {name: _having_where(column, column.in_(among("contents"))) for name, column in _COLUMNS.items()}
+_HAVING = {name: _having_where(column, column.in_(among("keys"))) for name, column in _COLUMNS.items()}
+_HAVING_ONE = {name: _having_where(column, column == bindparam("key")) for name, column in _COLUMNS.items()}
 _PLACES = {name: _places(column) for name, column in _COLUMNS.items()}

@@ -46,12 +46,10 @@ class Room:
 
 def read_freezes(snapshot: Snapshot, addresses: Iterable[str]) -> dict[str, Frozen | None]:
     """How these ended, or None for each that has not."""
-    wanted = list(dict.fromkeys(addresses))
-    found: dict[str, list[Located[FreezeRecord]]] = {}
-    for part in chunks(wanted):
-        for row in snapshot.ask(_freezes, publishers=part).mappings():
-            found.setdefault(row["publisher"], []).append(located(FreezeRecord, row))
-    return {address: _frozen(found.get(address, ())) for address in wanted}
+    return {
+        address: _frozen([located(FreezeRecord, row._mapping) for row in rows])
+        for address, rows in snapshot.kept_by_key(_freezes, "publisher", list(addresses)).items()
+    }
 
 
 def read_trusted(snapshot: Snapshot, policy: Policy, as_of: AsOf) -> tuple[dict[str, Span], dict[str, Frozen | None]]:
@@ -73,7 +71,7 @@ def read_grants(
     makers = {claim.record.release.publisher for claim in known.values() if claim.record.release.parents}
     grantees = sorted({EVERYONE, *makers, *([] if account is None else [account])})
     found: dict[bytes, list[RecordedGrant]] = {}
-    for ids in chunks(sorted(known)):
+    for ids in chunks(snapshot.granted_any(sorted(known))):
         for names in chunks(grantees):
             rows = snapshot.ask(_grants, ids=ids, grantees=names, most=room.left + 1).mappings().all()
             for row in room.take(rows):
@@ -106,7 +104,7 @@ def read_statements(
 
 
 def _freezes(here: Here) -> Select[Any]:
-    query = select(freezes).where(here(freezes), freezes.c.publisher.in_(among("publishers")))
+    query = select(freezes).where(here(freezes), freezes.c.publisher.in_(among("keys")))
     return query.order_by(freezes.c.seq)
 
 

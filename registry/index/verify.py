@@ -2,15 +2,20 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
+from registry.errors import IndexUnavailable, ProvenanceError
 from registry.index.answers import Answer
 from registry.index.documents import DocumentReader
-from registry.index.evidence import gather
+from registry.index.evidence import Sought, evidence_of, seek
 from registry.index.queries import Reader, Snapshot
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
 from registry.policy.verdict import Verdict, judge, same_between
+
+_TOGETHER: Final = 100
+"""Questions whose evidence is in memory together."""
 
 Ask = Callable[[], tuple[Subject, Policy | None]]
 """Reads a question, where the answer is not kept."""
@@ -29,11 +34,16 @@ def verify(
 
 
 def verify_in(snapshot: Snapshot, subject: Subject, policy: Policy | None, *, asked_at: int) -> Verdict:
-    """The same from a snapshot that is open, asked at a time in epoch seconds: for many subjects as of one block."""
+    """The same from a snapshot that is open, asked at a time in epoch seconds."""
+    (sought,) = seek(snapshot, [(subject, policy or Policy())])
+    return _judge(snapshot, subject, policy, sought, asked_at)
+
+
+def _judge(snapshot: Snapshot, subject: Subject, policy: Policy | None, sought: Sought, asked_at: int) -> Verdict:
     if not snapshot.is_newest:
         # Who asks about an older block knows that it is old: `max_age` is then about how far the index is behind.
         asked_at = snapshot.as_of().block.timestamp + snapshot.age(asked_at)
-    return judge(subject, policy, gather(snapshot, subject, policy or Policy(), asked_at=asked_at))
+    return judge(subject, policy, evidence_of(snapshot, sought, asked_at=asked_at))
 
 
 def kept(reader: Reader, question: bytes, *, asked_at: int) -> Answer | None:
@@ -59,24 +69,58 @@ def answer(
         return found
     subject, policy = ask()
     with reader.snapshot(quick=quick, as_of=as_of) as snapshot:
-        return _answer(reader, snapshot, _key(question), subject, policy, asked_at)
+        verdict = verify_in(snapshot, subject, policy, asked_at=asked_at)
+        return _keep(reader, snapshot, _key(question), policy, verdict, asked_at)
 
 
-def answer_in(reader: Reader, snapshot: Snapshot, question: bytes, ask: Ask, *, asked_at: int) -> Answer:
-    """The same from a snapshot of the reader's that is open: for many questions as of one block."""
-    key = _key(question)
-    found = reader.answers.get(snapshot.state(), key, asked_at) if snapshot.is_newest else None
-    return _answer(reader, snapshot, key, *ask(), asked_at) if found is None else found
+def answers_in(
+    reader: Reader, snapshot: Snapshot, asked: Sequence[tuple[bytes, Ask]], *, asked_at: int
+) -> Iterator[Answer | ProvenanceError]:
+    """The same for many questions, in their order, from a snapshot of the reader's that is open: all as of one block.
+
+    What is wrong with one question is its answer. What they need is read for some dozens together. Raises
+    `IndexUnavailable`.
+    """
+    for start in range(0, len(asked), _TOGETHER):
+        yield from _answers(reader, snapshot, asked[start : start + _TOGETHER], asked_at)
+        snapshot.forget()
+
+
+def _answers(
+    reader: Reader, snapshot: Snapshot, asked: Sequence[tuple[bytes, Ask]], asked_at: int
+) -> list[Answer | ProvenanceError]:
+    given: list[Answer | ProvenanceError | None] = []
+    open_: list[tuple[int, bytes, Subject, Policy | None]] = []
+    for place, (question, ask) in enumerate(asked):
+        key = _key(question)
+        found: Answer | ProvenanceError | None = None
+        if snapshot.is_newest:
+            found = reader.answers.get(snapshot.state(), key, asked_at)
+        if found is None:
+            try:
+                open_.append((place, key, *ask()))
+            except ProvenanceError as error:
+                found = error
+        given.append(found)
+    all_sought = seek(snapshot, [(subject, policy or Policy()) for _, _, subject, policy in open_])
+    for (place, key, subject, policy), sought in zip(open_, all_sought, strict=True):
+        try:
+            verdict = _judge(snapshot, subject, policy, sought, asked_at)
+            given[place] = _keep(reader, snapshot, key, policy, verdict, asked_at)
+        except IndexUnavailable:
+            raise
+        except ProvenanceError as error:
+            given[place] = error
+    return [one for one in given if one is not None]
 
 
 def _key(question: bytes) -> bytes:
     return hashlib.sha256(question).digest()
 
 
-def _answer(
-    reader: Reader, snapshot: Snapshot, key: bytes, subject: Subject, policy: Policy | None, asked_at: int
+def _keep(
+    reader: Reader, snapshot: Snapshot, key: bytes, policy: Policy | None, verdict: Verdict, asked_at: int
 ) -> Answer:
-    verdict = verify_in(snapshot, subject, policy, asked_at=asked_at)
     made = Answer(verdict.outcome, verdict.to_bytes(), *same_between(policy, verdict.as_of, asked_at))
     if snapshot.is_newest:
         reader.answers.put(snapshot.state(), key, made)

@@ -20,7 +20,7 @@ from registry.index.ledger import BlockRow
 from registry.index.queries import Reader
 from registry.index.schema import blocks, cursors, manifests, releases
 from registry.index.upkeep import rebuild
-from registry.index.verify import answer, answer_in, kept, verify
+from registry.index.verify import answer, answers_in, kept, verify
 from registry.policy.evidence import ArtifactSubject
 from registry.policy.policy import Policy, TrustedPublisher
 
@@ -94,7 +94,8 @@ def test_a_question_is_read_once_while_nothing_changes_and_by_its_own_policy(rea
     assert Asked(reader, artifact, None).expect_fresh().outcome == "unknown"
     assert asked().outcome == "allow" and asked.times == 1
     with reader.snapshot() as snapshot:
-        assert answer_in(reader, snapshot, asked.question, asked.read, asked_at=ASKED_AT) is asked()
+        (given,) = answers_in(reader, snapshot, [(asked.question, asked.read)], asked_at=ASKED_AT)
+        assert given is asked()
     assert asked.times == 1
 
 

@@ -1,6 +1,6 @@
 """What all queries share: one read transaction, one deployment, and the block that the answers are of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
+    Row,
     RowMapping,
     Select,
     Table,
@@ -67,13 +68,17 @@ class Page(Generic[T, K]):
     next: K | None
 
 
+Rows = Sequence[Row[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Shelves:
-    """Parsed documents kept between snapshots."""
+    """What is kept between snapshots: parsed documents by digest, and rows by the state of the index and their key."""
 
     whole: Kept[Manifest]
     described: Kept[Manifest]
     terms: Kept[Terms]
+    rows: Kept[Rows]
 
 
 class Base:
@@ -94,6 +99,7 @@ class Base:
         self._kept = kept
         self._at_once = at_once
         self._at = at
+        self._once: dict[Hashable, dict[Any, Any]] = {}
 
     @property
     def is_newest(self) -> bool:
@@ -113,6 +119,47 @@ class Base:
         if self._at is not None:
             values["at"] = self._at.number
         return self.connection.execute(_built(build, self.is_newest), {"deployment": self.key, **values})
+
+    def by_key(self, build: Build, column: str, keys: Iterable[K]) -> dict[K, Rows]:
+        """The rows of a query for each of these `keys`, its parameter, by the column that they stand in.
+
+        Each is read once in a snapshot, which is of one state: who asks for many together spares them their queries.
+        """
+        known = self.once(build)
+        wanted = list(dict.fromkeys(keys))
+        for part in chunks([key for key in wanted if key not in known]):
+            self._fill(known, part, column, self.ask(build, keys=part).all())
+        return {key: known[key] for key in wanted}
+
+    def first_by_key(self, build: Build, ordered: Build, column: str, keys: Iterable[K], most: int) -> dict[K, Rows]:
+        """The same of at most so many rows for each key: the first ones in the order of `ordered`.
+
+        That is asked for one key, its parameter `key`; `build` for many, where there are few rows. Both take `most`.
+        """
+        known = self.once((build, most))
+        wanted = list(dict.fromkeys(keys))
+        for part in chunks([key for key in wanted if key not in known]):
+            rows = self.ask(build, keys=part, most=most).all() if len(part) > 1 else []
+            if len(part) > 1 and len(rows) < most:
+                self._fill(known, part, column, rows)
+                continue
+            for key in part:  # each for itself, so that nobody's rows take the places of another's
+                known[key] = self.ask(ordered, key=key, most=most).all()
+        return {key: known[key] for key in wanted}
+
+    def once(self, what: Hashable) -> dict[Any, Any]:
+        """What was read of a kind in this snapshot, by key, to be looked at and added to."""
+        return self._once.setdefault(what, {})
+
+    def forget(self) -> None:
+        """Let go of what was read: it takes memory, and is read again where it is wanted."""
+        self._once.clear()
+
+    def _fill(self, known: dict[K, Rows], keys: Iterable[K], column: str, rows: Rows) -> None:
+        found: dict[K, list[Row[Any]]] = {}
+        for row in rows:
+            found.setdefault(row._mapping[column], []).append(row)
+        known.update((key, found.get(key, ())) for key in keys)
 
     def here(self, table: Table) -> ColumnElement[bool]:
         """Rows of this deployment up to the block that the answers are of."""

@@ -1,6 +1,5 @@
 """Documents as they were read: manifests and terms, parsed once and kept."""
 
-import itertools
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
@@ -10,12 +9,14 @@ from registry.artifacts.manifest import Manifest, describe_manifest, parse_manif
 from registry.chain.records import ZERO
 from registry.content.cid import RAW, Cid
 from registry.errors import IndexUnavailable
-from registry.index.queries.base import Base, Here, among
+from registry.index.queries.base import Here, Rows, among, chunks
+from registry.index.queries.progress import ProgressQueries
 from registry.index.schema import contents, terms_documents
 from registry.policy.evidence import DocumentState
 from registry.policy.terms import Terms, parse_terms
 
 TOO_LONG: Final = "It was not looked at: the documents of all that may decide are too long together."
+_AHEAD_BYTES: Final = 4 << 20
 
 Documents = Literal["none", "described", "whole"]
 """What is wanted of the documents: none of them, terms and the manifest without its files, or with them."""
@@ -41,7 +42,7 @@ class Allowance:
         return True
 
 
-class DocumentQueries(Base):
+class DocumentQueries(ProgressQueries):
     """Documents by their digests."""
 
     def manifest_bytes(self, digest: bytes) -> bytes | None:
@@ -56,7 +57,7 @@ class DocumentQueries(Base):
         return None
 
     def _terms_of(
-        self, row: Any, terms_rows: list[Any], documents: Documents, allowance: Allowance
+        self, row: Any, terms_rows: Rows, documents: Documents, allowance: Allowance
     ) -> tuple[DocumentState | None, Terms | None, str | None]:
         """A document that is found to be these terms is so for everyone; one that is not speaks of itself only."""
         if row.terms == ZERO:
@@ -74,10 +75,20 @@ class DocumentQueries(Base):
         why = "The manifest that says where they are was not read."
         return DocumentState(row.terms, "unavailable", why), None, None
 
-    def _terms_documents(self, ids: Iterable[bytes]) -> dict[bytes, list[Any]]:
-        wanted = list(ids)
-        rows = self.ask(_of_terms, ids=wanted).all() if wanted else []
-        return {key: list(group) for key, group in itertools.groupby(rows, key=lambda row: row.terms_id)}
+    def _terms_documents(self, ids: Iterable[bytes]) -> dict[bytes, Rows]:
+        return self.kept_by_key(_of_terms, "terms_id", list(ids))
+
+    def _read_ahead(self, described: Iterable[tuple[bytes, int]]) -> None:
+        """Read the bytes of manifests, each a digest and a size, in one query; not of more than a few megabytes."""
+        left, cids = _AHEAD_BYTES if self._at_once is None else self._at_once, []
+        for digest, size in described:
+            left -= size
+            if left < 0:
+                break
+            if self._kept.described.get(digest) is None:
+                cids.append(Cid(RAW, digest).to_bytes())
+        for part in chunks(cids):
+            self.once(_of_cid).update((row.cid, bytes(row.data)) for row in self.ask(_of_cids, keys=part))
 
     def _manifest(self, row: Any, size: int, *, whole: bool) -> Manifest:
         shelf = self._kept.whole if whole else self._kept.described
@@ -107,6 +118,9 @@ class DocumentQueries(Base):
                 raise NotQuick
 
     def _content(self, cid: bytes) -> bytes | None:
+        ahead: bytes | None = self.once(_of_cid).pop(cid, None)
+        if ahead is not None:
+            return ahead
         data = self.ask(_of_cid, cid=cid).scalar()
         return None if data is None else bytes(data)
 
@@ -118,9 +132,13 @@ class DocumentQueries(Base):
 
 
 def _of_terms(_here: Here) -> Select[Any]:
-    query = select(terms_documents).where(terms_documents.c.terms_id.in_(among("ids")))
+    query = select(terms_documents).where(terms_documents.c.terms_id.in_(among("keys")))
     return query.order_by(terms_documents.c.terms_id, terms_documents.c.cid)
 
 
 def _of_cid(_here: Here) -> Select[Any]:
     return select(contents.c.data).where(contents.c.cid == bindparam("cid"))
+
+
+def _of_cids(_here: Here) -> Select[Any]:
+    return select(contents.c.cid, contents.c.data).where(contents.c.cid.in_(among("keys")))

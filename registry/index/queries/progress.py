@@ -1,17 +1,21 @@
 """How far the index has read, which block its answers are of, and the logs of the contracts as of it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, bindparam, func, select
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
 from registry.errors import IndexUnavailable
-from registry.index.queries.base import Base, Here
+from registry.index.queries.base import Base, Build, Here, K, Rows
 from registry.index.schema import cursors, events, heads
 from registry.policy.evidence import AsOf, Block, Finality
+
+_ROW_BYTES: Final = 1 << 10
+"""What a row that is kept is taken to be long, and what a key without any is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,22 @@ class ProgressQueries(Base):
     def state(self) -> State | None:
         """What answers of the newest block rest on; None while no block was read."""
         return state_of(self._cursor)
+
+    def kept_by_key(self, build: Build, column: str, keys: Iterable[K]) -> dict[K, Rows]:
+        """What `by_key` gives, for keys that question after question asks for: kept while the state is the same."""
+        state = self.state() if self.is_newest else None
+        if state is None:
+            return self.by_key(build, column, keys)
+        known = self.once(build)
+        lacking = {key: repr((id(build), astuple(state), key)).encode() for key in keys if key not in known}
+        for key, name in lacking.items():
+            rows = self._kept.rows.get(name)
+            if rows is not None:
+                known[key] = rows
+        found = self.by_key(build, column, keys)
+        for key, name in lacking.items():
+            self._kept.rows.put(name, found[key], _ROW_BYTES * (1 + len(found[key])))
+        return found
 
     def log_heads(self) -> tuple[LogHead, ...]:
         """The log of every contract, in the order in which they are deployed; none while no block was read."""

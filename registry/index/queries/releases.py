@@ -1,6 +1,5 @@
 """Releases with their status and documents, and the files in them."""
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +21,9 @@ from registry.chain.records import (
 from registry.content.cid import Cid
 from registry.errors import RecordNotFound
 from registry.index.counters import manifests_where
-from registry.index.queries.base import Here, among, chunks, location_of
+from registry.index.queries.base import Here, Rows, among, location_of
 from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
-from registry.index.queries.progress import ProgressQueries
-from registry.index.schema import lineage, manifests, release_files, releases, statuses
+from registry.index.schema import grants, lineage, manifests, release_files, releases, statuses
 from registry.policy.evidence import ClaimedRelease, Coverage, DocumentState, StatusState
 
 
@@ -47,7 +45,7 @@ class FileRow:
     cid: Cid
 
 
-class ReleaseQueries(DocumentQueries, ProgressQueries):
+class ReleaseQueries(DocumentQueries):
     """Releases by what they are looked for, each with its status and documents."""
 
     def release(self, identifier: bytes, documents: Documents = "whole") -> ClaimedRelease:
@@ -71,9 +69,30 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
 
         Documents beyond the allowance are taken to be unavailable.
         """
-        found: dict[bytes, ClaimedRelease] = {}
-        for ids in chunks(list(dict.fromkeys(identifiers))):
-            found.update(self._releases(ids, documents, allowance or Allowance(1 << 62)))
+        ids = list(dict.fromkeys(identifiers))
+        return self._releases(ids, documents, allowance or Allowance(1 << 62)) if ids else {}
+
+    def look_ahead(self, identifiers: Iterable[bytes], described: Iterable[bytes]) -> None:
+        """Read together what `releases` takes of all of these, and the manifests of those that are to be described."""
+        rows = self._rows(list(identifiers))
+        self._parents(rows.values())
+        self._statuses(rows.values())
+        self._terms_documents({row.terms for row in rows.values() if row.terms != ZERO})
+        read = (rows[one] for one in described if one in rows and rows[one].state == "available")
+        self._read_ahead((row.manifest, row.manifest_size) for row in read)
+
+    def granted_any(self, identifiers: Iterable[bytes]) -> list[bytes]:
+        """Those of these releases of which anything was ever granted to anybody."""
+        return [identifier for identifier, row in self._rows(list(identifiers)).items() if row.granted]
+
+    def first_claims(self, artifacts: Iterable[bytes], most: int) -> dict[bytes, Rows]:
+        """The first claims on each artifact, at most so many, with the publisher and the place in the log of each."""
+        found = self.first_by_key(_claims, _ordered_claims, "artifact", artifacts, most)
+        firsts = self.once(_first_claim)
+        for artifact, rows in found.items():
+            ordered = found[artifact] = sorted(rows, key=lambda row: (row.since, row.seq))
+            if ordered:
+                firsts[artifact] = ordered[0].release_id
         return found
 
     def releases_of_artifact(self, artifact: bytes, limit: int = 100) -> list[ClaimedRelease]:
@@ -206,24 +225,27 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
     def _releases(
         self, ids: Sequence[bytes], documents: Documents, allowance: Allowance
     ) -> dict[bytes, ClaimedRelease]:
-        rows = self.ask(_with_manifests, ids=ids).all()
-        parents = self._parents(ids)
-        states = self._statuses(ids)
-        firsts = self._first_claims({row.artifact for row in rows})
-        terms = self._terms_documents({row.terms for row in rows if row.terms != ZERO})
-        by_id = {row.release_id: row for row in rows}
+        rows = self._rows(ids)
+        parents = self._parents(rows.values())
+        states = self._statuses(rows.values())
+        firsts = self._first_claims({row.artifact for row in rows.values()})
+        terms = self._terms_documents({row.terms for row in rows.values() if row.terms != ZERO})
         return {
-            row.release_id: self._claimed(
+            identifier: self._claimed(
                 row,
                 documents,
                 allowance,
-                parents.get(row.release_id, ()),
-                states.get(row.release_id, StatusState()),
-                firsts.get(row.artifact) == row.release_id,
-                terms.get(row.terms, []),
+                parents.get(identifier, ()),
+                states.get(identifier, StatusState()),
+                firsts[row.artifact] == identifier,
+                terms.get(row.terms, ()),
             )
-            for row in (by_id[identifier] for identifier in ids if identifier in by_id)
+            for identifier, row in rows.items()
         }
+
+    def _rows(self, ids: Sequence[bytes]) -> dict[bytes, Any]:
+        """The rows of those of these releases that there are, in this order."""
+        return {key: rows[0] for key, rows in self.by_key(_with_manifests, "release_id", ids).items() if rows}
 
     def _claimed(
         self,
@@ -233,7 +255,7 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
         parents: tuple[Parent, ...],
         status: StatusState,
         first_claim: bool,
-        terms_rows: list[Any],
+        terms_rows: Rows,
     ) -> ClaimedRelease:
         release = Release(
             row.publisher, row.name, row.version, row.artifact, row.manifest, row.terms, row.training_data, parents
@@ -260,46 +282,69 @@ class ReleaseQueries(DocumentQueries, ProgressQueries):
             license=license,
         )
 
-    def _parents(self, ids: Sequence[bytes]) -> dict[bytes, tuple[Parent, ...]]:
+    def _parents(self, rows: Iterable[Any]) -> dict[bytes, tuple[Parent, ...]]:
+        found = self.by_key(_parents, "child", [row.release_id for row in rows if row.derived])
         return {
-            child: tuple(Parent(row.parent, Relation(row.relation)) for row in rows)
-            for child, rows in itertools.groupby(self.ask(_parents, ids=ids).all(), key=lambda row: row.child)
+            child: tuple(Parent(row.parent, Relation(row.relation)) for row in named) for child, named in found.items()
         }
 
-    def _statuses(self, ids: Sequence[bytes]) -> dict[bytes, StatusState]:
-        return {
-            row.release_id: StatusState(
-                Status(row.status), Reason(row.reason), row.timestamp, None if row.successor == ZERO else row.successor
-            )
-            for row in self.ask(_statuses, ids=ids)  # the last of each release stays
-        }
+    def _statuses(self, rows: Iterable[Any]) -> dict[bytes, StatusState]:
+        found = self.by_key(_statuses, "release_id", [row.release_id for row in rows if row.changed])
+        return {identifier: _status_state(changes[-1]) for identifier, changes in found.items()}
 
     def _first_claims(self, artifacts: Iterable[bytes]) -> dict[bytes, bytes]:
-        return {one: self.ask(_first_claim, artifact=one).scalar_one() for one in artifacts}
+        known = self.once(_first_claim)
+        for one in artifacts:
+            if one not in known:
+                known[one] = self.ask(_first_claim, artifact=one).scalar_one()
+        return known
 
 
 def _with_manifests(here: Here) -> Select[Any]:
+    """With what there is more to be read of, which is little of most releases."""
     same = (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id)
     columns = ("state", "detail", "table_cid", "terms_cid", "manifest_size", "table_size")
-    query = select(releases, *(manifests.c[name] for name in columns)).join(manifests, same)
-    return query.where(here(releases), releases.c.release_id.in_(among("ids")))
+    more = (
+        exists().where(here(lineage), lineage.c.child == releases.c.release_id).label("derived"),
+        exists().where(here(statuses), statuses.c.release_id == releases.c.release_id).label("changed"),
+        exists().where(here(grants), grants.c.release_id == releases.c.release_id).label("granted"),
+    )
+    query = select(releases, *(manifests.c[name] for name in columns), *more).join(manifests, same)
+    return query.where(here(releases), releases.c.release_id.in_(among("keys")))
 
 
 def _parents(here: Here) -> Select[Any]:
     query = select(lineage.c.child, lineage.c.parent, lineage.c.relation)
-    return query.where(here(lineage), lineage.c.child.in_(among("ids"))).order_by(
+    return query.where(here(lineage), lineage.c.child.in_(among("keys"))).order_by(
         lineage.c.child, lineage.c.parent, lineage.c.relation
     )
 
 
 def _statuses(here: Here) -> Select[Any]:
-    query = select(statuses).where(here(statuses), statuses.c.release_id.in_(among("ids")))
+    query = select(statuses).where(here(statuses), statuses.c.release_id.in_(among("keys")))
     return query.order_by(statuses.c.release_id, statuses.c.seq)
 
 
 def _first_claim(here: Here) -> Select[Any]:
     query = select(releases.c.release_id).where(here(releases), releases.c.artifact == bindparam("artifact"))
     return query.order_by(releases.c.since, releases.c.seq).limit(1)
+
+
+def _claims(here: Here) -> Select[Any]:
+    return _CLAIMS.where(here(releases), releases.c.artifact.in_(among("keys"))).limit(bindparam("most"))
+
+
+def _ordered_claims(here: Here) -> Select[Any]:
+    query = _CLAIMS.where(here(releases), releases.c.artifact == bindparam("key")).limit(bindparam("most"))
+    return query.order_by(releases.c.since, releases.c.seq)
+
+
+_CLAIMS = select(releases.c.artifact, releases.c.release_id, releases.c.publisher, releases.c.since, releases.c.seq)
+
+
+def _status_state(row: Any) -> StatusState:
+    successor = None if row.successor == ZERO else row.successor
+    return StatusState(Status(row.status), Reason(row.reason), row.timestamp, successor)
 
 
 def _status_event(row: Any) -> StatusEvent:

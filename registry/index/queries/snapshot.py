@@ -25,6 +25,7 @@ from registry.policy.evidence import Block
 
 _MANIFEST_CACHE_BYTES: Final = 32 << 20
 _TERMS_CACHE_BYTES: Final = 4 << 20
+_ROWS_CACHE_BYTES: Final = 4 << 20
 _AT_ONCE_BYTES: Final = 128 << 10
 
 
@@ -43,7 +44,7 @@ class Snapshot(
 class Reader:
     """One deployment in an index, for reading. May be shared by threads; parsed documents are kept between snapshots.
 
-    Documents are kept by digest, so that what is kept is never out of date.
+    Documents are kept by digest, and rows by the state of the index, so that what is kept is never out of date.
     """
 
     def __init__(self, database: Database, deployment: Deployment) -> None:
@@ -52,7 +53,12 @@ class Reader:
         self._key = database.deployment_key(deployment)
         self.answers = Answers()
         self._seen: tuple[int | None, State | None] = (None, None)
-        self._kept = Shelves(Kept(_MANIFEST_CACHE_BYTES), Kept(_MANIFEST_CACHE_BYTES // 4), Kept(_TERMS_CACHE_BYTES))
+        self._kept = Shelves(
+            Kept(_MANIFEST_CACHE_BYTES),
+            Kept(_MANIFEST_CACHE_BYTES // 4),
+            Kept(_TERMS_CACHE_BYTES),
+            Kept(_ROWS_CACHE_BYTES),
+        )
 
     def state(self) -> State | None:
         """What answers rest on just now; None while no block was read. Costs next to nothing while nobody writes.
