@@ -5,10 +5,10 @@ not lead to the artifact's root make a manifest invalid. There is no time in it:
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_canonical
@@ -252,10 +252,10 @@ def describe_manifest(data: bytes) -> Manifest:
     Takes a fraction of the time that `parse_manifest` does, and checks nothing again. Raises InvalidManifest.
     """
     try:
-        value = json.loads(data)
+        value = orjson.loads(data)
         value["predicate"] |= {"files": []}
         value["predicate"].pop("files_table", None)
-        statement = Statement.model_validate_json(json.dumps(value), strict=True)
+        statement = Statement.model_validate_json(orjson.dumps(value), strict=True)
     except (ValueError, LookupError, TypeError) as error:
         raise InvalidManifest(f"The manifest cannot be read again: {error}.") from error
     artifact = Cid(DAG_PB, bytes.fromhex(statement.subject[0].digest.sha256))

@@ -1,13 +1,17 @@
 """A reason of a verdict as it was found: its code in the table, its sentence, and what it is about."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from registry.chain.identifiers import ReleaseId
 from registry.policy.reason_table import REASONS, Effect
 from registry.policy.terms import Use
 
 __all__ = ["REASONS", "Effect", "VerdictReason", "because"]
+
+_EFFECTS: Final = {effect: place for place, effect in enumerate(Effect)}
+_CODES: Final = {code: place for place, code in enumerate(REASONS)}
+_USES: Final = {use: place for place, use in enumerate(Use)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,10 @@ class VerdictReason:
     def order(self) -> tuple[Any, ...]:
         """The strongest first, then as the table has them, then by what they are about."""
         return (
-            list(Effect).index(self.effect),
-            list(REASONS).index(self.code),
+            _EFFECTS[self.effect],
+            _CODES[self.code],
             self.release or b"",
-            list(Use).index(self.use) if self.use is not None else -1,
+            _USES[self.use] if self.use is not None else -1,
             len(self.path),
             self.path,
             self.file or "",

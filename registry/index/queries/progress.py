@@ -1,7 +1,7 @@
 """How far the index has read, which block its answers are of, and the logs of the contracts as of it."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -118,11 +118,11 @@ class ProgressQueries(Base):
 
     def kept_by_key(self, build: Build, column: str, keys: Iterable[K]) -> dict[K, Rows]:
         """What `by_key` gives, for keys that question after question asks for: kept while the state is the same."""
-        state = self.state() if self.is_newest else None
+        state = self._state_name
         if state is None:
             return self.by_key(build, column, keys)
         known = self.once(build)
-        lacking = {key: repr((id(build), astuple(state), key)).encode() for key in keys if key not in known}
+        lacking = {key: repr((id(build), state, key)).encode() for key in keys if key not in known}
         for key, name in lacking.items():
             rows = self._kept.rows.get(name)
             if rows is not None:
@@ -157,6 +157,11 @@ class ProgressQueries(Base):
     def _cursor(self) -> Row[Any] | None:
         """How far the index is, read once: a snapshot is of one state."""
         return self.ask(_cursor).first()
+
+    @cached_property
+    def _state_name(self) -> str | None:
+        state = self.state() if self.is_newest else None
+        return None if state is None else repr(state)
 
     def _records(self) -> int:
         total = select(func.coalesce(func.sum(heads.c.size), 0)).where(heads.c.deployment == self.key)
