@@ -17,6 +17,9 @@ from registry.errors import BlockNotFound, InvalidDag, InvalidQuery
 GetBlock = Callable[[Cid], bytes]
 GetBlocks = Callable[[Sequence[Cid]], Iterator[bytes]]
 
+MAX_REPEATED: Final = 10_000
+"""Folders that stand in a DAG once more whose names are told again: a small DAG can name more than there are atoms."""
+
 _LARGEST_OFFSET: Final = 2**63 - 1
 
 
@@ -143,13 +146,17 @@ def blocks_below(
 
     With `get_blocks` the leaves below a node of a file are asked for together, and come as they are read.
     A `span` limits a file to the blocks that hold its bytes; of one that lies behind the end the root proves so.
-    `enter` is told each name below the end of the path before its block is read, and raises where it is not to be.
+    `enter` is told each name below the end of the path before its block is read, and raises where it is not to be: also
+    those of a folder that stands in the DAG once more, of which nothing is sent again.
     Without `duplicates` a block is read once, but for the two nodes of each level that a span cuts, however often a
     small DAG repeats it. Memory grows with the number of blocks then, about 100 bytes for each of 1 MiB.
-    Raises what `get_block` and `enter` do, and InvalidDag, wherever it has come to by then.
+    Raises what `get_block` and `enter` do, and InvalidDag, wherever it has come to by then: also where `enter` would
+    have to be told of more than MAX_REPEATED folders again.
     """
     sent: set[Cid] = set()
     whole: set[Cid] = set()
+    folders: set[Cid] = set()
+    repeated = 0
     for cid, block in terminus.along:
         if duplicates or cid not in sent:
             sent.add(cid)
@@ -159,7 +166,11 @@ def blocks_below(
         visit = pending.pop()
         cid = visit.cid
         if not duplicates and (cid in whole or (cid.codec == RAW and cid in sent)):
-            continue
+            if enter is None or cid not in folders:
+                continue
+            repeated += 1
+            if repeated > MAX_REPEATED:
+                raise InvalidDag(f"This DAG repeats more than {MAX_REPEATED} folders. Ask for the folders in it.")
         block = get_block(cid)
         if duplicates or cid not in sent:
             if not duplicates:
@@ -173,6 +184,8 @@ def blocks_below(
             visit = _Visit(cid, 0, *span.within(unixfs.size))
         if not duplicates and visit.first is visit.end is None:
             whole.add(cid)
+            if unixfs.type != FILE:
+                folders.add(cid)
         children = list(_children(node, unixfs, scope, visit))
         if enter is not None:
             for child in children:

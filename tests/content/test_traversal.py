@@ -12,7 +12,7 @@ from registry.artifacts.digest import Artifact
 from registry.content import dagpb
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.dagpb import Link, Node
-from registry.content.traversal import GetBlock, Scope, Span, blocks_below, parse_span, resolve
+from registry.content.traversal import Below, GetBlock, Scope, Span, blocks_below, parse_span, resolve
 from registry.content.unixfs import (
     LEAF_SIZE,
     WIDTH,
@@ -257,3 +257,42 @@ class TestRepeats:
         assert set(sent[2:]) == set(leaves)
         _, sent = self.read(blocks, Cid.of(DAG_PB, root), Span(3, 4))
         assert sent[2:] == [leaves[3], leaves[0]]
+
+
+class TestNamesThatAreTold:
+    """`enter` is told every path to a block, also where the block itself is not sent again."""
+
+    def folders(self, levels: int) -> tuple[Cid, dict[Cid, bytes]]:
+        """A folder in which `a` and `b` are one folder, and so on down to a file."""
+        leaf = b"what is denied"
+        blocks, below, size = {Cid.of(RAW, leaf): leaf}, Cid.of(RAW, leaf), len(leaf)
+        for _ in range(levels):
+            block = dagpb.encode(Node((Link(below, "a", size), Link(below, "b", size)), b"\x08\x01"))
+            below, size = Cid.of(DAG_PB, block), size + 1
+            blocks[below] = block
+        return below, blocks
+
+    def told(self, levels: int) -> tuple[list[str], list[Cid]]:
+        root, blocks = self.folders(levels)
+        paths: list[str] = []
+
+        def enter(below: Below) -> None:
+            names: list[str] = []
+            place: Below | None = below
+            while place is not None:
+                place, _, name = place
+                names.insert(0, name)
+            paths.append("/".join(names))
+
+        terminus = resolve(blocks.__getitem__, root, [])
+        sent = [cid for cid, _ in blocks_below(blocks.__getitem__, terminus, Scope.ALL, enter=enter)]
+        return paths, sent
+
+    def test_a_folder_at_two_places_is_told_at_both_and_sent_once(self) -> None:
+        paths, sent = self.told(2)
+        assert sorted(paths) == ["a", "a/a", "a/b", "b", "b/a", "b/b"]
+        assert len(sent) == len(set(sent)) == 3
+
+    def test_a_dag_that_names_more_than_can_be_told_ends(self) -> None:
+        with pytest.raises(InvalidDag, match="repeats"):
+            self.told(100)
