@@ -17,6 +17,8 @@ from registry.content.store import Progress, Store
 from registry.errors import InvalidSettings, PinFailed, StoreUnavailable
 
 _TIMEOUT: Final = httpx.Timeout(30, connect=10)
+_ANSWER_SECONDS: Final = 60.0
+"""How long an answer may trickle in."""
 _LARGEST_ANSWER: Final = 1 << 20
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.25
@@ -36,6 +38,7 @@ class PinningService:
         token: str | None,
         *,
         patience: float = 3600,
+        answer_seconds: float = _ANSWER_SECONDS,
         client: httpx.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,8 +56,9 @@ class PinningService:
                 "A pinning service needs a token: PROVENANCE_PINNING_TOKEN, or a file PROVENANCE_PINNING_TOKEN_FILE."
             )
         self._token = token
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
         self._patience = patience
+        self._answer_seconds = answer_seconds
         self._client = client or httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
         self._sleep = sleep
 
@@ -118,7 +122,8 @@ class PinningService:
         results = answer.get("results")
         if not isinstance(results, list):
             raise self._strange()
-        return [self._checked(status, cid) for status in results[:most]]
+        listed = [self._checked(status, cid) for status in results[:most]]
+        return [status for status in listed if status["status"] in states.split(",")]  # some list what was not asked
 
     def _checked(self, status: Any, cid: Cid) -> dict[str, Any]:
         """A PinStatus of the specification, about what was asked."""
@@ -138,13 +143,18 @@ class PinningService:
             if attempt:
                 self._sleep(pause)
                 pause *= 4
+            deadline = time.monotonic() + self._answer_seconds
             try:
                 with self._client.stream(method, self._base.join(path), headers=self._headers, **what) as answer:
+                    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+                        raise self._strange()  # it was not asked for, and a little of it may be a lot
                     body = bytearray()
-                    for chunk in answer.iter_bytes():
+                    for chunk in answer.iter_raw():
                         body += chunk
                         if len(body) > _LARGEST_ANSWER:
                             raise self._strange()
+                        if time.monotonic() > deadline:
+                            raise httpx.ReadTimeout(f"no answer in {self._answer_seconds:g} seconds")
             except httpx.HTTPError as error:
                 failure = StoreUnavailable(f"{self.name} cannot be reached.", source=self.name)
                 failure.__cause__ = error

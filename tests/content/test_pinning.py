@@ -4,6 +4,7 @@ https://ipfs.github.io/pinning-services-api-spec (1.0.0). It fetches what it pin
 Kubo, the one that stands for the origins it is given, and keeps it in a store that hashes everything.
 """
 
+import gzip
 import io
 import json
 import threading
@@ -43,6 +44,9 @@ class Service:
         self.asked: list[tuple[str, str, Any]] = []
         self.first_answers: list[tuple[int, bytes]] = []
         self.polls = 2
+        self.encoding = ""
+        self.trickles = False
+        self.stopped = threading.Event()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,10 +54,17 @@ class Service:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length) if length else b""
                 status, answer = service.answer(self.command, self.path, self.headers, body)
+                if service.encoding and answer:
+                    answer = gzip.compress(answer)
                 self.send_response(status)
+                if service.encoding:
+                    self.send_header("Content-Encoding", service.encoding)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str((1 << 19) * service.trickles + len(answer)))
                 self.end_headers()
+                if service.trickles:
+                    while not service.stopped.wait(0.02):
+                        self.wfile.write(b" ")
                 self.wfile.write(answer)
 
             def do_GET(self) -> None:
@@ -149,6 +160,7 @@ def artifact(tmp_path: Path) -> Artifact:
 def service(tmp_path: Path) -> Iterator[Service]:
     service = Service(tmp_path / "pinned", None)
     yield service
+    service.stopped.set()
     service.server.shutdown()
     service.server.server_close()
 
@@ -242,6 +254,22 @@ class TestWhatGoesWrong:
         service.first_answers = [(200, answer)]
         with pytest.raises(PinFailed):
             client(service).pin(self.CID, "x")
+
+    @pytest.mark.parametrize("status", ["queued", "pinning", "failed"])
+    def test_one_that_lists_what_was_not_asked_for_has_pinned_nothing(self, service: Service, status: str) -> None:
+        pin = {"requestid": "1", "status": status, "pin": {"cid": str(self.CID)}}
+        service.first_answers = [(200, json.dumps({"count": 1, "results": [pin]}).encode())]
+        assert not client(service).is_pinned(self.CID)
+
+    def test_one_that_trickles(self, service: Service) -> None:
+        service.trickles = True
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            client(service, answer_seconds=0.2).is_pinned(self.CID)
+
+    def test_one_that_compresses_unasked(self, service: Service) -> None:
+        service.encoding = "gzip"
+        with pytest.raises(PinFailed, match="not that of a pinning service"):
+            client(service).is_pinned(self.CID)
 
     def test_a_refusal_says_why(self, service: Service) -> None:
         service.first_answers = [(409, b'{"error": {"reason": "INSUFFICIENT_FUNDS", "details": "pay"}}')]
