@@ -141,14 +141,20 @@ def _gone(store: EmbeddedStore, files: list[KeptFile]) -> list[KeptFile]:
 
 
 def _reached(store: EmbeddedStore, places: Places) -> tuple[set[Cid], set[Cid]]:
-    """The blocks on their own and the files that the roots reach; not the leaves of these files."""
+    """The blocks on their own and the files that the roots reach; not the leaves of these files.
+
+    A node within a file may be the root of another: it is looked at again where it is reached as that.
+    """
     blocks: set[Cid] = set()
+    alone: set[Cid] = set()
     files: set[Cid] = set()
     pending: list[tuple[Cid, bool]] = [(root, False) for root in places.roots()]
     while pending:
         cid, within = pending.pop()
-        if cid in blocks:
+        if cid in alone or (within and cid in blocks):
             continue
+        if not within:
+            alone.add(cid)
         there = [] if within else places.of_file(cid)
         if there:
             files.add(cid)

@@ -12,6 +12,7 @@ import pytest
 from artifact_files import every_block, write_artifact
 
 from registry.artifacts.digest import Artifact, digest_artifact
+from registry.content import unixfs
 from registry.content.cid import Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.unixfs import LEAF_SIZE
@@ -177,6 +178,31 @@ class TestCollect:
         store.remove(artifact.root)
         collect(store)
         assert_whole(store, other, others)
+
+    @pytest.mark.parametrize("in_place", [False, True])
+    def test_a_file_that_is_the_beginning_of_another_stays_with_its_own_root(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
+    ) -> None:
+        """Its root is a node of the longer one, whichever of their folders is looked at first."""
+        monkeypatch.setattr(unixfs, "WIDTH", 4)
+        store = EmbeddedStore(tmp_path / "store", in_place=in_place)
+        short, long = b"s" * 4 * LEAF_SIZE, b"s" * 4 * LEAF_SIZE + b"l"
+        for number in range(4):
+            folders = tmp_path / f"long{number}", tmp_path / f"short{number}"
+            for folder, data in zip(folders, (long, short), strict=True):
+                folder.mkdir()
+                (folder / "file").write_bytes(data)
+                (folder / "number").write_bytes(bytes((number,)))
+            first, second = (digest_artifact(folder) for folder in folders)
+            store.put_dag(first.dag())
+            store.put_dag(second.dag())
+            collect(store)
+            store.remove(first.root)
+            collect(store)
+            assert verify(store).damage == () and store.has_dag(second.root), number
+            store.remove(second.root)
+            collect(store)
+            assert store.roots() == [] and not list((store.folder / "files").glob("*/*"))
 
     def test_references_go_and_the_publishers_files_stay(self, artifact: Artifact, tmp_path: Path) -> None:
         store = EmbeddedStore(tmp_path / "store", in_place=True)
