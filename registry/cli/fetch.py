@@ -1,4 +1,4 @@
-"""`provenance fetch`: an artifact by its CID, every block hashed before it is written."""
+"""`provenance fetch`: an artifact, or one document, by its address; every block is hashed before it is written."""
 
 import hashlib
 from pathlib import Path
@@ -6,20 +6,30 @@ from typing import Annotated
 
 import typer
 
-from registry.chain.identifiers import ReleaseId, parse_identifier
+from registry.chain.identifiers import FileHash, ReleaseId, parse_identifier
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count, human_bytes
 from registry.cli.parts import Parts
-from registry.content.cid import DAG_PB, Cid
-from registry.content.reader import fetch_artifact
+from registry.content.aligned import write_new
+from registry.content.cid import DAG_PB, RAW, Cid
+from registry.content.reader import fetch_artifact, read_document
+from registry.content.sources import Sources
+from registry.content.unixfs import LARGEST_BLOCK
 from registry.errors import InvalidIdentifier, InvalidQuery, ReleaseNotFound
 from registry.policy.globs import Globs, check_pattern, check_patterns
 
 
 def fetch(
-    what: Annotated[str, typer.Argument(help="The CID of an artifact, release:0x…, or ADDRESS/NAME@VERSION.")],
-    destination: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="The CID of an artifact, release:0x… or ADDRESS/NAME@VERSION; or a document's, or its sha256:HEX."
+        ),
+    ],
+    destination: Annotated[
+        Path, typer.Argument(help="A folder that is empty or not there yet; for a document, a file that is not there.")
+    ],
     store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     files: Annotated[
         list[str] | None,
@@ -31,12 +41,20 @@ def fetch(
 ) -> None:
     """Fetch an artifact into an empty folder, from the store and all gateways configured at once; none is trusted.
 
+    Manifests, terms, training data and what statements and statuses say are documents: files of at most 1 MiB, which
+    are fetched by the CID or the SHA-256 that is shown for them.
+
     What was fetched before a break is kept beside the folder: the same command goes on from there.
     """
     output = Output(as_json=as_json)
     selection = Selected(files) if files else None
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     root = _root(what, parts)
+    if root.codec == RAW:
+        if selection is not None:
+            raise InvalidQuery(f"{what} is one document: --files takes files of an artifact.")
+        _fetch_document(root, destination, parts, output)
+        return
     with parts.sources() as sources, output.progress("fetching", None) as progress:
         fetched = fetch_artifact(sources, root, destination, progress, begin=progress.begin, selection=selection)
     output.result(
@@ -62,6 +80,18 @@ def fetch(
         output.say("the folder has another CID; a policy that accepts a subset can allow it")
     else:
         output.say(f"{root} is in {destination}; every block was hashed")
+
+
+def _fetch_document(cid: Cid, destination: Path, parts: Parts, output: Output) -> None:
+    with parts.sources() as several:
+        sources = Sources(several)
+        try:
+            size = write_new(destination, [read_document(sources, cid, LARGEST_BLOCK)])
+        finally:
+            for error in sources.dropped:
+                output.note(f"dropped: {error.message}")
+    output.result({"cid": str(cid), "destination": str(destination), "size": size})
+    output.say(f"{cid} is in {destination}, {human_bytes(size)}; it was hashed")
 
 
 class Selected:
@@ -102,6 +132,11 @@ def _root(what: str, parts: Parts) -> Cid:
         if found is None:
             raise ReleaseNotFound(f"There is no {identifier} in this registry.")
         return Cid(DAG_PB, found.record.release.artifact)
-    if isinstance(identifier, Cid) and identifier.codec == DAG_PB:
+    if isinstance(identifier, Cid):
         return identifier
-    raise InvalidIdentifier(f"“{what}” is not the CID of an artifact (bafybei…) or of a release (release:0x…).")
+    if isinstance(identifier, FileHash):
+        return Cid(RAW, identifier.digest)
+    raise InvalidIdentifier(
+        f"“{what}” is no address of bytes: fetch the CID of an artifact (bafybei…), a release (release:0x…), or a "
+        "document (bafkrei… or sha256:HEX)."
+    )

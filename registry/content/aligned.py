@@ -6,11 +6,13 @@ One thread fills a buffer while others hash and write what was filled before: no
 import mmap
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, Self
 
 from registry.content.scratch import Draft
+from registry.errors import DestinationNotEmpty, PathMissing
 
 _THREADS: Final = 1 + (os.cpu_count() or 1)
 """One more than can compute at once: it waits for the disk."""
@@ -90,3 +92,22 @@ class Appending(Buffers):
         self.give(self._buffer, lambda: self._draft.write_at(piece, start))
         self._start += self._filled
         self._buffer, self._filled = self.take(), 0
+
+
+def write_new(target: Path, chunks: Iterable[bytes]) -> int:
+    """Write a file that appears whole or not at all; its bytes. Raises DestinationNotEmpty, PathMissing."""
+    there = DestinationNotEmpty(f"{str(target)!r} is there already. Give another name.", path=str(target))
+    if os.path.lexists(target):
+        raise there
+    try:
+        with Draft(target.absolute().parent) as draft:
+            with Appending(draft) as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                size = file.finish()
+            draft.name(target, replacing=False)
+    except FileExistsError as error:
+        raise there from error
+    except OSError as error:
+        raise PathMissing(f"{str(target)!r} cannot be written: {error.strerror}.", path=str(target)) from error
+    return size

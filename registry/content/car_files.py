@@ -4,20 +4,18 @@ What comes in is believed in nothing. Blocks go to a spool first, each hashed; t
 them and they for all of it, in the shape of the profile, with names that stay in the folder. Only then is it kept.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from registry.content import car, dagpb
-from registry.content.aligned import Appending
+from registry.content.aligned import write_new
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
 from registry.content.layout import FileLayout, read_layout
 from registry.content.places import KeptFile
 from registry.content.putting import Putting
-from registry.content.scratch import Draft
 from registry.content.spool import Spool
 from registry.content.store import BlockSource, GivesBlocks, Progress
 from registry.content.unixfs import (
@@ -26,7 +24,7 @@ from registry.content.unixfs import (
     decode_data,
     directory_shape,
 )
-from registry.errors import DestinationNotEmpty, InvalidDag, PathMissing
+from registry.errors import InvalidDag
 
 
 def export_chunks(source: BlockSource, root: Cid, progress: Progress | None = None) -> Iterator[bytes]:
@@ -58,21 +56,7 @@ def export_chunks(source: BlockSource, root: Cid, progress: Progress | None = No
 
 def export_file(source: BlockSource, root: Cid, target: Path, progress: Progress | None = None) -> int:
     """Write a CAR that appears whole or not at all; its bytes. Raises DestinationNotEmpty, PathMissing."""
-    there = DestinationNotEmpty(f"{str(target)!r} is there already. Give another name.", path=str(target))
-    if os.path.lexists(target):
-        raise there
-    try:
-        with Draft(target.absolute().parent) as draft:
-            with Appending(draft) as car_file:
-                for chunk in export_chunks(source, root, progress):
-                    car_file.write(chunk)
-                size = car_file.finish()
-            draft.name(target, replacing=False)
-    except FileExistsError as error:
-        raise there from error
-    except OSError as error:
-        raise PathMissing(f"{str(target)!r} cannot be written: {error.strerror}.", path=str(target)) from error
-    return size
+    return write_new(target, export_chunks(source, root, progress))
 
 
 def import_car(store: EmbeddedStore, stream: BinaryIO, progress: Progress | None = None) -> Cid:

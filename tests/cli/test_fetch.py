@@ -9,6 +9,7 @@ from gateways import Gateway, running
 from registry.artifacts.digest import digest_artifact
 from registry.content.cid import RAW
 from registry.content.embedded import EmbeddedStore
+from registry.content.unixfs import document_shape
 from tests.cli.conftest import Provenance
 
 
@@ -64,3 +65,36 @@ def test_what_was_there_from_before_is_said(provenance: Provenance, tmp_path: Pa
         done = provenance("fetch", str(artifact.root), str(tmp_path / "back"), "--gateways", whole.address)
         assert done.code == 0 and "were there from before" in done.out
         assert {cid for kind, cid in whole.asked if kind == "raw" and blocks[cid] and last.codec == RAW} >= {str(last)}
+
+
+def test_a_document_is_a_file_by_its_cid_or_its_sha256(provenance: Provenance, tmp_path: Path) -> None:
+    data = b'{"finding": 1}\n'
+    cid = EmbeddedStore(tmp_path / "store").put_document(data)
+    by_cid = provenance("fetch", str(cid), str(tmp_path / "one.json"))
+    assert by_cid.code == 0 and "it was hashed" in by_cid.out and (tmp_path / "one.json").read_bytes() == data
+    digest = f"sha256:{cid.digest.hex()}"
+    told = provenance("fetch", digest, str(tmp_path / "two.json"), "--json").json
+    assert told == {"cid": str(cid), "destination": str(tmp_path / "two.json"), "size": len(data)}
+    assert (tmp_path / "two.json").read_bytes() == data
+    again = provenance("fetch", digest, str(tmp_path / "two.json"))
+    assert again.code == 2 and "content.destination-not-empty" in again.err
+    part = provenance("fetch", digest, str(tmp_path / "three.json"), "--files", "*")
+    assert part.code == 2 and "is one document" in part.err
+
+
+def test_a_document_from_a_gateway_that_lies_is_not_written(provenance: Provenance, tmp_path: Path) -> None:
+    data = b"what is stated"
+    cid = document_shape(data).cid
+    liar, honest = Gateway({str(cid): b"what is not"}), Gateway({str(cid): data})
+    with running(liar):
+        done = provenance("fetch", str(cid), str(tmp_path / "file"), "--gateways", liar.address)
+        assert done.code == 2 and "content.block-mismatch" in done.err and liar.address in done.err
+        assert not (tmp_path / "file").exists()
+    with running(honest):
+        done = provenance("fetch", str(cid), str(tmp_path / "file"), "--gateways", honest.address)
+    assert done.code == 0 and (tmp_path / "file").read_bytes() == data
+
+
+def test_what_is_no_address_of_bytes_is_said(provenance: Provenance, tmp_path: Path) -> None:
+    done = provenance("fetch", f"terms:0x{'00' * 32}", str(tmp_path / "file"))
+    assert done.code == 2 and "bafkrei" in done.err and "sha256:HEX" in done.err
