@@ -6,16 +6,16 @@ import typer
 
 from registry.chain.identifiers import ReleaseId, TermsId, parse_identifier
 from registry.cli.acting import RpcUrl, ask
-from registry.cli.naming import account_address, find_release
+from registry.cli.naming import account_address, find_release, is_named_release
 from registry.cli.options import Json, Yes, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.permission import answers
-from registry.cli.registered import own_names, registered_terms
+from registry.cli.registered import own_names, registered_terms, release_terms
 from registry.errors import InvalidIdentifier
-from registry.policy.catalogue import catalogue, whose_name
+from registry.policy.catalogue import catalogue, of_catalogue, whose_name
 from registry.policy.terms import Terms, Use, UseState, parse_terms, terms_id
-from registry.publishing import terms_document
+from registry.publishing import check_own_name, terms_document
 
 license = typer.Typer(
     help="Licence terms: the catalogue, and what is registered on chain.",
@@ -23,7 +23,13 @@ license = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-_Named = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A name of the catalogue, or a terms document.")]
+_Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE|RELEASE",
+        help="A name of the catalogue, a terms document, or release:0x… or ADDRESS/NAME@VERSION for the terms of one.",
+    ),
+]
 _Store = Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")]
 
 
@@ -73,7 +79,11 @@ def list_(
 @license.command()
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="NAME|FILE|terms:0x…", help="Also the id of terms that are registered on chain.")
+        str,
+        typer.Argument(
+            metavar="NAME|FILE|RELEASE|terms:0x…",
+            help="Also the terms of a release, or the id of terms that are registered on chain.",
+        ),
     ],
     store: _Store = None,
     rpc_url: RpcUrl = None,
@@ -81,15 +91,15 @@ def show(
 ) -> None:
     """Show terms: the state of each use with the clause that it rests on. A reading, not legal advice."""
     output = Output(as_json=as_json)
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     wanted = parse_identifier(what) if what.startswith("terms:") else None
-    if isinstance(wanted, TermsId) and wanted.digest not in {entry.id for entry in catalogue().values()}:
-        document, terms = registered_terms(Parts(configured(store=store, rpc_url=rpc_url)), wanted.digest)
-        taken = sorted(whose_name(terms.name, catalogue()))
-        if taken:
-            output.note(f"warning: these terms call themselves “{terms.name}”, and are not those of the catalogue.")
+    if isinstance(wanted, TermsId) and of_catalogue(wanted.digest) is None:
+        document, terms = registered_terms(parts, wanted.digest)
     else:
-        document, terms = _read(what)
+        document, terms = _read(what, parts)
     identity = terms_id(document, terms)
+    if of_catalogue(identity) is None and whose_name(terms.name, catalogue()):
+        output.note(f"warning: these terms call themselves “{terms.name}”, and are not those of the catalogue.")
     output.result(_terms_json(terms, identity) | {"document": terms.model_dump(mode="json", exclude_none=True)})
     output.say(terms.title, style="bold")
     output.say(f"  id       {TermsId(identity)}")
@@ -115,7 +125,8 @@ def register(
     """Put terms on chain, so that contracts can read their states, and their document into the store. Anyone may."""
     output = Output(as_json=as_json)
     parts = Parts(configured(store=store, rpc_url=rpc_url))
-    document, terms = _read(what)
+    document, terms = _read(what, parts)
+    check_own_name(document, catalogue())
     identity = terms_id(document, terms)
     ask(f"Register {terms.name} ({TermsId(identity)})? That is for ever.", yes)
     cid = parts.store.put_document(document)
@@ -152,7 +163,9 @@ def permission(
         output.say(f"{use.value:<18}{answer.state.name.lower():<13}{answer.why}")
 
 
-def _read(what: str) -> tuple[bytes, Terms]:
+def _read(what: str, parts: Parts) -> tuple[bytes, Terms]:
+    if is_named_release(what) or what.startswith("release:"):
+        return release_terms(parts, what)
     if what.startswith("terms:"):
         wanted = parse_identifier(what)
         for entry in catalogue().values():

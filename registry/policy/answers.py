@@ -112,10 +112,10 @@ def answer_of_terms(terms: DeclaredTerms, use: Use) -> Answer:
 
 
 def register_hint(name: str | None) -> str:
-    """What to do about terms that contracts cannot read; `name` is that of the catalogue."""
+    """What to do about terms that contracts cannot read; `name` is the catalogue's, else a release leads to them."""
     return (
         "these terms are not registered on this chain, so that contracts read every use as unknown: "
-        f"`provenance license register {name or 'FILE'}`"
+        f"`provenance license register {name or 'RELEASE'}`"
     )
 
 

@@ -5,9 +5,19 @@
 done, so that after a crash between any two of them the same command finishes, and never registers twice.
 """
 
-from registry.publishing.asked import Asked, check_asked, terms_document
+from registry.publishing.asked import Asked, check_asked, check_own_name, terms_document
 from registry.publishing.declared import MAX_REASON
 from registry.publishing.plan import Plan, prepare
 from registry.publishing.steps import execute, keep
 
-__all__ = ["MAX_REASON", "Asked", "Plan", "check_asked", "execute", "keep", "prepare", "terms_document"]
+__all__ = [
+    "MAX_REASON",
+    "Asked",
+    "Plan",
+    "check_asked",
+    "check_own_name",
+    "execute",
+    "keep",
+    "prepare",
+    "terms_document",
+]

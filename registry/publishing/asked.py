@@ -72,11 +72,11 @@ def terms_document(given: str) -> bytes:
             f"{', '.join(entries)}. Name one of them, or a terms document of your own: {FORM}"
         )
     document = import_terms(read_named(path, 1 << 20))
-    _check_own_name(document, entries)
+    check_own_name(document, entries)
     return document
 
 
-def _check_own_name(document: bytes, entries: Mapping[str, CatalogueEntry]) -> None:
+def check_own_name(document: bytes, entries: Mapping[str, CatalogueEntry]) -> None:
     """Raises InvalidDocument for terms of one's own under a name that people read as a licence of the catalogue."""
     name = parse_terms(document).name
     taken = sorted(whose_name(name, entries))

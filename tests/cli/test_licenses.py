@@ -112,6 +112,36 @@ class TestOwnTerms:
         done = provenance("publish", "--submit", file, "--yes", account=1)
         assert done.code == 0 and f"terms          {terms}\n" in done.err, done
 
+    def test_a_release_leads_to_terms_that_nobody_registered(
+        self, provenance: Provenance, model: Path, own: str, tmp_path: Path
+    ) -> None:
+        done = provenance("publish", str(model), "--name", "n", "--version", "1", "--license", own, "--yes", "--json")
+        release, terms = f"{PUBLISHER}/n@1", done.json["terms"]
+        by_file = provenance("license", "show", own, "--json").json
+        (tmp_path / own).unlink()
+        asked = provenance("license", "permission", release)
+        assert "`provenance license register RELEASE`" in asked.out, asked
+        unknown = provenance("license", "show", terms)
+        assert unknown.code == 2 and "a release that is under them" in unknown.err, unknown
+        for what in (release, done.json["release"]):
+            assert provenance("license", "show", what, "--json").json == by_file
+        registered = provenance("license", "register", release, "--yes", "--json", account=1)
+        assert (registered.json["terms"], registered.json["unchanged"]) == (terms, False), registered
+        assert provenance("license", "permission", release, "--json").json["uses"]["run"] == "allowed"
+
+    def test_a_release_without_terms_and_one_whose_documents_are_gone(
+        self, provenance: Provenance, model: Path, own: str, tmp_path: Path
+    ) -> None:
+        words = ("publish", str(model), "--name", "n", "--yes")
+        assert provenance(*words, "--version", "1").code == 0
+        assert provenance(*words, "--version", "2", "--license", own, "--store", str(tmp_path / "other")).code == 0
+        for command in ("show", "register"):
+            none = provenance("license", command, f"{PUBLISHER}/n@1")
+            assert none.code == 2 and "gives no terms" in none.err, none
+            gone = provenance("license", command, f"{PUBLISHER}/n@2")
+            assert gone.code == 2 and "content.not-found" in gone.err, gone
+        assert provenance("license", "show", f"{PUBLISHER}/n@2", "--store", str(tmp_path / "other")).code == 0
+
     def test_none_passes_for_a_licence_of_the_catalogue(
         self, provenance: Provenance, model: Path, own: str, tmp_path: Path
     ) -> None:
