@@ -1,12 +1,15 @@
 """`provenance fetch`: an artifact, or one document, by its address; every block is hashed before it is written."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from registry.chain.identifiers import FileHash, ReleaseId, parse_identifier
+from registry.chain.records import Release
+from registry.cli.access import NOT_PUBLIC, access_of
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count, human_bytes
@@ -15,8 +18,9 @@ from registry.content.aligned import write_new
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.reader import fetch_artifact, read_document
 from registry.content.sources import Sources
+from registry.content.store import BlockSource
 from registry.content.unixfs import LARGEST_BLOCK
-from registry.errors import InvalidIdentifier, InvalidQuery, ReleaseNotFound
+from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, ReleaseNotFound, SourceChanged
 from registry.policy.globs import Globs, check_pattern, check_patterns
 
 
@@ -49,14 +53,18 @@ def fetch(
     output = Output(as_json=as_json)
     selection = Selected(files) if files else None
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
-    root = _root(what, parts)
+    release, root = _found(what, parts)
     if root.codec == RAW:
         if selection is not None:
             raise InvalidQuery(f"{what} is one document: --files takes files of an artifact.")
         _fetch_document(root, destination, parts, output)
         return
     with parts.sources() as sources, output.progress("fetching", None) as progress:
-        fetched = fetch_artifact(sources, root, destination, progress, begin=progress.begin, selection=selection)
+        try:
+            fetched = fetch_artifact(sources, root, destination, progress, begin=progress.begin, selection=selection)
+        except BlockNotFound as missing:
+            _explain(missing, release, sources)
+            raise
     output.result(
         {
             "cid": str(root),
@@ -80,6 +88,17 @@ def fetch(
         output.say("the folder has another CID; a policy that accepts a subset can allow it")
     else:
         output.say(f"{root} is in {destination}; every block was hashed")
+
+
+def _explain(missing: BlockNotFound, release: Release | None, sources: Sequence[BlockSource]) -> None:
+    """Raises BlockNotFound that says so where the files of a release are not public."""
+    access = None if release is None or isinstance(missing, SourceChanged) else access_of(release, sources)
+    if access in NOT_PUBLIC:
+        raise BlockNotFound(
+            f"{missing.message} Its manifest says that the access is {access}: {NOT_PUBLIC[access]}. `provenance "
+            "verify` judges a copy that you have.",
+            **missing.details,
+        ) from missing
 
 
 def _fetch_document(cid: Cid, destination: Path, parts: Parts, output: Output) -> None:
@@ -124,18 +143,19 @@ class Selected:
         return self._folders.match(path)
 
 
-def _root(what: str, parts: Parts) -> Cid:
+def _found(what: str, parts: Parts) -> tuple[Release | None, Cid]:
+    """The release, where one is named, and the root of what is to be fetched."""
     named = named_release(what, parts.deployment) if is_named_release(what) else None
     identifier = parse_identifier(what) if named is None else ReleaseId(named)
     if isinstance(identifier, ReleaseId):
         found = parts.registry.find_record(identifier.digest)
         if found is None:
             raise ReleaseNotFound(f"There is no {identifier} in this registry.")
-        return Cid(DAG_PB, found.record.release.artifact)
+        return found.record.release, Cid(DAG_PB, found.record.release.artifact)
     if isinstance(identifier, Cid):
-        return identifier
+        return None, identifier
     if isinstance(identifier, FileHash):
-        return Cid(RAW, identifier.digest)
+        return None, Cid(RAW, identifier.digest)
     raise InvalidIdentifier(
         f"“{what}” is no address of bytes: fetch the CID of an artifact (bafybei…), a release (release:0x…), or a "
         "document (bafkrei… or sha256:HEX)."

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from registry.chain.identifiers import ReleaseId, parse_identifier
+from registry.chain.records import Release
+from registry.cli.access import NOT_PUBLIC, access_of
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import ALLOWED, REFUSED, UNKNOWN, Output, count
@@ -31,13 +33,15 @@ def probe(
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
-    roots = _roots(what, parts)
+    release, roots = _named(what, parts)
     with parts.sources() as sources:
         found = ask_sources(sources, roots, None if every else sample)
+        access = None if release is None else access_of(release, sources)
     code = REFUSED if found.lost or found.refused else UNKNOWN if found.undecided else ALLOWED
     output.result(
         {
             "roots": [str(root) for root in roots],
+            "access": access,
             "available": {ALLOWED: True, REFUSED: False, UNKNOWN: None}[code],
             "blocks": found.blocks if found.complete else None,
             "asked": found.asked,
@@ -64,6 +68,8 @@ def probe(
         UNKNOWN: "nobody knows: a source did not answer",
     }
     output.say(f"{said[code]} ({found.asked} {known} asked for)", style="bold")
+    if access in NOT_PUBLIC:
+        output.say(f"  access {access}: {NOT_PUBLIC[access]}", style="yellow")
     if found.refused is not None:
         output.say(f"  no fetch takes it: {found.refused.message}", style="red")
     for one in found.answers:
@@ -79,8 +85,8 @@ def _answer(one: Answered) -> str:
     return f"has {one.held} of {one.asked}" + (f"; {rest}" if rest else "")
 
 
-def _roots(what: str, parts: Parts) -> list[Cid]:
-    """The artifact and the manifest of a release, or the root itself."""
+def _named(what: str, parts: Parts) -> tuple[Release | None, list[Cid]]:
+    """A release, its artifact and its manifest; or no release, and the root itself."""
     named = named_release(what, parts.deployment) if is_named_release(what) else None
     identifier = parse_identifier(what) if named is None else ReleaseId(named)
     if isinstance(identifier, ReleaseId):
@@ -88,7 +94,7 @@ def _roots(what: str, parts: Parts) -> list[Cid]:
         if found is None:
             raise ReleaseNotFound(f"There is no {identifier} in this registry.")
         release = found.record.release
-        return [Cid(DAG_PB, release.artifact), Cid(RAW, release.manifest)]
+        return release, [Cid(DAG_PB, release.artifact), Cid(RAW, release.manifest)]
     if isinstance(identifier, Cid):
-        return [identifier]
+        return None, [identifier]
     raise InvalidIdentifier(f"“{what}” is neither a release nor a CID.")

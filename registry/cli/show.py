@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from registry.chain.identifiers import Account, OmsRoot, ReleaseId, parse_identifier
+from registry.cli.access import NOT_PUBLIC
 from registry.cli.beside import NOT_ASKED, beside, beside_lines
 from registry.cli.model import model_lines
 from registry.cli.naming import is_named_release, named_release
@@ -20,8 +21,6 @@ from registry.errors import InvalidIdentifier
 from registry.index.queries import Snapshot
 from registry.index.views import artifact_view, oms_view, release_view
 from registry.standards.oms import NAMES_NOT_BOUND
-
-_WHERE: Final = {"gated": " (its publisher gives the files, under conditions)", "private": " (the files are not given)"}
 
 
 def show(
@@ -112,7 +111,8 @@ def _show_claim(claim: dict[str, Any], output: Output) -> None:
     output.say(f"  artifact       {claim['artifact']}")
     output.say(f"  manifest       {claim['manifest']['cid']} ({claim['manifest']['state']})")
     if claim.get("access"):
-        output.say(f"  access         {claim['access']}" + _WHERE.get(claim["access"], ""))
+        why = NOT_PUBLIC.get(claim["access"])
+        output.say(f"  access         {claim['access']}" + (f" ({why})" if why else ""))
     terms = claim["terms"]
     output.say(f"  terms          {'unknown' if terms is None else terms['license'] or 'not read yet'}")
     if terms is not None:

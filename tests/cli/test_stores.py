@@ -149,3 +149,24 @@ def test_a_command_that_only_reads_and_keeps_files_imports_nothing_of_the_chain(
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"eth_utils", "requests", "sqlalchemy", "registry.chain.rpc"} & set(loaded)
+
+
+@pytest.mark.parametrize(("access", "why"), [("gated", "under conditions"), ("private", "are not given")])
+def test_files_that_are_not_public_are_said_to_be_so(
+    provenance: Provenance, model: Path, access: str, why: str
+) -> None:
+    release = publish(provenance, model, "--access", access)["release"]
+    fetched = provenance("fetch", release, "back")
+    assert fetched.code == 2 and "content.not-found" in fetched.err and why in fetched.err, fetched
+    probed = provenance("probe", release)
+    assert probed.code == 1 and f"access {access}" in probed.out and why in probed.out, probed
+    assert provenance("probe", release, "--json").json["access"] == access
+
+
+def test_public_files_that_are_gone_have_no_such_excuse(provenance: Provenance, model: Path) -> None:
+    release = publish(provenance, model)["release"]
+    assert provenance("probe", release, "--json").json["access"] == "public"
+    fetched = provenance("fetch", release, "back", "--store", "empty")
+    assert fetched.code == 2 and "content.not-found" in fetched.err and "access" not in fetched.err
+    probed = provenance("probe", release, "--store", "empty", "--json")
+    assert probed.code == 1 and probed.json["access"] is None, "nobody has its manifest either"
