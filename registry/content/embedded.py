@@ -86,10 +86,11 @@ class EmbeddedStore:
         """The same for each of several, as they are asked for: leaves that follow one another in a file from there."""
         at = 0
         while at < len(cids):
-            with contextlib.closing(self._leaves_in_a_row(cids, at)) as leaves:
-                for leaf in leaves:
-                    yield leaf
-                    at += 1
+            if not self._has_alone(cids[at], None):  # for each small file the index would be opened in vain
+                with contextlib.closing(self._leaves_in_a_row(cids, at)) as leaves:
+                    for leaf in leaves:
+                        yield leaf
+                        at += 1
             if at < len(cids):
                 yield self.get_block(cids[at])  # it says what is wrong, or finds the block elsewhere
                 at += 1
@@ -101,12 +102,12 @@ class EmbeddedStore:
         if place is None or (descriptor := self._opened(place.file)) is None:
             return
         try:
-            for position, cid in enumerate(cids[at:], place.position):
+            for index in range(at, len(cids)):
                 try:
-                    leaf = os.pread(descriptor, LEAF_SIZE, position * LEAF_SIZE)
+                    leaf = os.pread(descriptor, LEAF_SIZE, (place.position + index - at) * LEAF_SIZE)
                 except OSError:
                     return
-                if hashlib.sha256(leaf).digest() != cid.digest:
+                if hashlib.sha256(leaf).digest() != cids[index].digest:
                     return
                 yield leaf
         finally:

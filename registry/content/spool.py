@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -21,13 +21,25 @@ from registry.content.cid import RAW, Cid
 from registry.content.layout import FileLayout
 from registry.content.scratch import Draft
 from registry.content.store import Progress, verified
-from registry.content.unixfs import FILE, LARGEST_BLOCK, LEAF_SIZE, MAX_ENTRIES, decode_data, leaf_digests
+from registry.content.unixfs import (
+    DIRECTORY_DATA,
+    FILE,
+    LARGEST_BLOCK,
+    LEAF_SIZE,
+    MAX_ENTRIES,
+    decode_data,
+    leaf_digests,
+)
 from registry.errors import BlockNotFound, InvalidDag
 
 MAX_BLOCKS: Final = 4 * MAX_ENTRIES
 """Blocks of the largest CAR that is read: 1 TiB of leaves, and as many small files and folders as an artifact has."""
 _MOST_FILES: Final = 256
 """Files that leaves are put into as they come: each is open until the end."""
+_SMALL: Final = 64 << 10
+"""Bytes: a block up to here is hashed and written in less than it takes to hand it to a thread."""
+_FOLDER_END: Final = dagpb.encode(dagpb.Node((), DIRECTORY_DATA))
+"""How the node of a folder ends, behind its links, of which there may be many."""
 _LOOSE: Final = 0
 """The number of the file that has all blocks that belong to no other, one behind another."""
 _SCHEMA: Final = (
@@ -58,6 +70,7 @@ class Spool:
         self._files: dict[Cid, int] = {}
         self._size = 0
         self._buffers = Buffers(LARGEST_BLOCK)
+        self._small = memoryview(bytearray(_SMALL))
         self._index = sqlite3.connect("", isolation_level=None)
         for statement in ("BEGIN", *_SCHEMA):
             self._index.execute(statement)
@@ -80,12 +93,16 @@ class Spool:
         for count, (cid, size) in enumerate(heads, 1):
             if count > MAX_BLOCKS:
                 raise InvalidDag(f"A CAR file holds more than {MAX_BLOCKS} blocks.")
-            buffer = self._buffers.take()
+            buffer = self._small if size <= len(self._small) else self._buffers.take()
             block = buffer[:size]
             car.fill(stream, block)
             if cid.codec != RAW:
                 self._learn(cid, verified(cid, bytes(block), car.THE_CAR))
-            self._keep(cid, buffer, block)
+            work = self._work(cid, block)
+            if buffer is self._small:
+                work()
+            else:
+                self._buffers.give(buffer, work)
             if progress is not None:
                 progress(size)
         self._buffers.wait()
@@ -153,8 +170,8 @@ class Spool:
         descriptor = self._given[place.draft] if draft is None else draft.descriptor
         return os.pread(descriptor, place.length, place.start)
 
-    def _keep(self, cid: Cid, buffer: memoryview, block: memoryview) -> None:
-        """Have a block hashed and written; the same one again is only hashed."""
+    def _work(self, cid: Cid, block: memoryview) -> Callable[[], None]:
+        """Give a block its place; what hashes it and writes it there. The same one again is only hashed."""
         number, start = self._place(cid, len(block))
         row = (cid.to_bytes(), number, start, len(block))
         target: Draft | None = None
@@ -166,13 +183,12 @@ class Spool:
                 target.extend(start, len(block))
 
         def work() -> None:
-            digest = hashlib.sha256(block).digest()
-            if digest != cid.digest:
-                verified(cid, bytes(block), car.THE_CAR)
+            if hashlib.sha256(block).digest() != cid.digest:
+                verified(cid, bytes(block), car.THE_CAR)  # it says what is wrong
             if target is not None:
                 target.write_at(block, start)
 
-        self._buffers.give(buffer, work)
+        return work
 
     def _place(self, cid: Cid, length: int) -> tuple[int, int]:
         """The draft and the offset for a block."""
@@ -188,6 +204,8 @@ class Spool:
 
     def _learn(self, cid: Cid, block: bytes) -> None:
         """Note where a node of a file says that the blocks below it belong."""
+        if block.endswith(_FOLDER_END):
+            return
         try:
             node = dagpb.decode(block)
             unixfs = decode_data(node.data)

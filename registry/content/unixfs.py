@@ -27,7 +27,7 @@ FILE: Final = 2
 SHARDED_DIRECTORY: Final = 5
 DIGEST_SIZE: Final = 32
 
-_DIRECTORY_DATA: Final = b"\x08\x01"
+DIRECTORY_DATA: Final = b"\x08\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def _enter(folders: dict[str, dict[str, dagpb.Link]], path: str) -> str:
 def _directory(path: str, name: str, links: Iterable[dagpb.Link], nodes: dict[Cid, bytes]) -> dagpb.Link:
     ordered = tuple(sorted(links, key=lambda link: link.name.encode("utf-8")))
     check_collisions((link.name for link in ordered), path)
-    block = dagpb.encode(dagpb.Node(ordered, _DIRECTORY_DATA))
+    block = dagpb.encode(dagpb.Node(ordered, DIRECTORY_DATA))
     if len(block) > DIRECTORY_LIMIT:
         root = hamt.build(ordered, nodes)
         return dagpb.Link(root.cid, name, root.tsize)

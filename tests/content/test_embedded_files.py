@@ -13,6 +13,7 @@ from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import scratch
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
+from registry.content.places import Place
 from registry.content.store import open_store
 from registry.content.unixfs import LEAF_SIZE
 from registry.content.upkeep import collect, verify
@@ -265,3 +266,20 @@ class TestSeveralBlocks:
         assert next(blocks) == store.get_block(big[0])
         with pytest.raises(BlockNotFound):
             next(blocks)
+
+    def test_the_index_is_opened_for_a_row_of_leaves_and_for_no_block_on_its_own(
+        self, tmp_path: Path, artifact: Artifact, big: list[Cid]
+    ) -> None:
+        class Counting(EmbeddedStore):
+            opened = 0
+
+            def leaf_places(self, cid: Cid) -> list[Place]:
+                self.opened += 1
+                return super().leaf_places(cid)
+
+        store = Counting(tmp_path / "store")
+        store.put_dag(artifact.dag())
+        alone = [file.cid for file in artifact.dag().files if file.cid.codec == RAW]
+        store.opened = 0
+        assert len(list(store.get_blocks([*alone, *big, *alone]))) == 2 * len(alone) + len(big) and alone
+        assert store.opened == 1
