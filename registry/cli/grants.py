@@ -13,7 +13,7 @@ from registry.chain.licenses import Grant, GrantRecord
 from registry.chain.records import Status, release_id
 from registry.cli.acting import How, RpcUrl, SignOnly, Submit, ValidFor, act
 from registry.cli.naming import account_address, find_release, name_to_sign
-from registry.cli.options import Json, Yes, configured
+from registry.cli.options import Json, Yes, configured, separated
 from registry.cli.output import Output
 from registry.cli.owned import plain
 from registry.cli.parts import Parts
@@ -129,7 +129,7 @@ def _grantee(to: str | None, parts: Parts) -> str:
 
 def _bits(given: list[str]) -> int:
     bits = 0
-    for text in (one.strip() for several in given for one in several.split(",")):
+    for text in separated(given):
         try:
             bits |= 1 << list(Use).index(Use(text.replace("-", "_")))
         except ValueError:

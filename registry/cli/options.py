@@ -1,5 +1,6 @@
 """Options that several subcommands share, and the settings that they are laid over."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,11 @@ InPlace = Annotated[
         "Leave them there, unchanged.",
     ),
 ]
+
+
+def separated(given: Iterable[str]) -> list[str]:
+    """The words of an option that is given several times, or once with commas, or both."""
+    return [one.strip() for several in given for one in several.split(",")]
 
 
 def configured(**flags: Any) -> Settings:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from registry.chain.identifiers import TermsId
+from registry.cli.options import separated
 from registry.cli.times import duration
 from registry.errors import InputError, InvalidPolicy, PathMissing
 from registry.policy.catalogue import catalogue, catalogue_ids
@@ -32,10 +33,14 @@ License = Annotated[
 ]
 UseOption = Annotated[
     list[str] | None,
-    typer.Option(help="run (the default), commercial, redistribute, modify, distil or train_on_outputs."),
+    typer.Option(
+        help="run (the default), commercial, redistribute, modify, distil or train_on_outputs, separated by "
+        "commas. May be given several times."
+    ),
 ]
 AcceptConditional = Annotated[
-    list[str] | None, typer.Option(metavar="USE", help="A use for which you meet the conditions of the licence.")
+    list[str] | None,
+    typer.Option(metavar="USE", help="Uses for which you meet the conditions of the licence, likewise."),
 ]
 Accept = Annotated[list[str] | None, typer.Option(help="exact (always), subset, or superset with --extra-file.")]
 ExtraFile = Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Extra files that a superset may have.")]
@@ -87,6 +92,10 @@ def chosen_policy(document: Path | None, options: Mapping[str, Any]) -> Policy |
 
 def _value(key: str, value: Any) -> Any:
     match key:
+        case "uses" | "accept_conditional":
+            return [text.replace("-", "_") for text in separated(value)]
+        case "accept":
+            return separated(value)
         case "licenses":
             return [_license(text) for text in value]
         case "require":

@@ -174,6 +174,18 @@ def test_conditions_are_accepted_and_own_terms_named_by_their_file(
     assert provenance(*asked, "--accept-conditional", "redistribute", "--license", "mit").code == 1
 
 
+def test_uses_are_named_with_commas_as_in_a_grant(provenance: Provenance, model: Path) -> None:
+    provenance("publish", str(model), "--name", "m", "--license", "mit", *AS_ONE)
+    asked = ("verify", str(model), "--trust", PUBLISHER, "--use")
+    for words in (("run,commercial,redistribute",), ("run, commercial", "--use", "redistribute")):
+        done = provenance(*asked, *words, "--accept-conditional", "redistribute,train-on-outputs")
+        assert done.code == 0, done
+        for use in ("run", "commercial", "redistribute"):
+            assert f"the use “{use}”" in done.out
+    wrong = provenance(*asked, "run,comercial")
+    assert wrong.code == 2 and "input.policy" in wrong.err
+
+
 def test_a_store_that_is_named_is_asked_at_once(
     provenance: Provenance, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
