@@ -246,6 +246,9 @@ def test_parents_are_on_chain_or_pinned(folder: Path, publisher: ModelRegistryCl
         plan(folder, publisher, Asked("m", "1", parents=(f"release:0x{'11' * 32}=finetune",)))
     with pytest.raises(InvalidIdentifier, match="pinned"):
         plan(folder, publisher, Asked("m", "1", parents=("pkg:huggingface/a/b=finetune",)))
+    for moving in ("main", "v1.0", "refs%2Fpr%2F1", "012345", "0" * 41):
+        with pytest.raises(InvalidIdentifier, match="Give the commit"):
+            plan(folder, publisher, Asked("m", "1", parents=(f"pkg:huggingface/a/b@{moving}=finetune",)))
     with pytest.raises(InvalidIdentifier, match="relation"):
         plan(folder, publisher, Asked("m", "1", parents=("pkg:huggingface/a/b@1",)))
 
@@ -297,7 +300,7 @@ def test_other_parents_outside_the_registry_are_other_content_and_the_manifest_o
     base = "pkg:huggingface/org/base@0123abc=finetune"
     made = execute(plan(folder, publisher, Asked("m", "1", parents=(base,))), store, publisher)
     artifact = digest_artifact(folder)
-    for parents in ((), ("pkg:huggingface/org/other@0123abc=finetune",), (base, "pkg:huggingface/a/b@1=merge")):
+    for parents in ((), ("pkg:huggingface/org/other@0123abc=finetune",), (base, "pkg:huggingface/a/b@1111111=merge")):
         with pytest.raises(VersionTaken, match="outside the registry"):
             prepare(artifact, Asked("m", "1", parents=parents), publisher, account, store)
     (folder / ".DS_Store").write_bytes(b"finder")

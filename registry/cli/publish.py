@@ -69,7 +69,7 @@ def publish(
         list[str] | None,
         typer.Option(
             metavar="WHAT=RELATION",
-            help="What it was made from: release:0x… or pkg:huggingface/org/name@REVISION, and finetune, "
+            help="What it was made from: release:0x… or pkg:huggingface/org/name@COMMIT, and finetune, "
             "continued-pretraining, adapter, merge, quantization, pruning, conversion, distillation, "
             "trained-on-outputs or preference-model. May be given several times.",
         ),

@@ -2,9 +2,11 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from packageurl import PackageURL
 
@@ -22,6 +24,8 @@ from registry.errors import InvalidDocument, InvalidIdentifier, ReleaseNotFound
 from registry.policy.catalogue import CatalogueEntry, catalogue, whose_name
 from registry.policy.terms import FORM, import_terms, parse_terms, terms_id
 from registry.standards.oms import Verified
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +130,16 @@ def parents_of(texts: Sequence[str], registry: ModelRegistryClient | None) -> tu
 
 
 def _pinned(text: str) -> str:
-    """A package URL with a version, in its canonical form."""
+    """A package URL with a version, in its canonical form; of `huggingface` that is a commit (purl-spec, types)."""
     try:
         purl = PackageURL.from_string(text)
     except ValueError as error:
         raise InvalidIdentifier(f"“{text}” is no package URL: {error}.") from error
     if not purl.version:
-        raise InvalidIdentifier(f"“{text}” is not pinned: add @ and the revision, pkg:huggingface/org/name@REVISION.")
+        raise InvalidIdentifier(f"“{text}” is not pinned: add @ and the revision, pkg:huggingface/org/name@COMMIT.")
+    if purl.type == "huggingface" and not _COMMIT.fullmatch(purl.version):
+        raise InvalidIdentifier(
+            f"“{text}” is not pinned: “{purl.version}” is a branch or a tag, which can move. Give the commit, 7 to 40 "
+            "hexadecimal characters, as the model's page shows it under “Files and versions”."
+        )
     return purl.to_string()
