@@ -46,6 +46,7 @@ _NATIVE_STARTS: Final = (
     b"\0asm",
 )
 _KERAS: Final = frozenset({".h5", ".hdf5"})
+_HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _STORAGE: Final = re.compile(r"(?:.*/)?data/[0-9]+", re.DOTALL)
 _NAME: Final = re.compile(r"[\w .-]+")
 _LONGEST_DETAIL: Final = 400
@@ -63,7 +64,8 @@ def code_in(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
         yield _entry(path, "native-library", "")
     if is_configuration(name):
         yield from (_entry(path, kind, _list(names)) for kind, names in named_in(path, stream, size))
-    if suffix in _KERAS:
+    unpacked = suffix == ".keras" and not head.startswith(_ZIP)  # HDF5, in which older versions wrote it too
+    if suffix in _KERAS or unpacked or head.startswith(_HDF5) or name.lower() == "keras_metadata.pb":
         stream.seek(0)
         if has_lambda(stream):
             yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
@@ -125,13 +127,18 @@ def _pickled(suffix: str, head: bytes, stream: BinaryIO) -> PickleReport | None:
         report = read_pickles(stream)
         return PickleReport((reason, *report.imports), report.calls, report.pickles, report.problem)
     sure, loaded = suffix in _PICKLES, suffix in _LOADED
-    marked = len(head) > 1 and head[0] == 0x80 and head[1] <= 5
+    marked = _is_marked(head)
     report = read_pickles(stream)
     named = any(_NAME.fullmatch(name) for name in report.imports)
     likely = marked or (loaded and (report.pickles or named)) or (report.pickles and named)
     runs = report.runs_code and (sure or likely)
     hidden = report.limited or (report.problem and (sure or (marked and loaded)))
     return report if runs or hidden else None
+
+
+def _is_marked(head: bytes) -> bool:
+    """Whether a pickle of protocol 2 or later begins here."""
+    return len(head) > 1 and head[0] == 0x80 and head[1] <= 5
 
 
 def _archive(path: str, suffix: str, archive: Archive) -> Iterator[RunsCode]:
@@ -160,8 +167,8 @@ def _member(archive: Archive, member: Member) -> PickleReport | None:
     what = f"the member {member.name[:60]!r}"
     try:
         head = archive.start(member, HEAD)
-        if _STORAGE.fullmatch(member.name) and not head.startswith(MAGIC):
-            return None  # a tensor's bytes, which nothing unpickles
+        if _STORAGE.fullmatch(member.name) and not (head.startswith(MAGIC) or _is_marked(head)):
+            return None  # a tensor's bytes, which begin with any
         sealed = "an archive in an archive, which is not looked into" if head.startswith(_ZIP) else None
         sealed = sealed or _sealed(member.name, head)
         if sealed is not None:

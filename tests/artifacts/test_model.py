@@ -130,6 +130,7 @@ def two_lists(named: dict[str, bytes], last: dict[str, bytes]) -> bytes:
     return first[:-22] + second[:-22] + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, length, place, 0)
 
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
 HIDDEN = b"cos\nsystem\n(S'exit 1'\ntR"  # runs, and has no end by which it would be known as a pickle
 
 
@@ -200,6 +201,10 @@ class TestRunsCode:
             ("m.h5", b"\x89HDF" + b'{"class_n\\u0061me": "L\\u0061mbda"}', "keras-lambda"),
             ("m.keras", archive({"config.json": b'{"class_name": "Lamb\\u0064a"}'}), "keras-lambda"),
             ("m.keras", archive({"config.json": b'{"module": "subprocess", "class_name": "run"}'}), "auto_map"),
+            ("package.pt", archive({"m/data.pkl": b"N.", "data/0": EVIL}), "pickle"),
+            ("old.keras", HDF5 + b'{"class_name": "Lambda"}', "keras-lambda"),
+            ("hdf5", HDF5 + b'{"class_name": "Lambda"}', "keras-lambda"),
+            ("keras_metadata.pb", b'\x0a\x40{"class_name": "Lambda"}', "keras-lambda"),
             ("op", b"\0asm\1\0\0\0", "native-library"),
         ],
     )
