@@ -48,7 +48,8 @@ _NATIVE_STARTS: Final = (
 _KERAS: Final = frozenset({".h5", ".hdf5"})
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _STORAGE: Final = re.compile(r"(?:.*/)?data/[0-9]+", re.DOTALL)
-_NAME: Final = re.compile(r"[\w .-]+")
+_NAME: Final = re.compile(r"(?!copyreg\.extension )[\w .-]+")
+"""A name that may be one, and no accident of weights; of extensions a process has those that it registered, so none."""
 _LONGEST_DETAIL: Final = 400
 _SHOWN: Final = 8
 

@@ -226,6 +226,7 @@ class TestRunsCode:
             ("fields.npy", array("{'descr': [('a', '<f4'), ('b', '|S3', (2,)), ('O', [('c', '<M8[ns]')])]}")),
             ("shaped.npy", array("{'descr': ('<f8', (3,))}")),
             ("words.txt", b"cats\nand dogs\nare animals.\n"),
+            ("floats.bin", b"\x82\x07\xff"),
             ("data.gz", gzip.compress(EVIL, mtime=0)),
             ("document.docx", archive({"word/document.xml": b"<x/>"})),
             ("m.keras", archive({"config.json": b'{"module": "keras.layers", "class_name": "Dense"}'})),
