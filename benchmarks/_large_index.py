@@ -28,7 +28,7 @@ from registry.chain.static import to_word
 from registry.content.cid import DAG_PB, RAW, Cid
 from registry.content.unixfs import directory_shape, document_shape
 from registry.errors import BlockNotFound
-from registry.index.counters import count_manifests
+from registry.index.counters import count_documents
 from registry.index.database import Database
 from registry.index.documents import DocumentReader
 from registry.index.fold import advance
@@ -217,7 +217,7 @@ def _write(database: Database, key: int, written: Iterable[Rows]) -> None:
         same = [manifests.c[key] == values.pop(key) for key in keys]
         named = [{f"b_{name}": value for name, value in row.items()} for row in changed]
         _run(connection, update(manifests).where(*same).values(values), named)
-        count_manifests(connection, key, 0, len(changed))
+        count_documents(connection, manifests, key, 0, len(changed))
         for table, some in rows.items():
             _run(connection, insert(table).values({name: bindparam(name) for name in some[0]}), some)
 

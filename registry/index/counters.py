@@ -1,37 +1,44 @@
-"""What is counted beside the cursor, so that no verdict counts it: manifests, and how often an answer may have changed.
+"""What is counted beside the cursor, so that no verdict counts it: documents, and how often an answer may have changed.
 
 A test and `provenance index check` hold the counters against the rows.
 """
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, select, update
 
-from registry.index.schema import cursors, manifests
+from registry.index.schema import COUNTED, cursors
 
 
-def manifests_where(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[int, int]:
-    """How many manifests there are under these conditions, and of how many it is known what they say."""
-    query = select(manifests.c.state, func.count()).where(*conditions).group_by(manifests.c.state)
+def documents_where(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> tuple[int, int]:
+    """How many rows a table of `COUNTED` has under these conditions, and of how many it is known what they say."""
+    query = select(table.c.state, func.count()).where(*conditions).group_by(table.c.state)
     counts = {state: int(count) for state, count in connection.execute(query)}
     total = sum(counts.values())
     return total, total - counts.get("unavailable", 0)
 
 
-def count_manifests(connection: Connection, deployment: int, added: int, read: int) -> None:
-    """Note that there are so many manifests more, and of how many more it is known what they say."""
+def count_documents(connection: Connection, table: Table, deployment: int, added: int, read: int) -> None:
+    """Note that a table has so many rows more, and of how many more it is known what they say."""
     if added or read:
+        total, known = _counters(table)
         connection.execute(
             update(cursors)
             .where(cursors.c.deployment == deployment)
-            .values(manifests=cursors.c.manifests + added, manifests_read=cursors.c.manifests_read + read)
+            .values({total: cursors.c[total] + added, known: cursors.c[known] + read})
         )
 
 
-def recount_manifests(connection: Connection, deployment: int) -> None:
+def recount_documents(connection: Connection, deployment: int) -> None:
     """Count them from their rows."""
-    total, read = manifests_where(connection, manifests.c.deployment == deployment)
-    connection.execute(
-        update(cursors).where(cursors.c.deployment == deployment).values(manifests=total, manifests_read=read)
-    )
+    for table in COUNTED:
+        counted = documents_where(connection, table, table.c.deployment == deployment)
+        values = dict(zip(_counters(table), counted, strict=True))
+        connection.execute(update(cursors).where(cursors.c.deployment == deployment).values(values))
+
+
+def counters_of(table: Table, cursor: object) -> tuple[int, int]:
+    """The counters of a table as a row of `cursors` has them: of all its rows, and of those that are known."""
+    total, known = _counters(table)
+    return int(getattr(cursor, total)), int(getattr(cursor, known))
 
 
 def answers_change(connection: Connection) -> None:
@@ -39,3 +46,7 @@ def answers_change(connection: Connection) -> None:
     same for every deployment, or tables were folded again. No answer that was kept before is given after it.
     """
     connection.execute(update(cursors).values(documents=cursors.c.documents + 1))
+
+
+def _counters(table: Table) -> tuple[str, str]:
+    return table.name, f"{table.name}_read"

@@ -1,4 +1,4 @@
-"""Reads the documents that the chain names by digest: manifests, their tables of files, terms.
+"""Reads the documents that the chain names by digest: manifests, their tables of files, terms, training data.
 
 Every byte is held against a digest on chain before it counts, so that the source need not be trusted. What a source
 does not have is asked for again, after pauses that grow; what is wrong in itself stays wrong.
@@ -29,18 +29,18 @@ from registry.errors import (
     InvalidManifest,
     ProvenanceError,
 )
-from registry.index.counters import answers_change, count_manifests
+from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
+from registry.index.keeping import keep, pause, storable
 from registry.index.queries import chunks
-from registry.index.schema import contents, lineage, manifests, release_files, releases, terms_documents
+from registry.index.schema import COUNTED, lineage, manifests, release_files, releases, terms_documents
+from registry.index.training_reader import TrainingDataReader
 from registry.policy.catalogue import catalogue
 from registry.policy.terms import MAX_TERMS_BYTES, Terms, parse_terms, read_terms, terms_id
 
 _log = logging.getLogger(__name__)
 
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 86_400.0
 _AT_ONCE: Final = 100
 _ROWS_AT_ONCE: Final = 2_000
 
@@ -91,6 +91,7 @@ class DocumentReader:
         self._terms = FairQueue(
             terms_documents, (terms_documents.c.retry_at, terms_documents.c.terms_id, terms_documents.c.cid)
         )
+        self._training_data = TrainingDataReader(database, self._key, now)
         if known_terms is None:
             known_terms = [entry.document for entry in catalogue().values()]
         self._keep_known_terms(list(known_terms))
@@ -112,7 +113,7 @@ class DocumentReader:
         return settled + self._until_none_is_due(None, None if seconds is None else time.monotonic() + seconds)
 
     def ask_again(self, digests: Iterable[bytes]) -> int:
-        """Read these documents now, however long their pause is still to be: manifests by digest, terms by their id.
+        """Read these documents now, however long their pause is still to be: by their digest, terms by their id.
 
         How many were found to be available or invalid for good.
         """
@@ -120,11 +121,12 @@ class DocumentReader:
         with self._database.write() as connection:
             for start in range(0, len(wanted), _AT_ONCE):
                 part = wanted[start : start + _AT_ONCE]
-                connection.execute(
-                    update(manifests)
-                    .where(manifests.c.deployment == self._key, manifests.c.digest.in_(part))
-                    .values(retry_at=0.0)
-                )
+                for table in COUNTED:
+                    connection.execute(
+                        update(table)
+                        .where(table.c.deployment == self._key, table.c.digest.in_(part))
+                        .values(retry_at=0.0)
+                    )
                 connection.execute(
                     update(terms_documents).where(terms_documents.c.terms_id.in_(part)).values(retry_at=0.0)
                 )
@@ -161,7 +163,11 @@ class DocumentReader:
         step = _Step()
         if self._source is None:
             return step
-        for due, read in ((self._due_manifests, self._try_manifest), (self._due_terms, self._try_terms)):
+        for due, read in (
+            (self._due_manifests, self._try_manifest),
+            (self._due_terms, self._try_terms),
+            (self._training_data.due, self._training_data.read),
+        ):
             for row in due(due_by, ids):
                 if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() > deadline):
                     return step
@@ -296,7 +302,7 @@ class DocumentReader:
                 )
                 .values(
                     state=state,
-                    detail=_storable(detail),
+                    detail=storable(detail),
                     attempts=row.attempts + 1,
                     table_cid=said.files_table.cid.to_bytes() if said and said.files_table else None,
                     manifest_size=size,
@@ -310,12 +316,13 @@ class DocumentReader:
             )
             if changed.rowcount == 0:  # rolled back meanwhile, or read by another process
                 return 0
-            count_manifests(connection, self._key, 0, 1)
+            count_documents(connection, manifests, self._key, 0, 1)
             answers_change(connection)
             if read is not None:
                 for cid, data in read.documents.items():
-                    _keep(connection, cid, data)
+                    keep(connection, cid, data)
                 self._insert_files(connection, row, read.manifest)
+                self._training_data.manifest_is_read(connection, row.release_id, read.manifest)
                 if terms:
                     identifier = bytes.fromhex(terms.id.removeprefix("terms:0x"))
                     _ask_for_terms(connection, identifier, terms.document, row.publisher)
@@ -347,9 +354,7 @@ class DocumentReader:
                     manifests.c.release_id == row.release_id,
                     manifests.c.state == "unavailable",
                 )
-                .values(
-                    detail=_storable(detail), attempts=row.attempts + 1, retry_at=self._now() + _pause(row.attempts)
-                )
+                .values(detail=storable(detail), attempts=row.attempts + 1, retry_at=self._now() + pause(row.attempts))
             )
             answers_change(connection)
 
@@ -367,15 +372,15 @@ class DocumentReader:
                 .where(terms_documents.c.terms_id == row.terms_id, terms_documents.c.cid == row.cid)
                 .values(
                     state=state,
-                    detail=_storable(detail),
+                    detail=storable(detail),
                     license=None if terms is None else terms.license,
                     size=sum(map(len, (documents or {}).values())),
                     attempts=row.attempts + 1,
-                    retry_at=self._now() + _pause(row.attempts),
+                    retry_at=self._now() + pause(row.attempts),
                 )
             )
             for cid, data in (documents or {}).items():
-                _keep(connection, cid, data)
+                keep(connection, cid, data)
             answers_change(connection)
 
     def _keep_known_terms(self, documents: list[bytes]) -> None:
@@ -387,7 +392,7 @@ class DocumentReader:
             return
         with self._database.write() as connection:
             for cid, identifier, data in missing:
-                _keep(connection, cid, data)
+                keep(connection, cid, data)
                 _ask_for_terms(connection, identifier, cid, "")
                 connection.execute(
                     update(terms_documents)
@@ -418,19 +423,3 @@ def _ask_for_terms(connection: Connection, identifier: bytes, cid: Cid, publishe
                 retry_at=0.0,
             )
         )
-
-
-def _keep(connection: Connection, cid: Cid, data: bytes) -> None:
-    key = cid.to_bytes()
-    if connection.execute(select(contents.c.cid).where(contents.c.cid == key)).first() is None:
-        connection.execute(insert(contents).values(cid=key, data=data))
-
-
-def _storable(detail: str) -> str:
-    """A sentence that may quote a stranger's document: PostgreSQL keeps no NUL in text."""
-    return detail.replace("\0", "\ufffd")
-
-
-def _pause(attempts: int) -> float:
-    """Seconds until what was not there is asked for again: about 380 times in a year, however long."""
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempts, 20))

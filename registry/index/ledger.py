@@ -8,27 +8,27 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.chain.artifact import CONTRACTS
-from registry.chain.events import ReleasePublished
 from registry.chain.followed import Contracts, Entry
 from registry.errors import IndexOutdated
-from registry.index.counters import answers_change, count_manifests, manifests_where, recount_manifests
+from registry.index.counters import answers_change, count_documents, documents_where, recount_documents
 from registry.index.database import Database
 from registry.index.fold import Logs, LogState, empty_logs, fold
 from registry.index.schema import (
     BY_BLOCK,
     BY_RELEASE,
     CONTRACT_KEYS,
+    COUNTED,
     FOLDED,
     RECORDS,
     blocks,
     cursors,
     events,
     heads,
-    manifests,
     metadata,
     releases,
 )
 from registry.index.stored import stored_events
+from registry.index.unread import unread_documents, unread_where_none_is
 
 _RECENT_BLOCKS: Final = 1024
 _ROWS_AT_ONCE: Final = 5_000
@@ -102,13 +102,15 @@ class Ledger:
             _insert(connection, events.name, self._event_rows(batch))
             for table in FOLDED:
                 _insert(connection, table.name, folded[table.name])
-            unread = _unread(self.key, batch.entries)
-            _insert(connection, manifests.name, unread)
+            unread = unread_documents(self.key, folded[releases.name])
+            for table in COUNTED:
+                _insert(connection, table.name, unread[table.name])
             _insert(connection, blocks.name, self._block_rows(batch))
             self._forget_old_blocks(connection)
             moved = Cursor(batch.end.number, batch.end.hash, batch.end.timestamp, batch.logs, verified)
             self._store(connection, moved, alarm_cleared=batch.verified)
-            count_manifests(connection, self.key, len(unread), 0)
+            for table in COUNTED:
+                count_documents(connection, table, self.key, len(unread[table.name]), 0)
 
     def roll_back(self, cursor: Cursor, to: BlockRow | None) -> Cursor:
         """Forget everything after a block that the index remembers (None: everything). Raises `CursorMoved`."""
@@ -118,10 +120,11 @@ class Ledger:
             gone = select(releases.c.release_id).where(
                 releases.c.deployment == self.key, releases.c.block_number > place.number
             )
-            total, read = manifests_where(
-                connection, manifests.c.deployment == self.key, manifests.c.release_id.in_(gone)
-            )
-            count_manifests(connection, self.key, -total, -read)
+            for table in COUNTED:
+                total, read = documents_where(
+                    connection, table, table.c.deployment == self.key, table.c.release_id.in_(gone)
+                )
+                count_documents(connection, table, self.key, -total, -read)
             for table in BY_RELEASE:
                 connection.execute(delete(table).where(table.c.deployment == self.key, table.c.release_id.in_(gone)))
             for table in BY_BLOCK:
@@ -306,7 +309,7 @@ class Ledger:
 def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
     """Build the folded tables of a deployment again from its stored events, in the caller's transaction. How many.
 
-    Manifests are counted again, and no answer that was kept before is given after it.
+    Documents are counted again, and no answer that was kept before is given after it.
     """
     for table in FOLDED:
         connection.execute(delete(table).where(table.c.deployment == key))
@@ -316,27 +319,10 @@ def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
         for table in FOLDED:
             _insert(connection, table.name, folded[table.name])
         count += len(part)
-    recount_manifests(connection, key)
+    unread_where_none_is(connection, key)
+    recount_documents(connection, key)
     answers_change(connection)
     return count
-
-
-def _unread(deployment: int, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    return [
-        {
-            "deployment": deployment,
-            "release_id": event.release_id,
-            "publisher": event.record.release.publisher,
-            "block_number": event.location.block_number,
-            "digest": event.record.release.manifest,
-            "state": "unavailable",
-            "detail": "It has not been asked for yet.",
-            "attempts": 0,
-            "retry_at": 0.0,
-        }
-        for _, _, event in entries
-        if isinstance(event, ReleasePublished)
-    ]
 
 
 def _insert(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:

@@ -3,7 +3,8 @@
 `events` and `blocks` are what the chain said, of all four contracts. The tables of `FOLDED` are a pure fold over
 events: each row comes from one event and goes when its block goes, and all can be built again from `events`. Nothing in
 them is ever changed, so that the state as of any block is what the last rows up to it say. `manifests`,
-`release_files`, `terms_documents` and `contents` hold documents that were fetched by the digests on chain.
+`release_files`, `terms_documents`, `contents` and those of registry.index.training_schema hold documents that were
+fetched by the digests on chain.
 
 A change here needs a migration (`make migration NAME=...`), which a test compares with what is here.
 """
@@ -18,25 +19,24 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
     Text,
     column,
     table,
-    text,
 )
 
 from registry.chain.artifact import CONTRACTS
+from registry.index.columns import deployment_column, only_where, order_text_by_bytes, unread_index
+from registry.index.columns import metadata as metadata
+from registry.index.training_schema import training_data
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest migration: the form of these tables."""
 
 CONTRACT_KEYS: Final = {name: number for number, name in enumerate(CONTRACTS)}
 """The number that stands for a contract in every table, by its name."""
-
-metadata = MetaData()
 
 versions = table("alembic_version", column("version_num", String))
 """Which migrations an index has had. The table is Alembic's."""
@@ -51,28 +51,14 @@ deployments = Table(
 )
 
 
-def _deployment() -> Column[int]:
-    return Column("deployment", Integer, primary_key=True)
-
-
-def _unread_index(name: str, *columns: str) -> Index:
-    """An index of what is still to be read, which is little of a table most of the time."""
-    return Index(name, *columns, **_where("state = 'unavailable'"))
-
-
-def _where(condition: str) -> dict[str, Any]:
-    """What makes an index one of some rows only."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
-# heads of all logs were held against the contracts'. `manifests` is how many there are,
-# `manifests_read` how many of them were read, and `documents` how often anything was learnt of any document,
-# or tables were folded again.
+# heads of all logs were held against the contracts'. `manifests` is how many there are, `manifests_read` how many of
+# them were read, `training_data` and `training_data_read` the same of documents of training data, and `documents` how
+# often anything was learnt of any document, or tables were folded again.
 cursors = Table(
     "cursors",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("number", BigInteger, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
@@ -85,13 +71,15 @@ cursors = Table(
     Column("manifests", BigInteger, nullable=False, server_default="0"),
     Column("manifests_read", BigInteger, nullable=False, server_default="0"),
     Column("documents", BigInteger, nullable=False, server_default="0"),
+    Column("training_data", BigInteger, nullable=False, server_default="0"),
+    Column("training_data_read", BigInteger, nullable=False, server_default="0"),
 )
 
 # The log of each contract as of the cursor's block.
 heads = Table(
     "heads",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("contract", SmallInteger, primary_key=True, autoincrement=False),
     Column("address", String(42), nullable=False),
     Column("head", LargeBinary(32), nullable=False),
@@ -102,7 +90,7 @@ heads = Table(
 blocks = Table(
     "blocks",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("number", BigInteger, primary_key=True),
     Column("hash", LargeBinary(32), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
@@ -114,7 +102,7 @@ blocks = Table(
 events = Table(
     "events",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("block_number", BigInteger, primary_key=True),
     Column("log_index", Integer, primary_key=True),
     Column("block_hash", LargeBinary(32), nullable=False),
@@ -130,7 +118,7 @@ events = Table(
 releases = Table(
     "releases",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("release_id", LargeBinary(32), primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("block_number", BigInteger, nullable=False),
@@ -159,7 +147,7 @@ releases = Table(
 lineage = Table(
     "lineage",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("child", LargeBinary(32), primary_key=True),
     Column("parent", LargeBinary(32), primary_key=True),
     Column("relation", SmallInteger, primary_key=True),
@@ -171,7 +159,7 @@ lineage = Table(
 statuses = Table(
     "statuses",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("release_id", LargeBinary(32), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("block_number", BigInteger, nullable=False),
@@ -194,7 +182,7 @@ def _records(name: str, *columns: Any) -> Table:
     return Table(
         name,
         metadata,
-        _deployment(),
+        deployment_column(),
         Column("seq", BigInteger, primary_key=True, autoincrement=False),
         Column("block_number", BigInteger, nullable=False),
         Column("log_index", Integer, nullable=False),
@@ -300,7 +288,7 @@ withdrawals = _records(
 manifests = Table(
     "manifests",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("release_id", LargeBinary(32), primary_key=True),
     Column("publisher", String(42), nullable=False),
     Column("block_number", BigInteger, nullable=False),
@@ -319,17 +307,17 @@ manifests = Table(
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", Float, nullable=False),
-    _unread_index("manifests_to_read", "deployment", "retry_at", "block_number", "release_id"),
-    _unread_index("manifests_to_read_of", "deployment", "publisher", "retry_at", "block_number", "release_id"),
+    unread_index("manifests_to_read", "deployment", "retry_at", "block_number", "release_id"),
+    unread_index("manifests_to_read_of", "deployment", "publisher", "retry_at", "block_number", "release_id"),
     # The state stands first: the next publisher with something unread is found without a look at what was read.
     Index("manifests_by_state", "deployment", "state", "publisher", "release_id"),
-    Index("manifests_by_oms_root", "deployment", "oms_root", "release_id", **_where("oms_root IS NOT NULL")),
+    Index("manifests_by_oms_root", "deployment", "oms_root", "release_id", **only_where("oms_root IS NOT NULL")),
 )
 
 release_files = Table(
     "release_files",
     metadata,
-    _deployment(),
+    deployment_column(),
     Column("release_id", LargeBinary(32), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("publisher", String(42), nullable=False),
@@ -357,8 +345,8 @@ terms_documents = Table(
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", Float, nullable=False),
-    _unread_index("terms_documents_to_read", "retry_at", "terms_id", "cid"),
-    _unread_index("terms_documents_to_read_of", "publisher", "retry_at", "terms_id", "cid"),
+    unread_index("terms_documents_to_read", "retry_at", "terms_id", "cid"),
+    unread_index("terms_documents_to_read_of", "publisher", "retry_at", "terms_id", "cid"),
 )
 
 contents = Table(
@@ -379,17 +367,9 @@ FOLDED: Final = (releases, lineage, statuses, *(table for tables in RECORDS.valu
 """The tables that are a pure fold over events."""
 BY_BLOCK: Final = (events, releases, lineage, statuses)
 """The tables whose rows go by the number of their block; those of `RECORDS` go by their place in the log."""
-BY_RELEASE: Final = (manifests, release_files)
+COUNTED: Final = (manifests, training_data)
+"""The tables of documents whose rows are counted beside the cursor, in columns that have their names."""
+BY_RELEASE: Final = (manifests, release_files, training_data)
 """The tables whose rows go with their release."""
 
-
-def _order_text_by_bytes() -> None:
-    """Text is compared as SQLite does it, by its bytes, whatever language the server of PostgreSQL is set to."""
-    for one in metadata.tables.values():
-        for item in one.columns:
-            if isinstance(item.type, String):
-                same = type(item.type)(item.type.length, collation="C")
-                item.type = item.type.with_variant(same, "postgresql")
-
-
-_order_text_by_bytes()
+order_text_by_bytes()

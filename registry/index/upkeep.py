@@ -1,25 +1,28 @@
 """Looking after an index: how far it is and how large, whether it is what the chain says, and folding it again."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Table, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, Table, func, select, text
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.followed import Contracts, FollowedContracts
 from registry.chain.records import Deployment
 from registry.errors import BlockNotInChain, IndexUnavailable, InvalidLog, RpcRefused
-from registry.index.counters import manifests_where
+from registry.index.counters import counters_of, documents_where
 from registry.index.database import Database
 from registry.index.fold import Gap, advance, empty_logs, fold
 from registry.index.ledger import rebuild_fold
 from registry.index.rows import Row
-from registry.index.schema import FOLDED, contents, cursors, events, heads, manifests, release_files
+from registry.index.schema import BY_RELEASE, COUNTED, FOLDED, contents, cursors, events, heads, releases
 from registry.index.stored import stored_contracts, stored_events
+from registry.index.training_keeping import DECLARED, declare_again, declared_again
+from registry.index.training_schema import training_data
+from registry.index.unread import IDENTIFIED, training_data_rows
 
-_COUNTED: Final = (events, *FOLDED, manifests, release_files)
+_COUNTED: Final = (events, *FOLDED, *BY_RELEASE)
 _ROWS_AT_ONCE: Final = 5_000
 _MODULUS: Final = 1 << 256
 
@@ -56,7 +59,9 @@ class CheckedLog:
 class CheckedTable:
     """A folded table: the rows it has, those that a fresh fold has, and whether they are the same.
 
-    Of `manifests`, which is no fold: the rows that are counted, those that it has, and whether the counters are right.
+    Of a table of documents, which is no fold: the rows that are counted, those that it has, and whether the counters
+    are right; of `training_data` also whether it has a row for each release that names a document, and of what these
+    documents declare, the rows that the kept documents give.
     """
 
     table: str
@@ -99,12 +104,16 @@ def sizes(database: Database, deployment: Deployment) -> Sizes:
 def rebuild(database: Database, deployment: Deployment) -> int:
     """Fold a deployment again from its stored events, in one transaction. How many events there are.
 
+    What documents of training data declare is read again from the kept documents.
+
     Raises `IndexUnavailable` where nothing was read yet, `InvalidLog` where a stored event was damaged: then nothing
     is changed.
     """
     key = database.deployment_key(deployment)
     with database.write() as connection:
-        return rebuild_fold(connection, _contracts(connection, deployment, key, database.name), key)
+        contracts = _contracts(connection, deployment, key, database.name)
+        declare_again(connection)
+        return rebuild_fold(connection, contracts, key)
 
 
 def check(database: Database, followed: FollowedContracts) -> Checked:
@@ -119,24 +128,26 @@ def check(database: Database, followed: FollowedContracts) -> Checked:
         contracts = _contracts(connection, deployment, key, database.name)
         cursor = connection.execute(select(cursors).where(cursors.c.deployment == key)).one()
         _check_block(followed, cursor.number, cursor.hash)
-        fresh = {table.name: _Multiset(table) for table in FOLDED}
+        fresh = {table.name: _Multiset(_names(table)) for table in FOLDED}
+        fresh[training_data.name] = _Multiset(IDENTIFIED)
         computed, damage = _replay(connection, contracts, key, fresh)
-        tables = tuple(_checked_table(connection, table, key, fresh[table.name]) for table in FOLDED)
-        counted = _counted_manifests(connection, key, (cursor.manifests, cursor.manifests_read))
+        tables = [_checked_table(connection, table, key, fresh[table.name]) for table in FOLDED]
+        tables += [_checked_counters(connection, table, key, cursor, fresh.get(table.name)) for table in COUNTED]
+        tables += _checked_declared(connection)
         stored = connection.execute(select(heads).where(heads.c.deployment == key).order_by(heads.c.contract)).all()
     logs = []
     for row in stored:
         name = CONTRACTS[row.contract]
         head = None if computed is None else computed[name]
         logs.append(CheckedLog(name, row.size, row.head, head, _on_chain(followed, name, cursor.hash)))
-    return Checked(cursor.number, tuple(logs), (*tables, counted), damage)
+    return Checked(cursor.number, tuple(logs), tuple(tables), damage)
 
 
 class _Multiset:
     """How many rows, and the sum of their hashes: the same rows give the same, in whatever order they come."""
 
-    def __init__(self, table: Table) -> None:
-        self._names = [column.name for column in table.columns]
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
         self.count = 0
         self._sum = 0
 
@@ -147,7 +158,7 @@ class _Multiset:
     def add(self, rows: Iterable[Row] | Iterable[RowMapping]) -> None:
         """Take rows in."""
         for row in rows:
-            text = repr([_plain(row[name]) for name in self._names])
+            text = repr([_plain(row[name]) for name in self.names])
             self._sum = (self._sum + int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")) % _MODULUS
             self.count += 1
 
@@ -167,21 +178,25 @@ def _replay(
             for (entry, head), state in zip(part, states, strict=True):
                 if head != state.head:
                     return None, f"the head beside record {entry.event.seq} of the {entry.contract} is another"
-            for name, rows in fold(key, (entry.event for entry, _ in part)).items():
+            folded = fold(key, (entry.event for entry, _ in part))
+            for name, rows in folded.items():
                 fresh[name].add(rows)
+            fresh[training_data.name].add(training_data_rows(key, folded[releases.name]))
     except (Gap, InvalidLog) as error:
         return None, str(error)
     return {name: state.head for name, state in logs.items()}, None
 
 
 def _checked_table(connection: Connection, table: Table, key: int, fresh: _Multiset) -> CheckedTable:
-    found = _Multiset(table)
-    rows = connection.execute(
-        select(table).where(table.c.deployment == key).execution_options(yield_per=_ROWS_AT_ONCE)
-    ).mappings()
-    for part in rows.partitions():
-        found.add(part)
+    found = _rows_of(connection, select(table).where(table.c.deployment == key), fresh.names)
     return CheckedTable(table.name, found.count, fresh.count, found.value == fresh.value)
+
+
+def _rows_of(connection: Connection, query: Select[Any], names: Sequence[str]) -> _Multiset:
+    found = _Multiset(names)
+    for part in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).mappings().partitions():
+        found.add(part)
+    return found
 
 
 def _check_block(followed: FollowedContracts, number: int, block_hash: bytes) -> None:
@@ -201,9 +216,34 @@ def _on_chain(followed: FollowedContracts, name: str, block_hash: bytes) -> byte
         return None
 
 
-def _counted_manifests(connection: Connection, key: int, counted: tuple[int, int]) -> CheckedTable:
-    found = manifests_where(connection, manifests.c.deployment == key)
-    return CheckedTable(manifests.name, counted[0], found[0], counted == found)
+def _checked_counters(
+    connection: Connection, table: Table, key: int, cursor: Any, fresh: _Multiset | None
+) -> CheckedTable:
+    """`fresh`: the rows that there should be, where that follows from the releases."""
+    counted = counters_of(table, cursor)
+    found = documents_where(connection, table, table.c.deployment == key)
+    agrees = counted == found
+    if fresh is not None:
+        query = select(*(table.c[name] for name in fresh.names)).where(table.c.deployment == key)
+        agrees &= _rows_of(connection, query, fresh.names).value == fresh.value
+    return CheckedTable(table.name, counted[0], found[0], agrees)
+
+
+def _checked_declared(connection: Connection) -> list[CheckedTable]:
+    """What the kept documents of training data declare, of whatever deployment."""
+    fresh = {table: _Multiset(_names(table)) for table in DECLARED}
+    for _, rows in declared_again(connection):
+        for table, some in (rows or {}).items():
+            fresh[table].add(some)
+    found = {table: _rows_of(connection, select(table), fresh[table].names) for table in DECLARED}
+    return [
+        CheckedTable(table.name, found[table].count, fresh[table].count, found[table].value == fresh[table].value)
+        for table in DECLARED
+    ]
+
+
+def _names(table: Table) -> Sequence[str]:
+    return [column.name for column in table.columns]
 
 
 def _contracts(connection: Connection, deployment: Deployment, key: int, name: str) -> Contracts:

@@ -10,7 +10,8 @@ from whole_registry import record
 from registry.chain.artifact import CONTRACTS
 from registry.chain.devnode import DevNode
 from registry.index.database import open_database
-from registry.index.schema import FOLDED, REVISION
+from registry.index.schema import COUNTED, FOLDED, REVISION
+from registry.index.training_keeping import DECLARED
 from tests.cli.conftest import Offline, Provenance
 from tests.index.test_upgrading import later
 
@@ -76,8 +77,10 @@ def test_a_check_of_an_index_that_is_right(node: DevNode, provenance: Provenance
     assert found.code == 0 and found.json["agrees"] and found.json["damage"] is None
     for log in found.json["logs"]:
         assert log["stored"] == log["computed"] == log["chain"] and log["agrees"] and log["size"] > 0
-    assert [table["table"] for table in found.json["tables"]] == [*(table.name for table in FOLDED), "manifests"]
-    assert all(table["rows"] == table["expected"] > 0 for table in found.json["tables"])
+    checked = [table.name for table in (*FOLDED, *COUNTED, *DECLARED)]
+    assert [table["table"] for table in found.json["tables"]] == checked
+    assert all(table["rows"] == table["expected"] for table in found.json["tables"])
+    assert all(table["rows"] > 0 for table in found.json["tables"][: len(FOLDED) + 1])
     assert f"as of block {node.chain.latest().number}" in provenance("index", "check").out
 
 
@@ -99,13 +102,14 @@ def test_a_row_that_was_changed_is_found_and_folded_again(
     assert provenance("index", "check").code == 0
 
 
-@pytest.mark.parametrize("counter", ["manifests", "manifests_read"])
+@pytest.mark.parametrize("counter", ["manifests", "manifests_read", "training_data", "training_data_read"])
 def test_a_counter_that_is_wrong_is_found_and_counted_again(
     provenance: Provenance, read: str, tmp_path: Path, counter: str
 ) -> None:
     spoil(tmp_path / "home", f"UPDATE cursors SET {counter} = {counter} + 1")
     found = provenance("index", "check", "--json")
-    assert found.code == 1 and [one["table"] for one in found.json["tables"] if not one["agrees"]] == ["manifests"]
+    wrong = [one["table"] for one in found.json["tables"] if not one["agrees"]]
+    assert found.code == 1 and wrong == [counter.removesuffix("_read")]
     assert provenance("index", "rebuild").code == 0
     assert provenance("index", "check").code == 0
 

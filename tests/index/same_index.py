@@ -8,7 +8,7 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Release
 from registry.index.database import Database, open_database
 from registry.index.follower import Follower
-from registry.index.schema import FOLDED, cursors, events, heads, manifests
+from registry.index.schema import COUNTED, FOLDED, cursors, events, heads
 
 DIGEST = b"\5" * 32
 
@@ -20,9 +20,12 @@ def publish(client: ModelRegistryClient, name: str, version: str = "1", **fields
 
 def tables(database: Database) -> dict[str, list]:
     """Everything that comes from the chain, sorted, without the key that a database happened to give the deployment."""
-    unread = [manifests.c[name] for name in ("release_id", "publisher", "block_number", "digest")]
+    unread = ("release_id", "publisher", "block_number", "digest")
     with database.read() as connection:
-        found = {"manifests": sorted(map(tuple, connection.execute(select(*unread))))}
+        found = {
+            table.name: sorted(map(tuple, connection.execute(select(*(table.c[name] for name in unread)))))
+            for table in COUNTED
+        }
         for table in (*FOLDED, events, heads):
             columns = [column for column in table.columns if column.name != "deployment"]
             found[table.name] = sorted(map(tuple, connection.execute(select(*columns))))

@@ -16,10 +16,20 @@ from registry.index.queries.publishers import DelegateState, PublisherState
 from registry.index.queries.releases import FileRow, StatusEvent
 from registry.index.queries.snapshot import Reader, Snapshot
 from registry.index.queries.statements import StatementState
+from registry.index.queries.training import (
+    DatasetRow,
+    Declaration,
+    Declarations,
+    NamedDataset,
+    TrainingCoverage,
+)
 
 __all__ = [
     "Allowance",
     "AnchorState",
+    "DatasetRow",
+    "Declaration",
+    "Declarations",
     "DelegateState",
     "Direction",
     "Documents",
@@ -32,6 +42,7 @@ __all__ = [
     "Located",
     "LogHead",
     "Model",
+    "NamedDataset",
     "NotQuick",
     "Page",
     "PublisherState",
@@ -40,5 +51,6 @@ __all__ = [
     "State",
     "StatementState",
     "StatusEvent",
+    "TrainingCoverage",
     "chunks",
 ]

@@ -4,7 +4,8 @@ Parents exist before their children, so there is no cycle; a release that is rea
 once, at the least distance. So each edge below or above a release is met exactly once, in one fixed order.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -42,6 +43,10 @@ class Graph:
     cut: bool
 
 
+class TooManyWalked(Exception):
+    """There are more releases than one page walks from."""
+
+
 class LineageQueries(Base):
     """The graph of releases."""
 
@@ -69,23 +74,31 @@ class LineageQueries(Base):
         self, identifier: bytes, direction: Direction, *, depth: int, limit: int = 100, after: EdgeKey | None = None
     ) -> Graph:
         """Edges up to `depth` steps away, the nearest first. A release that is not there has none."""
-        frontier, seen, found = [identifier], {identifier}, list[Edge]()
-        for level in range(1, depth + 1):
-            if after is None or level >= after[0]:
-                beyond = after if after is not None and after[0] == level else None
-                found += self._edges(frontier, direction, level, limit + 1 - len(found), beyond)
-                if len(found) > limit:
-                    return Graph(_page(found, direction, limit), cut=False)
-            if level == depth:
-                break
+        found: list[Edge] = []
+        try:
+            for level, frontier in enumerate(itertools.islice(self.walked(identifier, direction), depth), start=1):
+                if after is None or level >= after[0]:
+                    beyond = after if after is not None and after[0] == level else None
+                    found += self._edges(frontier, direction, level, limit + 1 - len(found), beyond)
+                    if len(found) > limit:
+                        break
+        except TooManyWalked:
+            return Graph(_page(found, direction, limit), cut=True)
+        return Graph(_page(found, direction, limit), cut=False)
+
+    def walked(self, identifier: bytes, direction: Direction) -> Iterator[list[bytes]]:
+        """The release itself, those one step away, two steps, and so on: each once, in the order of their ids.
+
+        Raises TooManyWalked before a step on which there would be more than are walked from.
+        """
+        frontier, seen = [identifier], {identifier}
+        while frontier:
+            yield frontier
             reached = self._reached(frontier, direction, MAX_WALKED + 1)
             frontier = [one for one in reached if one not in seen]
             seen.update(frontier)
             if len(seen) > MAX_WALKED:
-                return Graph(_page(found, direction, limit), cut=True)
-            if not frontier:
-                break
-        return Graph(_page(found, direction, limit), cut=False)
+                raise TooManyWalked
 
     def _edges(
         self, frontier: Sequence[bytes], direction: Direction, level: int, limit: int, after: EdgeKey | None

@@ -20,7 +20,7 @@ from registry.chain.records import (
 )
 from registry.content.cid import Cid
 from registry.errors import RecordNotFound
-from registry.index.counters import manifests_where
+from registry.index.counters import documents_where
 from registry.index.queries.base import Here, Rows, among, location_of
 from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
 from registry.index.schema import grants, lineage, manifests, release_files, releases, statuses
@@ -219,7 +219,7 @@ class ReleaseQueries(DocumentQueries):
         if self.is_newest:
             row = self._cursor
             return Coverage(0, 0) if row is None else Coverage(read=row.manifests_read, of=row.manifests)
-        total, read = manifests_where(self.connection, self.here(manifests))
+        total, read = documents_where(self.connection, manifests, self.here(manifests))
         return Coverage(read=read, of=total)
 
     def _releases(

@@ -15,11 +15,11 @@ from registry.index.queries.anchors import AnchorQueries
 from registry.index.queries.base import Shelves
 from registry.index.queries.history import HistoryQueries
 from registry.index.queries.licenses import LicenseQueries
-from registry.index.queries.lineage import LineageQueries
 from registry.index.queries.models import ModelQueries
 from registry.index.queries.progress import State, state_of
 from registry.index.queries.publishers import PublisherQueries
 from registry.index.queries.statements import StatementQueries
+from registry.index.queries.training import TrainingQueries
 from registry.index.schema import blocks, cursors
 from registry.policy.evidence import Block
 
@@ -31,7 +31,7 @@ _AT_ONCE_BYTES: Final = 128 << 10
 
 class Snapshot(
     ModelQueries,
-    LineageQueries,
+    TrainingQueries,
     PublisherQueries,
     LicenseQueries,
     StatementQueries,

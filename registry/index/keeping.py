@@ -1,0 +1,38 @@
+"""Documents that were read are kept by their CID; one that is not there is asked for again after pauses that grow."""
+
+from typing import Final
+
+from sqlalchemy import Connection, insert, select
+
+from registry.content.cid import Cid
+from registry.index.schema import contents
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 86_400.0
+
+
+def keep(connection: Connection, cid: Cid, data: bytes) -> None:
+    """Keep the bytes of a document, unless they are kept already."""
+    if not is_kept(connection, cid):
+        connection.execute(insert(contents).values(cid=cid.to_bytes(), data=data))
+
+
+def is_kept(connection: Connection, cid: Cid) -> bool:
+    """Whether the bytes of a document are kept."""
+    return connection.execute(select(contents.c.cid).where(contents.c.cid == cid.to_bytes())).first() is not None
+
+
+def kept_bytes(connection: Connection, cid: Cid) -> bytes | None:
+    """The bytes of a document, if they are kept."""
+    data = connection.execute(select(contents.c.data).where(contents.c.cid == cid.to_bytes())).scalar()
+    return None if data is None else bytes(data)
+
+
+def storable(detail: str) -> str:
+    """A sentence that may quote a stranger's document: PostgreSQL keeps no NUL in text."""
+    return detail.replace("\0", "\ufffd")
+
+
+def pause(attempts: int) -> float:
+    """Seconds until what was not there is asked for again: about 380 times in a year, however long."""
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempts, 20))

@@ -1,0 +1,177 @@
+"""Reads the documents of training data that releases name, each publisher's in its turn.
+
+A document counts as what its digest on chain says, wherever it was found. What it declares is kept once, whoever
+names it: a release that names a document which was read before costs nothing, and adds nothing to the other's.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select, update
+
+from registry.artifacts.manifest import Manifest, describe_manifest
+from registry.artifacts.statement import TrainingData
+from registry.artifacts.training.document import MAX_DATASETS_TABLE
+from registry.content import dagpb
+from registry.content.cid import RAW, Cid
+from registry.content.reader import read_document
+from registry.content.store import BlockSource
+from registry.content.unixfs import decode_data
+from registry.errors import (
+    ContentError,
+    IndexUnavailable,
+    InvalidDag,
+    InvalidDocument,
+    InvalidIdentifier,
+)
+from registry.index.counters import answers_change, count_documents
+from registry.index.database import Database
+from registry.index.fair_queue import FairQueue, in_turns
+from registry.index.keeping import keep, kept_bytes, pause, storable
+from registry.index.queries import chunks
+from registry.index.schema import manifests
+from registry.index.training_keeping import is_declared, keep_declared
+from registry.index.training_rows import MAX_READ, Declared, read_declared, table_of
+from registry.index.training_schema import training_data
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document as it was read: where it was, its bytes and those of its table by CID, and what it declares."""
+
+    cid: Cid
+    documents: dict[Cid, bytes]
+    declared: Declared
+
+
+class TrainingDataReader:
+    """Reads what is due of one deployment, given by its key. Several processes may: who is second changes nothing."""
+
+    def __init__(self, database: Database, key: int, now: Callable[[], float]) -> None:
+        self._database = database
+        self._key = key
+        self._now = now
+        self._order = (training_data.c.retry_at, training_data.c.block_number, training_data.c.release_id)
+        self._queue = FairQueue(training_data, self._order, training_data.c.deployment == key)
+
+    def due(self, due_by: float, ids: Sequence[bytes] | None) -> Sequence[Any]:
+        """What is due of all, or of some releases, in turns of their publishers."""
+        with self._database.read() as connection:
+            if ids is None:
+                return self._queue.due(connection, due_by, _AT_ONCE)
+            query = (
+                select(training_data)
+                .where(
+                    training_data.c.deployment == self._key,
+                    training_data.c.state == "unavailable",
+                    training_data.c.retry_at <= due_by,
+                )
+                .order_by(*self._order)
+            )
+            found = [
+                row
+                for part in chunks(ids)
+                for row in connection.execute(query.where(training_data.c.release_id.in_(part)))
+            ]
+        return list(in_turns(found))
+
+    def read(self, source: BlockSource, row: Any) -> int:
+        """Try the document of a release once: 1 where it is known now what it says, 0 where it is still to be read."""
+        try:
+            with self._database.read() as connection:
+                known = is_declared(connection, row.digest)
+                named = None if known else self._named_place(connection, row)
+            found = None if known else _read(source, row.digest, named or Cid(RAW, row.digest))
+        except (InvalidDocument, InvalidDag, InvalidIdentifier) as error:
+            return self._settle(row, "invalid", error.message)
+        except ContentError as error:
+            return self._postpone(row, error.message)
+        except IndexUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one document that trips its reader must not keep the others unread
+            _log.exception("The training data of release:0x%s cannot be read", row.release_id.hex())
+            return self._postpone(row, f"It cannot be read here: {type(error).__name__}.")
+        return self._settle(row, "available", "", found)
+
+    def manifest_is_read(self, connection: Connection, release_id: bytes, manifest: Manifest) -> None:
+        """A manifest may name where the document is, which the chain does not: then it is asked for at once."""
+        if _place_in(manifest) is not None:
+            connection.execute(
+                update(training_data)
+                .where(
+                    training_data.c.deployment == self._key,
+                    training_data.c.release_id == release_id,
+                    training_data.c.state == "unavailable",
+                )
+                .values(retry_at=0.0)
+            )
+
+    def _named_place(self, connection: Connection, row: Any) -> Cid | None:
+        """Where the release's own manifest has the document, if it was read and that is not one block."""
+        query = select(manifests.c.digest).where(
+            manifests.c.deployment == self._key,
+            manifests.c.release_id == row.release_id,
+            manifests.c.state == "available",
+        )
+        digest = connection.execute(query).scalar()
+        data = None if digest is None else kept_bytes(connection, Cid(RAW, digest))
+        return None if data is None else _place_in(describe_manifest(data))
+
+    def _settle(self, row: Any, state: str, detail: str, read: _Read | None = None) -> int:
+        with self._database.write() as connection:
+            if not self._changed(connection, row, state=state, detail=storable(detail), attempts=row.attempts + 1):
+                return 0  # rolled back meanwhile, or read by another process
+            count_documents(connection, training_data, self._key, 0, 1)
+            if read is not None:
+                for cid, data in read.documents.items():
+                    keep(connection, cid, data)
+                keep_declared(connection, row.digest, read.cid, read.declared)
+        return 1
+
+    def _postpone(self, row: Any, detail: str) -> int:
+        with self._database.write() as connection:
+            again = self._now() + pause(row.attempts)
+            self._changed(connection, row, detail=storable(detail), attempts=row.attempts + 1, retry_at=again)
+        return 0
+
+    def _changed(self, connection: Connection, row: Any, **values: Any) -> bool:
+        changed = connection.execute(
+            update(training_data)
+            .where(
+                training_data.c.deployment == self._key,
+                training_data.c.release_id == row.release_id,
+                training_data.c.digest == row.digest,
+                training_data.c.state == "unavailable",
+            )
+            .values(**values)
+        )
+        answers_change(connection)
+        return changed.rowcount > 0
+
+
+def _place_in(manifest: Manifest) -> Cid | None:
+    said = manifest.predicate.training_data
+    return said.cid if isinstance(said, TrainingData) and said.cid.codec != RAW else None
+
+
+def _read(source: BlockSource, digest: bytes, cid: Cid) -> _Read:
+    """The document with this sha2-256, and its table. Raises InvalidDocument and others."""
+    if cid.codec != RAW:
+        size = decode_data(dagpb.decode(source.get_block(cid)).data).size
+        if size > MAX_READ:
+            raise ContentError(f"The document has {size:,} bytes, and an index reads at most {MAX_READ:,} of one.")
+    data = read_document(source, cid, MAX_READ)
+    if hashlib.sha256(data).digest() != digest:
+        raise InvalidDocument("The manifest says where the document is, and there is another one than the chain names.")
+    documents = {cid: data}
+    place, table = table_of(data), None
+    if place is not None:
+        table = documents[place] = read_document(source, place, MAX_DATASETS_TABLE)
+    return _Read(cid, documents, read_declared(data, table))
