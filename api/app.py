@@ -20,6 +20,7 @@ from api import (
     problems,
     records,
     registry,
+    training,
     verify,
 )
 from api.kept import KeptVerdicts
@@ -73,7 +74,20 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     _surround(app, settings)
     routers = [
         module.router
-        for module in (verify, batch, records, files, registry, permissions, history, events, ipfs, health, metrics)
+        for module in (
+            verify,
+            batch,
+            records,
+            files,
+            registry,
+            training,
+            permissions,
+            history,
+            events,
+            ipfs,
+            health,
+            metrics,
+        )
     ]
     for router in routers:
         app.include_router(router)

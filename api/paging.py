@@ -12,6 +12,7 @@ from registry.errors import InvalidQuery
 from registry.index.queries import Page
 
 _LONGEST: Final = 512
+_OTHER_LIST: Final = "The cursor is not one of this list: take `next` of the page before as it is."
 
 CursorOf = Annotated[
     str | None,
@@ -40,7 +41,7 @@ def parse_cursor(kind: str, text: str | None, form: Sequence[type]) -> list[Any]
         and all(abs(part) < 1 << 53 for part in value[1:] if isinstance(part, int))
     ):
         return value[1:]
-    raise InvalidQuery("The cursor is not one of this list: take `next` of the page before as it is.")
+    raise InvalidQuery(_OTHER_LIST)
 
 
 def listed(kind: str, page: Page[Any, Any], entry: Callable[[Any], Any]) -> dict[str, Any]:
@@ -49,3 +50,11 @@ def listed(kind: str, page: Page[Any, Any], entry: Callable[[Any], Any]) -> dict
     parts: Sequence[Any] = () if key is None else key if isinstance(key, tuple) else (key,)
     plain = [part.hex() if isinstance(part, bytes) else part for part in parts]
     return {"items": [entry(item) for item in page.items], "next": None if key is None else cursor(kind, plain)}
+
+
+def key_bytes(text: str) -> bytes:
+    """Bytes in a cursor's key. Raises InvalidQuery."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InvalidQuery(_OTHER_LIST) from None

@@ -12,7 +12,7 @@ from api.as_of import AsOfQuery, answered_dated
 from api.dependencies import ServiceOf
 from api.examples import registry as examples
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
-from api.paging import CursorOf, LimitOf, listed, parse_cursor
+from api.paging import CursorOf, LimitOf, key_bytes, listed, parse_cursor
 from api.problems import responses, shown
 from api.service import Service
 from api.shapes.common import DatedList
@@ -220,7 +220,7 @@ async def get_grants(
         if identifier is not None:
             of_release = snapshot.grants_of_release(identifier, limit=limit, after=key)
             return listed("grants", of_release, lambda one: record_json.grant_json(one, chain))
-        to_account = snapshot.grants_to(account or NOBODY, limit=limit, after=None if key is None else _bytes(key))
+        to_account = snapshot.grants_to(account or NOBODY, limit=limit, after=None if key is None else key_bytes(key))
         return listed("grants", to_account, lambda one: record_json.grant_json(one, chain))
 
     return await answered_dated(request, service, as_of, view)
@@ -278,7 +278,7 @@ async def get_lineage(
     """Each step once, the nearest first. `cut`: there is more than is walked. Anyone may name any parent."""
     identifier, kind = parse_release_id(id), f"lineage-{direction}"
     found_key = parse_cursor(kind, after, [int, str, str, int])
-    key = None if found_key is None else (found_key[0], _bytes(found_key[1]), _bytes(found_key[2]), found_key[3])
+    key = None if found_key is None else (found_key[0], key_bytes(found_key[1]), key_bytes(found_key[2]), found_key[3])
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
         snapshot.release(identifier, "none")
@@ -308,10 +308,3 @@ async def get_log(request: Request, service: ServiceOf, as_of: AsOfQuery = None)
 
 def _chain(service: Service) -> int:
     return service.deployment.chain_id
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise InvalidQuery("The cursor is not one of this list: take `next` of the page before as it is.") from None
