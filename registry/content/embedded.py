@@ -18,6 +18,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from registry.content import dagpb, scratch
 from registry.content.cid import RAW, Cid
 from registry.content.dag import Dag, DagFile
 from registry.content.intake import Intake, IntakeCopy
+from registry.content.known_leaves import leaves_of
 from registry.content.places import KeptFile, Place, Places, open_places
 from registry.content.putting import Putting
 from registry.content.store import Progress, verified
@@ -67,7 +69,7 @@ class EmbeddedStore:
         """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, SourceChanged, StoreUnavailable."""
         wrong: BlockMismatch | SourceChanged | None = None
         with self.translated():
-            block = self._read(self.block_path(cid), 0, LARGEST_BLOCK + 1)
+            block = scratch.read_regular(self.block_path(cid), 0, LARGEST_BLOCK + 1)
             if block is not None:
                 try:
                     return verified(cid, block, self.name)
@@ -163,7 +165,7 @@ class EmbeddedStore:
                 ):
                     return False
                 continue
-            block = self._read(self.block_path(cid), 0, LARGEST_BLOCK)
+            block = scratch.read_regular(self.block_path(cid), 0, LARGEST_BLOCK)
             if block is None or hashlib.sha256(block).digest() != cid.digest:
                 return False
             for link in dagpb.decode(block).links:
@@ -238,7 +240,7 @@ class EmbeddedStore:
                 leaves = b"".join(
                     hashlib.sha256(data[start : start + LEAF_SIZE]).digest() for start in range(0, len(data), LEAF_SIZE)
                 )
-                if self._read(self.file_path(file), 0, len(data) + 1) != data:
+                if scratch.read_regular(self.file_path(file), 0, len(data) + 1) != data:
                     putting.data(data, self.file_path(file))
                 kept.append((file, leaves))
                 self.put_blocks(putting, shape.nodes.items())
@@ -269,7 +271,7 @@ class EmbeddedStore:
         for cid, block in blocks:
             verified(cid, block, "The artifact")
             path = self.block_path(cid)
-            if self._read(path, 0, LARGEST_BLOCK + 1) != block:
+            if scratch.read_regular(path, 0, LARGEST_BLOCK + 1) != block:
                 putting.data(block, path)
 
     def keep(self, root: Cid, files: Iterable[tuple[KeptFile, bytes]]) -> None:
@@ -309,39 +311,14 @@ class EmbeddedStore:
         if not path.is_file():
             yield None
             return
-        with open_places(path, self._leaves_of, create=False) as places:
+        with open_places(path, partial(leaves_of, self), create=False) as places:
             yield places if places.made() else None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Places]:
         """The index, to change it in one transaction."""
-        with open_places(self._folder / "index.sqlite", self._leaves_of, create=True) as places:
+        with open_places(self._folder / "index.sqlite", partial(leaves_of, self), create=True) as places:
             yield places
-
-    def _leaves_of(self, cid: Cid) -> tuple[int, bytes] | None:
-        """The size of a file that is kept whole, and the digests of its leaves: by its nodes, or else by its bytes."""
-        try:
-            with open(scratch.open_regular(self.file_path(KeptFile(cid, 0))), "rb", buffering=0) as stream:
-                leaves = self._leaves_below(cid)
-                if leaves is None:
-                    leaves = b"".join(
-                        hashlib.sha256(leaf).digest() for leaf in iter(lambda: stream.read(LEAF_SIZE), b"")
-                    )
-                return os.fstat(stream.fileno()).st_size, leaves
-        except FileNotFoundError:
-            return None
-
-    def _leaves_below(self, cid: Cid) -> bytes | None:
-        block = self._read(self.block_path(cid), 0, LARGEST_BLOCK)
-        if block is None or hashlib.sha256(block).digest() != cid.digest:
-            return None
-        leaves = bytearray()
-        for link in dagpb.decode(block).links:
-            below = link.cid.digest if link.cid.codec == RAW else self._leaves_below(link.cid)
-            if below is None:
-                return None
-            leaves += below
-        return bytes(leaves)
 
     def block_path(self, cid: Cid) -> Path:
         """Where a block on its own is."""
@@ -357,7 +334,7 @@ class EmbeddedStore:
         """A leaf of a file. What stands where a publisher's file was is never followed and never waited for."""
         path = self.file_path(file)
         if file.path is None:
-            return self._read(path, start, LEAF_SIZE)
+            return scratch.read_regular(path, start, LEAF_SIZE)
         descriptor = self._opened(file)
         if descriptor is None:
             return None
@@ -372,15 +349,6 @@ class EmbeddedStore:
         try:
             return os.open(self.file_path(file), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            return None
-
-    @staticmethod
-    def _read(path: Path, start: int, length: int) -> bytes | None:
-        try:
-            with open(scratch.open_regular(path), "rb", buffering=0) as stream:
-                stream.seek(start)
-                return stream.read(length)
-        except (FileNotFoundError, NotADirectoryError):
             return None
 
     @contextlib.contextmanager

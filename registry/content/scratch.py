@@ -169,6 +169,16 @@ def open_regular(path: Path, access: int = os.O_RDONLY) -> int:
     return descriptor
 
 
+def read_regular(path: Path, start: int, length: int) -> bytes | None:
+    """Bytes of a file; None where there is no file. Raises OSError."""
+    try:
+        with open(open_regular(path), "rb", buffering=0) as stream:
+            stream.seek(start)
+            return stream.read(length)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def clear(folder: Path) -> None:
     """Unlink the files that no living process holds locked. What is no file of ours, a folder or a link, stays."""
     for path in folder.iterdir():
