@@ -5,9 +5,9 @@ what publishing takes (each byte hashed twice); the copy is the same CAR written
 The same fetch from Kubo's gateway, where there is a Kubo, shows what the service adds.
 
 The row of the machine is the least that a fetch can be: `sendfile` there, and here a receiver in two threads that
-hashes each MiB and writes it, and does nothing else. It reached 0.52 of the digest where a fetch reached 0.46: writing
-and the socket alone take more than the issue's 0.6 leaves, so that a machine with two cores and a slow disk misses that
-row whatever a fetch does. What a fetch is answerable for is its own row against the machine.
+hashes each MiB and writes it, and does nothing else. On two cores that reached 0.52 to 0.63 of the digest (a fetch 0.45
+and 0.46 in the same runs): the socket and the writing alone take about all that the 0.6 leaves, and nothing is left for
+the service, which hashes what it reads too. What a fetch is answerable for is its own row against the machine.
 """
 
 import contextlib
