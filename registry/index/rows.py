@@ -64,5 +64,7 @@ def _stored(kind: str, value: Any) -> Any:
 def _read(record: type[StaticRecord], kind: str, name: str, value: Any) -> Any:
     if kind == "uint64":
         return int.from_bytes(value, "big")
+    if kind == "bool":
+        return bool(value)  # SQLite's own are 0 and 1
     enum = record.ENUMS.get(name)
     return value if enum is None else enum(value)

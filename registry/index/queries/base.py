@@ -9,7 +9,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    CursorResult,
+    Result,
     Row,
     RowMapping,
     Select,
@@ -23,6 +23,7 @@ from registry.chain.events import EventLocation
 from registry.chain.records import Deployment
 from registry.chain.static import StaticRecord
 from registry.index.kept import Kept
+from registry.index.queries import prepared
 from registry.index.rows import row_record
 from registry.policy.evidence import Block
 from registry.policy.terms import Terms
@@ -111,14 +112,18 @@ class Base:
         """Whether an answer that may take long is to be a `NotQuick`."""
         return self._at_once is not None
 
-    def ask(self, build: Build, **values: Any) -> CursorResult[Any]:
+    def ask(self, build: Build, **values: Any) -> Result[Any]:
         """The rows of a query that is made once and not for each question, which takes longer than asking does.
 
         `build`, a function of a module, makes it of what stands for `here`; `values` are those of its parameters.
         """
         if self._at is not None:
             values["at"] = self._at.number
-        return self.connection.execute(_built(build, self.is_newest), {"deployment": self.key, **values})
+        values["deployment"] = self.key
+        query = _built(build, self.is_newest)
+        if self.connection.dialect.name == "sqlite":
+            return prepared.run(self.connection, query, values)
+        return self.connection.execute(query, values)
 
     def by_key(self, build: Build, column: str, keys: Iterable[K]) -> dict[K, Rows]:
         """The rows of a query for each of these `keys`, its parameter, by the column that they stand in.
