@@ -97,6 +97,7 @@ class ReasonOf(Shape):
     path: list[ReleaseText] | None = None
     file: str | None = None
     statement: str | None = None
+    dataset: str | None = None
 
 
 class DocumentOf(Shape):

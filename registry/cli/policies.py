@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -65,6 +65,23 @@ Require = Annotated[
 Code = Annotated[
     str | None, typer.Option(help="trusted (the default), or none: nothing may run code when the model is loaded.")
 ]
+TrainingDisclosure = Annotated[
+    str | None, typer.Option(help="The least that all training data must be: summarised, committed or full.")
+]
+TrainingPinned = Annotated[
+    bool, typer.Option("--training-pinned", help="All training data must be pinned by a digest, and every teacher.")
+]
+RefuseDataset = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CID|sha256:HEX|URL", help="Training data that is refused: by Croissant, digest or address."),
+]
+RefuseTrainingLicense = Annotated[
+    list[str] | None, typer.Option(metavar="SPDX", help="A licence of training data that is refused.")
+]
+TrainingOutputs = Annotated[
+    str | None,
+    typer.Option(help="Training on other models' outputs: any (the default), permitted by the teacher, or refused."),
+]
 FinalityOption = Annotated[
     str | None, typer.Option("--finality", help="From when on permissions count: latest, safe or finalized.")
 ]
@@ -73,11 +90,15 @@ Otherwise = Annotated[str | None, typer.Option(help="What strangers' claims alon
 
 
 def chosen_policy(document: Path | None, options: Mapping[str, Any]) -> Policy | None:
-    """The policy in a document, or that of the options, by the keys of `PolicyDocument`; None: neither was given.
+    """The policy in a document, or that of the options, by the keys of `PolicyDocument` or those of `_TRAINING`; None:
+    neither was given.
 
     Raises InputError, InvalidPolicy, PathMissing.
     """
     given = {key: _value(key, value) for key, value in options.items() if value not in (None, [], False)}
+    training = {name: given.pop(key) for key, name in _TRAINING.items() if key in given}
+    if training:
+        given["training_data"] = training
     names = catalogue_ids(catalogue())
     if document is None:
         return parse_policy({"version": 1, **given}, names) if given else None
@@ -88,6 +109,16 @@ def chosen_policy(document: Path | None, options: Mapping[str, Any]) -> Policy |
     except OSError as error:
         raise InvalidPolicy(f"The policy “{document}” cannot be read: {error.strerror}.") from error
     return (parse_policy_toml if document.suffix == ".toml" else parse_policy_json)(data, names)
+
+
+_TRAINING: Final = {
+    "training_disclosure": "disclosure",
+    "training_pinned": "pinned",
+    "refuse_dataset": "refuse_datasets",
+    "refuse_training_license": "refuse_licenses",
+    "training_outputs": "outputs",
+}
+"""The options that are keys of `training_data`."""
 
 
 def _value(key: str, value: Any) -> Any:

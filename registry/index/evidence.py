@@ -58,8 +58,8 @@ class Limits:
     asked about or have all of these among them, and those whose files are not known yet. `partial`: releases of one
     publisher that share some files, the nearest first: these only show what changed. `others`: strangers' releases
     shown. `counted`: how far strangers are counted. `related`: ancestors and successors. `documents`: bytes of the
-    manifests and terms of all that can decide; those of strangers are never looked at. `grants`: revisions of grants.
-    `statements`: statements by issuers that the policy names.
+    manifests, terms and training data of all that can decide; those of strangers are never looked at. `grants`:
+    revisions of grants. `statements`: statements by issuers that the policy names.
     """
 
     whole: int = 200
@@ -143,6 +143,12 @@ def evidence_of(
     allowance = Allowance(limits.documents)
     candidates = _candidates(snapshot, wanted, sought.counted.ids, allowance)
     related, related_cut = _related(snapshot, candidates, set(sought.named), limits, allowance)
+    if policy.training_data is not None:
+        candidates = snapshot.with_training(candidates, allowance)
+        related = snapshot.with_training(related, allowance)
+        if policy.training_data.outputs == "permitted":
+            teachers, more = _teachers(snapshot, candidates | related, limits.related - len(related), allowance)
+            related, related_cut = related | teachers, related_cut or more
     strangers = _shared(snapshot, wanted, snapshot.releases(sought.others, "none"))
     known = candidates | related
     grants, statements = Room(limits.grants), Room(limits.statements)
@@ -166,6 +172,16 @@ def evidence_of(
     )
     reached += [GRANTS_LIMIT] * grants.cut + [STATEMENTS_LIMIT] * statements.cut
     return replace(evidence, limits_reached=tuple(reached))
+
+
+def _teachers(
+    snapshot: Snapshot, known: Mapping[bytes, ClaimedRelease], room: int, allowance: Allowance
+) -> tuple[dict[bytes, ClaimedRelease], bool]:
+    """The releases that these declare to have learnt from, and whether there are more than there is room for."""
+    named = {one for claim in known.values() if claim.training is not None for one in claim.training.teachers}
+    new = sorted(named - known.keys())
+    shown = new[: max(0, room)]
+    return snapshot.releases(shown, "described", allowance), len(new) > len(shown)
 
 
 def _addresses(policy: Policy, snapshot: Snapshot, known: Iterable[ClaimedRelease]) -> set[str]:

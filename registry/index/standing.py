@@ -68,7 +68,11 @@ def read_grants(
 ) -> dict[bytes, tuple[RecordedGrant, ...]]:
     """Every revision of the grants on these releases to everyone, to the account asked for and to their makers."""
     account = policy.account_on(snapshot.deployment)
-    makers = {claim.record.release.publisher for claim in known.values() if claim.record.release.parents}
+    makers = {
+        claim.record.release.publisher
+        for claim in known.values()
+        if claim.record.release.parents or (claim.training is not None and claim.training.teachers)
+    }
     grantees = sorted({EVERYONE, *makers, *([] if account is None else [account])})
     found: dict[bytes, list[RecordedGrant]] = {}
     for ids in chunks(snapshot.granted_any(sorted(known))):

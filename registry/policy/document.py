@@ -3,11 +3,14 @@
 A key that is not known is an error, because a misspelt one would silently trust more than was meant.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from registry.artifacts.spdx import check_license_expression
 from registry.chain.identifiers import parse_account
+from registry.content.cid import Cid
 from registry.errors import InvalidIdentifier, InvalidPolicy
 from registry.policy.globs import MAX_PATTERNS, check_pattern, check_patterns
 
@@ -64,6 +67,36 @@ class RequirementDocument(_Document):
     about: Annotated[list[Literal["artifact", "release", "account"]], Field(min_length=1)] = ["artifact", "release"]
 
 
+def _dataset_text(text: str) -> str:
+    """As a document of training data has it: a CID in base32, sha256: in lower case, or an https address."""
+    if text.startswith("https://") or re.fullmatch(r"sha256:[0-9a-f]{64}", text, re.ASCII):
+        return text
+    try:
+        if str(Cid.parse(text)) == text:
+            return text
+    except InvalidIdentifier:
+        pass
+    raise ValueError(f"“{text}” names no data set: write the CID of its Croissant document, sha256:HEX, or https://….")
+
+
+class TrainingDataDocument(_Document):
+    """What the training data of a release and of its ancestors must be, as far as it is declared.
+
+    `disclosure` is the least that each data set is to be. `outputs` are those of other models: `permitted` takes them
+    where the teacher's terms, or a grant in force, let the publisher train on outputs or distil.
+    """
+
+    disclosure: Literal["full", "committed", "summarised"] | None = None
+    pinned: bool = False
+    refuse_datasets: Annotated[
+        list[Annotated[str, Field(max_length=2000), AfterValidator(_dataset_text)]], Field(max_length=_MANY)
+    ] = []
+    refuse_licenses: Annotated[
+        list[Annotated[str, Field(max_length=500), AfterValidator(check_license_expression)]], Field(max_length=_MANY)
+    ] = []
+    outputs: Literal["any", "permitted", "refused"] = "any"
+
+
 class PolicyDocument(_Document):
     """The policy as it is written. A publisher is an account, or an object with `id` and `until_block`."""
 
@@ -87,9 +120,13 @@ class PolicyDocument(_Document):
     rulings: _AccountsText = []
     require: Annotated[list[RequirementDocument], Field(max_length=_MAX_REQUIREMENTS)] = []
     code: Literal["none", "trusted"] = "trusted"
+    training_data: TrainingDataDocument | None = None
     finality: Literal["latest", "safe", "finalized"] | None = None
     max_age: Annotated[int, Field(ge=1, lt=2**53)] | None = None
     otherwise: Literal["unknown", "refuse"] = "unknown"
+
+
+_FORMS: dict[str, type[BaseModel]] = {"require": RequirementDocument, "training_data": TrainingDataDocument}
 
 
 def explained(error: ValidationError) -> InvalidPolicy:
@@ -102,7 +139,7 @@ def explained(error: ValidationError) -> InvalidPolicy:
         case "extra_forbidden":
             form: type[BaseModel] = PolicyDocument
             if len(parts) > 1:
-                form = RequirementDocument if parts[0] == "require" else PublisherDocument
+                form = _FORMS.get(parts[0], PublisherDocument)
             known = ", ".join(form.model_fields)
             return InvalidPolicy(f"The policy has the key “{where}”, which is not known. Known are {known}.", key=where)
         case "missing":

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from registry.artifacts.manifest import Manifest
+from registry.artifacts.training.document import Dataset
 from registry.chain.licenses import GrantRecord
 from registry.chain.publishers import Freeze
-from registry.chain.records import Deployment, Reason, Record, Status
+from registry.chain.records import ZERO, Deployment, Reason, Record, Status
 from registry.chain.statements import StatementRecord
 from registry.content.cid import Cid
 from registry.policy.terms import Terms
@@ -151,13 +152,31 @@ class SharedFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredTraining:
+    """What the document of training data declares that a release names, where it is available: its data sets, or the
+    CID of a Croissant document and the address in it.
+    """
+
+    state: DocumentState
+    datasets: tuple[Dataset, ...] = ()
+    croissant: tuple[str, str | None] | None = None
+
+    @property
+    def teachers(self) -> tuple[bytes, ...]:
+        """The releases whose outputs it names, each once."""
+        named = [one.teacher.release for one in self.datasets if one.teacher is not None and one.teacher.release]
+        return tuple(dict.fromkeys(bytes.fromhex(text.removeprefix("release:0x")) for text in named))
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedRelease:
     """A release seen as a claim, with its documents.
 
     `manifest` is there exactly when `manifest_state` is available, and without its files unless the subject is a list
     of files; `shared` says what the files would. Of a stranger's release neither manifest nor terms need be there:
     `shared` and `license` serve to list it. `terms_state` is None when the record names no terms; `terms` is there
-    exactly when it is available. `block_number` is the block that holds the record.
+    exactly when it is available. `block_number` is the block that holds the record. `training` is there only where the
+    policy asks about training data and the release names a document.
     """
 
     release_id: bytes
@@ -171,6 +190,12 @@ class ClaimedRelease:
     first_claim: bool = False
     shared: SharedFiles | None = None
     license: str | None = None
+    training: DeclaredTraining | None = None
+
+    @property
+    def is_undisclosed(self) -> bool:
+        """Whether the publisher says nothing about the training data, which is not that there is none."""
+        return self.record.release.training_data == ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +220,9 @@ class Evidence:
     and the successors that a frozen one leads to. `grants` are every revision, by release id, of the grants on
     candidates and related to everyone, to the account asked for and to publishers of their children. `statements`
     must hold those by issuers that the policy names about candidates, related, their artifacts, publishers, terms and
-    training data, and the rulings on such statements. What else stands in either changes nothing.
+    training data, and the rulings on such statements. What else stands in either changes nothing. Where the policy asks
+    whether outputs were permitted, `related` holds the teachers of candidates and ancestors too, and `grants` those on
+    them to the publishers whose data name them.
     `asked_at` is the time of the question, where that matters (`max_age`).
     """
 

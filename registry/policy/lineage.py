@@ -40,10 +40,14 @@ USE_OF: Mapping[Relation, Use] = {
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What the walk found, and the ancestors whose documents it rests on."""
+    """What the walk found, and the ancestors whose documents it rests on, each with the way to it."""
 
     reasons: tuple[VerdictReason, ...]
-    ancestors: tuple[ClaimedRelease, ...]
+    paths: tuple[tuple[ClaimedRelease, tuple[bytes, ...]], ...]
+
+    @property
+    def ancestors(self) -> tuple[ClaimedRelease, ...]:
+        return tuple(ancestor for ancestor, _ in self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class _Step:
 def walk(claim: ClaimedRelease, case: Case) -> Lineage:
     """The reasons that the ancestors of a release give, one of each kind for an ancestor or an edge."""
     reasons: list[VerdictReason] = _external(claim, claim, (), case.policy)
-    ancestors: dict[bytes, ClaimedRelease] = {}
+    ancestors: dict[bytes, tuple[ClaimedRelease, tuple[bytes, ...]]] = {}
     missing: set[bytes] = set()
     visited: set[tuple[bytes, bool]] = {(claim.release_id, True)}
     queue = deque([_Step(claim, (claim.release_id,), True)])
@@ -82,7 +86,7 @@ def walk(claim: ClaimedRelease, case: Case) -> Lineage:
                     reasons.append(found)
                     conflict = conflict or found.code == "lineage-conflict"
             if parent.release_id not in ancestors:
-                ancestors[parent.release_id] = ancestor
+                ancestors[parent.release_id] = (ancestor, path)
                 reasons += _standing(claim, ancestor, path, case)
                 reasons += _external(claim, ancestor, path, case.policy)
             carries = step.carries and USE_OF[parent.relation] is Use.MODIFY
@@ -110,6 +114,7 @@ def _about(
         path=path,
         at_file=None,
         statement=None,
+        dataset=None,
         release=release_name(claim),
         **values,
     )

@@ -15,11 +15,19 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from registry.artifacts.canonical import canonical, parse_json
+from registry.artifacts.spdx import license_names
 from registry.chain.identifiers import Account, TermsId, parse_account, parse_terms_id
 from registry.chain.records import Deployment
 from registry.chain.statements import Kind, SubjectKind
 from registry.errors import InvalidDocument, InvalidIdentifier, InvalidPolicy
-from registry.policy.document import PolicyDocument, PublisherDocument, RequirementDocument, UseText, explained
+from registry.policy.document import (
+    PolicyDocument,
+    PublisherDocument,
+    RequirementDocument,
+    TrainingDataDocument,
+    UseText,
+    explained,
+)
 from registry.policy.evidence import Finality
 from registry.policy.terms import Use
 
@@ -69,6 +77,37 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingPolicy:
+    """What training data is taken; see `TrainingDataDocument`. Nothing of it is about who declares it."""
+
+    disclosure: Literal["full", "committed", "summarised"] | None = None
+    pinned: bool = False
+    refuse_datasets: tuple[str, ...] = ()
+    refuse_licenses: tuple[str, ...] = ()
+    outputs: Literal["any", "permitted", "refused"] = "any"
+
+    @property
+    def refused_license_names(self) -> frozenset[str]:
+        """In lower case."""
+        return frozenset(name for one in self.refuse_licenses for name in license_names(one))
+
+    @property
+    def asks_more_than_disclosure(self) -> bool:
+        """Whether anything is asked of the data sets themselves."""
+        return self.pinned or bool(self.refuse_datasets or self.refuse_licenses) or self.outputs != "any"
+
+    def to_json(self) -> dict[str, Any]:
+        """The normalised document: every key but those that are absent by meaning."""
+        return {
+            **({} if self.disclosure is None else {"disclosure": self.disclosure}),
+            "pinned": self.pinned,
+            "refuse_datasets": list(self.refuse_datasets),
+            "refuse_licenses": list(self.refuse_licenses),
+            "outputs": self.outputs,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A policy that was read: sorted, without duplicates, licences as terms ids (None: any)."""
 
@@ -85,6 +124,7 @@ class Policy:
     rulings: tuple[Account, ...] = ()
     require: tuple[Requirement, ...] = ()
     code: Literal["none", "trusted"] = "trusted"
+    training_data: TrainingPolicy | None = None
     finality: Finality | None = None
     max_age: int | None = None
     otherwise: Literal["unknown", "refuse"] = "unknown"
@@ -133,6 +173,8 @@ class Policy:
         }
         if self.account is not None:
             document["account"] = str(self.account)
+        if self.training_data is not None:
+            document["training_data"] = self.training_data.to_json()
         if self.finality is not None:
             document["finality"] = self.finality
         if self.max_age is not None:
@@ -209,6 +251,7 @@ def parse_policy(value: Any, licenses: Mapping[str, bytes]) -> Policy:
         rulings=_accounts(document.rulings),
         require=tuple(sorted({_requirement(one) for one in document.require})),
         code=document.code,
+        training_data=None if document.training_data is None else _training_data(document.training_data),
         finality=document.finality,
         max_age=document.max_age,
         otherwise=document.otherwise,
@@ -239,6 +282,18 @@ def _accounts(given: Iterable[str]) -> tuple[Account, ...]:
 def _requirement(given: RequirementDocument) -> Requirement:
     about = tuple(kind for kind in SubjectKind if kind.label in given.about)
     return Requirement(Kind.from_label(given.kind), _accounts(given.issuers), about)
+
+
+def _training_data(given: TrainingDataDocument) -> TrainingPolicy | None:
+    """One that asks for nothing is none."""
+    found = TrainingPolicy(
+        given.disclosure,
+        given.pinned,
+        tuple(sorted(set(given.refuse_datasets))),
+        tuple(sorted(set(given.refuse_licenses))),
+        given.outputs,
+    )
+    return None if found == TrainingPolicy() else found
 
 
 def _licenses(given: list[str], names: Mapping[str, bytes]) -> tuple[bytes, ...]:

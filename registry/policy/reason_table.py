@@ -5,28 +5,11 @@ every use allows. Information changes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
-
-class Effect(StrEnum):
-    """What a reason does to the verdict, the strongest first."""
-
-    REFUSE = "refuse"
-    UNDECIDED = "undecided"
-    ALLOW = "allow"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonKind:
-    """One code: `sentence` is a template, `meaning` says when it is given."""
-
-    effect: Effect
-    sentence: str
-    meaning: str
-
+from registry.policy.reason_kind import Effect as Effect
+from registry.policy.reason_kind import ReasonKind
+from registry.policy.training_table import TRAINING_REASONS
 
 _R, _U, _A, _I = Effect.REFUSE, Effect.UNDECIDED, Effect.ALLOW, Effect.INFO
 
@@ -350,6 +333,8 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
             "{parent} was made by {relation} from {purl}, which is not in this registry; taken as declared.",
             "`lineage` is `declared`, and a parent is known by its package URL only.",
         ),
+        # what it was trained on
+        **TRAINING_REASONS,
         "limit": ReasonKind(
             _U,
             "Not everything could be looked at: {limit}.",

@@ -16,7 +16,9 @@ _USES: Final = {use: place for place, use in enumerate(Use)}
 
 @dataclass(frozen=True, slots=True)
 class VerdictReason:
-    """`path` leads from the release to the ancestor that it is about; `statement` is the id of one that was made."""
+    """`path` leads from the release to the ancestor that it is about; `statement` is the id of one that was made, and
+    `dataset` the name of a data set that is declared.
+    """
 
     code: str
     sentence: str
@@ -25,6 +27,7 @@ class VerdictReason:
     path: tuple[bytes, ...] = ()
     file: str | None = None
     statement: bytes | None = None
+    dataset: str | None = None
 
     @property
     def effect(self) -> Effect:
@@ -42,6 +45,7 @@ class VerdictReason:
             self.path,
             self.file or "",
             self.statement or b"",
+            self.dataset or "",
             self.sentence,
         )
 
@@ -57,6 +61,8 @@ class VerdictReason:
             document["file"] = self.file
         if self.statement is not None:
             document["statement"] = f"statement:0x{self.statement.hex()}"
+        if self.dataset is not None:
+            document["dataset"] = self.dataset
         return document
 
 
@@ -68,8 +74,9 @@ def because(
     path: tuple[bytes, ...] = (),
     at_file: str | None = None,
     statement: bytes | None = None,
+    dataset: str | None = None,
     **values: object,
 ) -> VerdictReason:
-    """A reason of the table with its sentence filled in by `values`, `use` and `file`."""
-    sentence = REASONS[code].sentence.format(use=asked, file=at_file, **values)
-    return VerdictReason(code, sentence, about, asked, path, at_file, statement)
+    """A reason of the table with its sentence filled in by `values`, `use`, `file` and `dataset`."""
+    sentence = REASONS[code].sentence.format(use=asked, file=at_file, dataset=dataset, **values)
+    return VerdictReason(code, sentence, about, asked, path, at_file, statement, dataset)

@@ -123,9 +123,9 @@ def claim_json(claim: Claim, as_of: AsOf) -> dict[str, Any]:
 
 
 def documents_json(documents: Iterable[tuple[str, DocumentState]]) -> list[dict[str, Any]]:
-    """The documents that the verdict rests on, by the digest on chain: a manifest's sha2-256, or the id of terms."""
+    """The documents that the verdict rests on, by the digest on chain: its sha2-256, or the id of terms."""
     return [
-        {"digest": str(FileHash(state.digest) if kind == "manifest" else TermsId(state.digest)), "state": state.state}
+        {"digest": str(TermsId(state.digest) if kind == "terms" else FileHash(state.digest)), "state": state.state}
         | ({"detail": state.detail} if state.detail else {})
         for kind, state in documents
     ]

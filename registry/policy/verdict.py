@@ -29,6 +29,7 @@ from registry.policy.policy import MatchKind, Policy
 from registry.policy.reasons import Effect, VerdictReason, because
 from registry.policy.rendering import Claim, as_of_json, claim_json, documents_json, match_json, subject_json
 from registry.policy.stated import required
+from registry.policy.training import teachers, training_reasons
 
 Outcome = Literal["allow", "refuse", "unknown"]
 
@@ -177,12 +178,14 @@ def _judge_claims(
     for claim in judged.values():
         release, lineage = claim.release, walk(claim.release, case)
         found = [*claim_reasons(release, claim.match, case), *declared_reasons(release, subject), *lineage.reasons]
+        found += training_reasons(release, lineage.paths, case)
         if not case.is_final(release):
             weighed = (Effect.REFUSE, Effect.INFO) if final else (Effect.REFUSE, Effect.UNDECIDED, Effect.INFO)
             found = [reason for reason in found if reason.effect in weighed]
             found.append(too_young(release, case, alone=not final))
         reasons += found
         ancestors.update((ancestor.release_id, ancestor) for ancestor in lineage.ancestors)
+        ancestors.update((one.release_id, one) for one in teachers((release, *lineage.ancestors), case))
     reasons += required((claim.release for claim in final), case)
     return reasons, [claim.release for claim in judged.values()], list(ancestors.values())
 
@@ -325,4 +328,6 @@ def _documents(releases: Iterable[ClaimedRelease]) -> set[tuple[str, DocumentSta
         found.add(("manifest", release.manifest_state))
         if release.terms_state is not None:
             found.add(("terms", release.terms_state))
+        if release.training is not None:
+            found.add(("training-data", release.training.state))
     return found

@@ -259,6 +259,8 @@ class World:
             wanted = [parent.release_id for parent in claim.record.release.parents]
             if claim.status.successor is not None:
                 wanted.append(claim.status.successor)
+            if claim.training is not None:
+                wanted += claim.training.teachers
             for identifier in wanted:
                 if identifier not in found and identifier in self.releases:
                     found[identifier] = self.releases[identifier]

@@ -5,20 +5,24 @@ as one that lists nothing. What is found belongs to the release that names the d
 """
 
 import itertools
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from sqlalchemy import Select, and_, select, tuple_
+from sqlalchemy import Select, and_, func, select, tuple_
 
+from registry.artifacts.training.document import Dataset
 from registry.chain.records import ZERO
 from registry.content.cid import Cid
 from registry.index.counters import counters_of, documents_where
 from registry.index.queries.base import Page, chunks
+from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries
 from registry.index.queries.lineage import LineageQueries, TooManyWalked
 from registry.index.queries.progress import ProgressQueries
 from registry.index.schema import manifests, releases
 from registry.index.training_schema import dataset_keys, datasets, training_data, training_documents
+from registry.policy.evidence import ClaimedRelease, DeclaredTraining, DocumentState
 
 _PAGE_BYTES: Final = 1 << 20
 """A page ends where the data sets in it are longer together, but for the first."""
@@ -103,7 +107,7 @@ class _Room:
         return True
 
 
-class TrainingQueries(LineageQueries, ProgressQueries):
+class TrainingQueries(LineageQueries, DocumentQueries, ProgressQueries):
     """What was declared, by release and by what was declared."""
 
     def declarations(
@@ -167,6 +171,36 @@ class TrainingQueries(LineageQueries, ProgressQueries):
         total, read = documents_where(self.connection, training_data, self.here(training_data))
         all_releases, _ = documents_where(self.connection, manifests, self.here(manifests))
         return TrainingCoverage(read, total, all_releases - total)
+
+    def with_training(
+        self, claims: Mapping[bytes, ClaimedRelease], allowance: Allowance
+    ) -> dict[bytes, ClaimedRelease]:
+        """These releases with what they declare. Documents beyond the allowance are taken to be unavailable.
+
+        Raises `NotQuick`, where that is to be raised.
+        """
+        found = dict(claims)
+        for ids in chunks([identifier for identifier, claim in claims.items() if not claim.is_undisclosed]):
+            for row in self.connection.execute(_declared(ids).where(self.here(releases))).all():
+                found[row.release_id] = replace(found[row.release_id], training=self._training(row, allowance))
+        return found
+
+    def _training(self, row: Any, allowance: Allowance) -> DeclaredTraining:
+        state = DocumentState(row.training_data, row.state or "unavailable", row.detail or "")
+        if state.state != "available":
+            return DeclaredTraining(state)
+        mine = datasets.c.digest == row.training_data
+        sizes = select(func.coalesce(func.sum(datasets.c.size), 0)).where(mine)
+        size = int(self.connection.execute(sizes).scalar_one())
+        if not allowance.takes(size):
+            return DeclaredTraining(DocumentState(row.training_data, "unavailable", TOO_LONG))
+        self._slow(size)
+        query = select(datasets.c.data).where(mine).order_by(datasets.c.position)
+        declared = [bytes(data) for data in self.connection.execute(query).scalars()]
+        if row.form == "croissant":
+            (one,) = map(json.loads, declared)
+            return DeclaredTraining(state, croissant=(one["croissant"], one.get("url")))
+        return DeclaredTraining(state, tuple(map(Dataset.model_validate_json, declared)))
 
     def _add(
         self,

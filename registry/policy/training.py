@@ -1,0 +1,182 @@
+"""What a release and its ancestors declare of their training data, held against what the policy takes.
+
+Only what is declared is judged, and only against: nothing here permits anything. What is not said, not read or not
+known leaves the verdict undecided, or refuses where the policy asks that it be said.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from registry.artifacts.spdx import license_names
+from registry.artifacts.training.document import DISCLOSURES, Dataset
+from registry.chain.records import Status
+from registry.content.names import printable
+from registry.policy.case import Case
+from registry.policy.evidence import ClaimedRelease, DeclaredTraining
+from registry.policy.names import release_name
+from registry.policy.permissions import Moment, granted, grantees_of
+from registry.policy.policy import TrainingPolicy
+from registry.policy.reasons import VerdictReason, because
+from registry.policy.terms import Use, UseState
+
+_MOST: Final = 10
+"""Data sets of one release that one code is given for."""
+_TEACHES: Final = (Use.TRAIN_ON_OUTPUTS, Use.DISTIL)
+"""Either of these, allowed or granted, lets another learn from a model's outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Whose verdict it is, whose data, and the way between them."""
+
+    claim: ClaimedRelease
+    release: ClaimedRelease
+    path: tuple[bytes, ...]
+
+    def because(self, code: str, dataset: str | None = None, **values: object) -> VerdictReason:
+        return because(
+            code,
+            about=self.claim.release_id,
+            asked=None,
+            path=self.path,
+            at_file=None,
+            statement=None,
+            dataset=dataset,
+            release=release_name(self.release),
+            **values,
+        )
+
+
+def training_reasons(
+    claim: ClaimedRelease, ancestors: Iterable[tuple[ClaimedRelease, tuple[bytes, ...]]], case: Case
+) -> list[VerdictReason]:
+    """The reasons that the training data of a release and of its ancestors (each with its path) give."""
+    policy = case.policy.training_data
+    if policy is None:
+        return []
+    found: list[VerdictReason] = []
+    for release, path in ((claim, ()), *ancestors):
+        counts: dict[str, int] = {}
+        for reason in _of_release(_About(claim, release, path), policy, case):
+            counts[reason.code] = counts.get(reason.code, 0) + 1
+            if counts[reason.code] <= _MOST:
+                found.append(reason)
+    return found
+
+
+def teachers(releases: Iterable[ClaimedRelease], case: Case) -> list[ClaimedRelease]:
+    """The releases that these declare to have learnt from, whose documents then matter."""
+    if case.policy.training_data is None or case.policy.training_data.outputs != "permitted":
+        return []
+    named = (one for release in releases if release.training is not None for one in release.training.teachers)
+    return [case.known[one] for one in dict.fromkeys(named) if one in case.known]
+
+
+def _of_release(about: _About, policy: TrainingPolicy, case: Case) -> Iterator[VerdictReason]:
+    declared = about.release.training
+    if declared is None or declared.state.state != "available":
+        yield _unread(about, policy, declared)
+    elif declared.croissant is not None:
+        yield from _of_croissant(about, policy, *declared.croissant)
+    else:
+        for dataset in declared.datasets:
+            yield from _of_dataset(about, dataset, policy, case)
+
+
+def _unread(about: _About, policy: TrainingPolicy, declared: DeclaredTraining | None) -> VerdictReason:
+    if about.release.is_undisclosed:
+        code = "training-undisclosed" if policy.disclosure is None else "training-undisclosed-refused"
+        return about.because(code)
+    detail = "the reason is not known." if declared is None else declared.state.detail or "the reason is not known."
+    return about.because("training-unread", detail=detail)
+
+
+def _of_croissant(about: _About, policy: TrainingPolicy, cid: str, url: str | None) -> Iterator[VerdictReason]:
+    """A Croissant document is the description of one data set, shown in full; whose outputs it holds it cannot say."""
+    for named in (cid, url):
+        if named in policy.refuse_datasets:
+            yield about.because("training-dataset-refused", named, named=named)
+            return
+    if policy.asks_more_than_disclosure:
+        yield about.because("training-unsaid", cid)
+
+
+def _of_dataset(about: _About, dataset: Dataset, policy: TrainingPolicy, case: Case) -> Iterator[VerdictReason]:
+    name = printable(dataset.name)
+    if policy.disclosure is not None and _level(dataset.disclosure) > _level(policy.disclosure):
+        yield about.because("training-disclosure", name, is_=dataset.disclosure, least=policy.disclosure)
+    if policy.pinned and (not dataset.pinned or (dataset.teacher is not None and not dataset.teacher.pinnable)):
+        yield about.because("training-not-pinned", name)
+    if policy.refuse_datasets:
+        yield from _named(about, dataset, name, policy)
+    if policy.refuse_licenses:
+        if dataset.license is None:
+            yield about.because("training-license-unknown", name)
+        elif license_names(dataset.license) & policy.refused_license_names:
+            yield about.because("training-license-refused", name, license=dataset.license)
+    if dataset.role == "outputs" and policy.outputs != "any":
+        yield _outputs(about, dataset, name, policy, case)
+
+
+def _level(disclosure: str) -> int:
+    return DISCLOSURES.index(disclosure)
+
+
+def _named(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy) -> Iterator[VerdictReason]:
+    """Whether a data set is one of those that are refused. What it does not show of itself might be theirs."""
+    shown = {
+        "croissant": (dataset.croissant,),
+        "sha256": (dataset.digest, dataset.commitment),
+        "https": (dataset.url,),
+    }
+    said = {kind: {str(one) for one in values if one is not None} for kind, values in shown.items()}
+    refused = [one for one in policy.refuse_datasets if one in said[_kind(one)]]
+    if refused:
+        yield about.because("training-dataset-refused", name, named=refused[0])
+    elif any(not said[_kind(one)] for one in policy.refuse_datasets):
+        yield about.because("training-dataset-unknown", name)
+
+
+def _kind(identifier: str) -> str:
+    kind, colon, _ = identifier.partition(":")
+    return kind if colon else "croissant"
+
+
+def _outputs(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy, case: Case) -> VerdictReason:
+    """Whether a release may hold what it learnt from another model's outputs, at the end of the release's block."""
+    if policy.outputs == "refused":
+        return about.because("training-outputs-refused", name)
+    named = None if dataset.teacher is None else dataset.teacher.release
+    teacher = None if named is None else case.known.get(bytes.fromhex(named.removeprefix("release:0x")))
+    if teacher is None:  # nobody here speaks for a package or a hosted service
+        return about.because("training-outputs-unknown", name)
+    code = "training-outputs-permitted" if _permits(teacher, about.release, case) else _otherwise(teacher, about)
+    return about.because(code, name, teacher=release_name(teacher))
+
+
+def _permits(teacher: ClaimedRelease, child: ClaimedRelease, case: Case) -> bool:
+    """Its terms or a grant in force then; a publisher needs no permission from itself."""
+    if _was_revoked(teacher, child) or case.is_compromised(teacher):
+        return False
+    publisher = teacher.record.release.publisher
+    if child.record.release.publisher == publisher:
+        return True
+    if not case.is_read(publisher):
+        return False
+    at = Moment(child.block_number, child.record.timestamp)
+    grantees = grantees_of(child.record.release.publisher)
+    return any(
+        (teacher.terms is not None and teacher.terms.state(use) is UseState.ALLOWED)
+        or granted(case.grants(teacher), grantees, use, at, case.believed_until(publisher)) is not None
+        for use in _TEACHES
+    )
+
+
+def _otherwise(teacher: ClaimedRelease, about: _About) -> str:
+    denied = teacher.terms is not None and teacher.terms.state(Use.TRAIN_ON_OUTPUTS) is UseState.DENIED
+    return "training-outputs-denied" if denied or _was_revoked(teacher, about.release) else "training-outputs-unsettled"
+
+
+def _was_revoked(teacher: ClaimedRelease, child: ClaimedRelease) -> bool:
+    return teacher.status.status is Status.REVOKED and teacher.status.since <= child.record.timestamp

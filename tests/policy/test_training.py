@@ -1,0 +1,308 @@
+"""Training data: what is declared is judged against the policy, along the lineage, and nothing of it ever permits."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.artifacts.training.document import Dataset
+from registry.chain.identifiers import ReleaseId
+from registry.chain.licenses import GrantRecord
+from registry.chain.records import Relation
+from registry.cli.policies import chosen_policy
+from registry.content.unixfs import document_shape
+from registry.errors import InvalidPolicy
+from registry.policy.evidence import DeclaredTraining, DocumentState
+from registry.policy.policy import parse_policy
+from registry.policy.reasons import Effect
+from registry.policy.terms import Use
+from registry.policy.verdict import Verdict
+from tests.policy.world import ALICE, BOB, MALLORY, MODEL, World, artifact, codes, policy, terms_document
+
+DIGEST = "sha256:" + "ab" * 32
+CROISSANT = str(document_shape(b"{}").cid)
+URL = "https://example.com/pairs"
+PERIOD = {"from": "2026-01-01", "to": "2026-02-28"}
+SERVICE = {"provider": "OpenAI", "model": "gpt-4o", "snapshot": "gpt-4o-2024-08-06", "period": PERIOD}
+DOCUMENT = b"\7" * 32
+
+
+def dataset(**said: Any) -> Dataset:
+    return Dataset.model_validate({"name": "pairs", "role": "finetuning", "disclosure": "full", **said})
+
+
+def outputs(**teacher: Any) -> Dataset:
+    return dataset(name="answers", role="outputs", teacher=teacher)
+
+
+class Trained(World):
+    """A registry in which releases declare training data."""
+
+    def train(self, *datasets: Dataset, state: str = "available", croissant: Any = None, **more: Any) -> bytes:
+        release = self.publish(training_data=DOCUMENT, **more)
+        known = DeclaredTraining(DocumentState(DOCUMENT, state, "It is not there."), datasets, croissant)
+        self.releases[release] = replace(self.releases[release], training=known)
+        return release
+
+    def verdict(self, **asked: Any) -> Verdict:
+        return self.judge(artifact(MODEL), policy(lineage="declared", training_data=asked))
+
+
+def of_training(verdict: Verdict) -> list[str]:
+    return [code for code in codes(verdict) if code.startswith("training-")]
+
+
+ASKED: list[dict[str, Any]] = [
+    {"disclosure": "full"},
+    {"pinned": True},
+    {"refuse_datasets": [DIGEST]},
+    {"refuse_licenses": ["MIT"]},
+    {"outputs": "permitted"},
+    {"outputs": "refused"},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_is_not_said_or_not_read_is_never_allowed(asked: dict[str, Any]) -> None:
+    silent = Trained()
+    silent.publish()
+    expected = "training-undisclosed-refused" if "disclosure" in asked else "training-undisclosed"
+    verdict = silent.verdict(**asked)
+    assert of_training(verdict) == [expected]
+    assert verdict.outcome == ("refuse" if "disclosure" in asked else "unknown")
+    for state in ("unavailable", "invalid"):
+        unread = Trained()
+        unread.train(state=state)
+        verdict = unread.verdict(**asked)
+        assert of_training(verdict) == ["training-unread"] and verdict.outcome == "unknown"
+        assert ("training-data", state) in [(kind, one.state) for kind, one in verdict.documents]
+    lost = Trained()
+    lost.publish(training_data=DOCUMENT)
+    assert lost.verdict(**asked).outcome == "unknown"
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_document_that_lists_nothing_has_nothing_against_it(asked: dict[str, Any]) -> None:
+    world = Trained()
+    world.train()
+    verdict = world.verdict(**asked)
+    assert verdict.outcome == "allow" and of_training(verdict) == []
+
+
+def test_a_policy_that_asks_nothing_judges_nothing() -> None:
+    world = Trained()
+    world.publish()
+    assert world.verdict().outcome == "allow" and policy(training_data={}).training_data is None
+    assert policy(training_data={}).digest == policy().digest
+    assert policy(training_data={"pinned": True}).digest != policy().digest
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "code", "outcome"),
+    [
+        ({}, {"disclosure": "full"}, None, "allow"),
+        (
+            {"disclosure": "summarised", "summary": "Text."},
+            {"disclosure": "committed"},
+            "training-disclosure",
+            "refuse",
+        ),
+        ({"disclosure": "committed", "commitment": DIGEST}, {"disclosure": "summarised"}, None, "allow"),
+        ({"disclosure": "undisclosed"}, {"disclosure": "summarised"}, "training-disclosure", "refuse"),
+        ({"digest": DIGEST}, {"pinned": True}, None, "allow"),
+        ({"revision": "v1.0"}, {"pinned": True}, "training-not-pinned", "refuse"),
+        ({"digest": DIGEST}, {"refuse_datasets": [DIGEST]}, "training-dataset-refused", "refuse"),
+        ({"commitment": DIGEST}, {"refuse_datasets": [DIGEST]}, "training-dataset-refused", "refuse"),
+        ({"croissant": CROISSANT}, {"refuse_datasets": [CROISSANT]}, "training-dataset-refused", "refuse"),
+        ({"url": URL}, {"refuse_datasets": [URL]}, "training-dataset-refused", "refuse"),
+        ({"url": URL + "/"}, {"refuse_datasets": [URL]}, None, "allow"),
+        ({"url": URL}, {"refuse_datasets": [DIGEST]}, "training-dataset-unknown", "unknown"),
+        ({"disclosure": "undisclosed"}, {"refuse_datasets": [URL]}, "training-dataset-unknown", "unknown"),
+        (
+            {"license": "Apache-2.0 AND CC-BY-NC-4.0"},
+            {"refuse_licenses": ["cc-by-nc-4.0"]},
+            "training-license-refused",
+            "refuse",
+        ),
+        ({"license": "Apache-2.0"}, {"refuse_licenses": ["CC-BY-NC-4.0"]}, None, "allow"),
+        ({}, {"refuse_licenses": ["CC-BY-NC-4.0"]}, "training-license-unknown", "unknown"),
+    ],
+)
+def test_a_data_set_is_held_against_what_is_asked(
+    said: dict[str, Any], asked: dict[str, Any], code: str | None, outcome: str
+) -> None:
+    world = Trained()
+    world.train(dataset(**said))
+    verdict = world.verdict(**asked)
+    assert (of_training(verdict), verdict.outcome) == ([code] if code else [], outcome)
+    for reason in verdict.reasons:
+        if reason.code == code:
+            assert reason.dataset == "pairs" and reason.to_json()["dataset"] == "pairs" and "pairs" in reason.sentence
+
+
+def test_the_reason_names_the_ancestor_and_the_way_to_it() -> None:
+    world = Trained()
+    base = world.train(dataset(url=URL), publisher=BOB, files={"base": b"1"})
+    middle = world.train(publisher=BOB, files={"middle": b"2"}, parents=[(base, Relation.FINETUNE)])
+    mine = world.train(dataset(url="https://example.com/own"), parents=[(middle, Relation.FINETUNE)])
+    verdict = world.verdict(refuse_datasets=[URL])
+    (reason,) = (one for one in verdict.reasons if one.code == "training-dataset-refused")
+    assert verdict.outcome == "refuse" and (reason.release, reason.dataset) == (mine, "pairs")
+    assert reason.path == (mine, middle, base) and URL in reason.sentence
+    silent = Trained()
+    base = silent.publish(BOB, {"base": b"1"})
+    silent.train(parents=[(base, Relation.FINETUNE)])
+    assert of_training(silent.verdict(refuse_datasets=[URL])) == ["training-undisclosed"]
+
+
+@pytest.mark.parametrize("teacher", [{"service": SERVICE}, {"package": "pkg:huggingface/owner/name@0e9e39f"}])
+def test_nobody_here_speaks_for_a_teacher_that_is_not_in_the_registry(teacher: dict[str, Any]) -> None:
+    world = Trained()
+    world.train(outputs(**teacher))
+    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unknown"]
+    assert world.verdict(outputs="permitted").outcome == "unknown"
+    assert of_training(world.verdict(outputs="refused")) == ["training-outputs-refused"]
+    assert world.verdict(outputs="refused").outcome == "refuse"
+    assert world.verdict(outputs="any").outcome == "allow"
+
+
+def test_a_hosted_teacher_cannot_be_pinned() -> None:
+    world = Trained()
+    world.train(dataset(name="answers", role="outputs", digest=DIGEST, teacher={"service": SERVICE}))
+    assert of_training(world.verdict(pinned=True)) == ["training-not-pinned"]
+
+
+def taught(terms: bytes | None, *, by: str = BOB, grants: Any = ()) -> Trained:
+    """Alice's release, trained on outputs of a release of somebody's."""
+    world = Trained()
+    teacher = world.publish(by, {"teacher": b"t"}, terms=terms)
+    for grant in grants:
+        world.grant(teacher, **grant)
+    world.train(outputs(release=str(ReleaseId(teacher))), block=500)
+    return world
+
+
+DENIED = terms_document("closed", train_on_outputs="denied", distil="denied")
+SILENT = terms_document("silent", train_on_outputs="unknown", distil="unknown")
+CONDITIONAL = terms_document("conditional", train_on_outputs="conditional", distil="unknown")
+DISTIL = terms_document("distil", train_on_outputs="unknown")
+OPEN = terms_document("open")
+
+
+@pytest.mark.parametrize(
+    ("terms", "grants", "code", "outcome"),
+    [
+        (OPEN, (), "training-outputs-permitted", "allow"),
+        (DISTIL, (), "training-outputs-permitted", "allow"),
+        (DENIED, (), "training-outputs-denied", "refuse"),
+        (SILENT, (), "training-outputs-unsettled", "unknown"),
+        (CONDITIONAL, (), "training-outputs-unsettled", "unknown"),
+        (None, (), "training-outputs-unsettled", "unknown"),
+        (DENIED, ({"use": Use.TRAIN_ON_OUTPUTS},), "training-outputs-permitted", "allow"),
+        (SILENT, ({"use": Use.DISTIL, "grantee": ALICE},), "training-outputs-permitted", "allow"),
+        (SILENT, ({"use": Use.DISTIL, "grantee": MALLORY},), "training-outputs-unsettled", "unknown"),
+        (SILENT, ({"use": Use.RUN},), "training-outputs-unsettled", "unknown"),
+        (SILENT, ({"use": Use.DISTIL, "block": 600},), "training-outputs-unsettled", "unknown"),
+        (SILENT, ({"use": Use.DISTIL, "until": 1_700_000_001},), "training-outputs-unsettled", "unknown"),
+        (SILENT, ({"use": Use.DISTIL}, {"uses": 0, "block": 450}), "training-outputs-unsettled", "unknown"),
+    ],
+)
+def test_outputs_are_taken_where_the_teacher_permitted_them(
+    terms: bytes | None, grants: Any, code: str, outcome: str
+) -> None:
+    verdict = taught(terms, grants=grants).verdict(outputs="permitted")
+    assert (of_training(verdict), verdict.outcome) == ([code], outcome)
+
+
+def test_a_publisher_needs_no_permission_from_itself() -> None:
+    assert of_training(taught(DENIED, by=ALICE).verdict(outputs="permitted")) == ["training-outputs-permitted"]
+
+
+def test_a_strangers_grant_on_the_teacher_permits_nothing() -> None:
+    world = taught(SILENT)
+    teacher = next(iter(world.releases))
+    world.grant(teacher, Use.TRAIN_ON_OUTPUTS)
+    (grant,) = world.grants[teacher]
+    record: GrantRecord = replace(grant.record, publisher=MALLORY)
+    world.grants[teacher] = [replace(grant, record=record)]
+    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unsettled"]
+
+
+def test_a_teacher_that_was_not_given_or_is_not_believed_permits_nothing() -> None:
+    world = taught(OPEN)
+    teacher = next(iter(world.releases))
+    world.freeze(BOB, since_block=0)
+    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unsettled"]
+    del world.releases[teacher]
+    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unknown"]
+
+
+def test_a_croissant_document_shows_one_data_set_in_full() -> None:
+    world = Trained()
+    world.train(croissant=(CROISSANT, URL))
+    assert world.verdict(disclosure="full").outcome == "allow"
+    for named in (CROISSANT, URL):
+        assert of_training(world.verdict(refuse_datasets=[named])) == ["training-dataset-refused"]
+    for asked in ASKED[1:]:
+        verdict = world.verdict(**asked)
+        assert (of_training(verdict), verdict.outcome) == (["training-unsaid"], "unknown")
+
+
+def test_many_data_sets_give_a_few_reasons_of_each_kind() -> None:
+    world = Trained()
+    world.train(*(dataset(name=f"set {index}") for index in range(500)))
+    found = of_training(world.verdict(pinned=True, refuse_licenses=["MIT"]))
+    assert found.count("training-not-pinned") == 10 and found.count("training-license-unknown") == 10
+
+
+@given(st.lists(st.sampled_from(ASKED), max_size=3), st.booleans())
+def test_training_data_never_makes_a_verdict_milder(asked: list[dict[str, Any]], disclosed: bool) -> None:
+    world = Trained()
+    said = dataset(url=URL, license="MIT")
+    if disclosed:
+        world.train(said)
+    else:
+        world.publish()
+    wanted = {key: value for one in asked for key, value in one.items()}
+    verdict, plain = world.verdict(**wanted), world.judge(artifact(MODEL), policy(lineage="declared"))
+    ranks = ["refuse", "unknown", "allow"]
+    assert ranks.index(verdict.outcome) <= ranks.index(plain.outcome)
+    assert all(one.effect is not Effect.ALLOW for one in verdict.reasons if one.code.startswith("training-"))
+
+
+@pytest.mark.parametrize(
+    ("given_", "wrong"),
+    [
+        ({"disclosure": "undisclosed"}, "training_data.disclosure"),
+        ({"refuse_datasets": ["ab" * 32]}, "names no data set"),
+        ({"refuse_datasets": ["http://example.com"]}, "names no data set"),
+        ({"refuse_licenses": ["NOT-A-LICENCE"]}, "training_data.refuse_licenses"),
+        ({"output": "any"}, "Known are disclosure, pinned"),
+        ({"pinned": "yes"}, "training_data.pinned"),
+        ([], "training_data"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_says_where(given_: Any, wrong: str) -> None:
+    with pytest.raises(InvalidPolicy, match=wrong):
+        policy(training_data=given_)
+
+
+def test_the_options_of_the_command_line_are_the_keys_of_the_document() -> None:
+    options: dict[str, Any] = {
+        "training_disclosure": "committed",
+        "training_pinned": True,
+        "refuse_dataset": [URL],
+        "refuse_training_license": ["MIT"],
+        "training_outputs": "permitted",
+    }
+    keys = {
+        "disclosure": "committed",
+        "pinned": True,
+        "refuse_datasets": [URL],
+        "refuse_licenses": ["MIT"],
+        "outputs": "permitted",
+    }
+    assert chosen_policy(None, options) == parse_policy({"version": 1, "training_data": keys}, {})
+    assert chosen_policy(None, dict.fromkeys(options)) is None
