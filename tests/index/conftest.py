@@ -12,7 +12,9 @@ from registry.chain.client import Chain
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
+from registry.content.embedded import EmbeddedStore
 from registry.index.database import Database, open_database
+from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
 from registry.index.queries import Reader
 
@@ -71,3 +73,23 @@ def follower(publisher: ModelRegistryClient, database: Database) -> Follower:
 @pytest.fixture
 def reader(publisher: ModelRegistryClient, database: Database) -> Reader:
     return Reader(database, publisher.deployment)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> EmbeddedStore:
+    """Where publishers put what they publish, and the index reads it."""
+    return EmbeddedStore(tmp_path / "store")
+
+
+@pytest.fixture
+def read_all(
+    follower: Follower, database: Database, publisher: ModelRegistryClient, store: EmbeddedStore
+) -> Callable[[], None]:
+    """Reads the chain to its head, and every document that is named there."""
+    documents = DocumentReader(database, publisher.deployment, store)
+
+    def read() -> None:
+        follower.catch_up()
+        documents.catch_up()
+
+    return read

@@ -28,11 +28,6 @@ ASKED_AT = 10**10
 
 
 @pytest.fixture
-def store(tmp_path):
-    return EmbeddedStore(tmp_path / "store")
-
-
-@pytest.fixture
 def documents(database, publisher, store):
     return DocumentReader(database, publisher.deployment, store)
 

@@ -53,11 +53,6 @@ class Partial:
 
 
 @pytest.fixture
-def store(tmp_path):
-    return EmbeddedStore(tmp_path / "store")
-
-
-@pytest.fixture
 def source(store):
     return Partial(store)
 

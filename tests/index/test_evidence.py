@@ -10,9 +10,7 @@ from registry.artifacts.digest import Artifact
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Parent, Reason, Relation, Release, Status
 from registry.content.cid import RAW, Cid
-from registry.content.embedded import EmbeddedStore
 from registry.errors import IndexUnavailable
-from registry.index.documents import DocumentReader
 from registry.index.evidence import Limits, gather, needed
 from registry.index.queries import NotQuick, Reader
 from registry.index.schema import contents
@@ -23,22 +21,6 @@ from registry.policy.verdict import judge
 
 BIG = os.urandom(1_500_000)
 FILES = {"config.json": b"{}", "weights.bin": BIG, "tokenizer.json": b"[1]"}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return EmbeddedStore(tmp_path / "store")
-
-
-@pytest.fixture
-def read_all(follower, database, publisher, store):
-    documents = DocumentReader(database, publisher.deployment, store)
-
-    def read() -> None:
-        follower.catch_up()
-        documents.catch_up()
-
-    return read
 
 
 def trusting(*clients: ModelRegistryClient) -> Policy:

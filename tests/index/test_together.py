@@ -13,10 +13,8 @@ from registry.artifacts.digest import Artifact
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Reason, Release, Status
 from registry.content.cid import DAG_PB, RAW, Cid
-from registry.content.embedded import EmbeddedStore
 from registry.errors import InvalidPolicy, UnsafeName
 from registry.index.answers import Answer
-from registry.index.documents import DocumentReader
 from registry.index.evidence import Limits, evidence_of, gather, seek
 from registry.index.queries import Reader
 from registry.index.verify import Ask, answers_in, verify
@@ -28,22 +26,6 @@ ASKED_AT = 10**10
 SHARED = b"the same in all"
 
 pytestmark = ON_ANVIL
-
-
-@pytest.fixture
-def store(tmp_path):
-    return EmbeddedStore(tmp_path / "store")
-
-
-@pytest.fixture
-def read_all(follower, database, publisher, store):
-    documents = DocumentReader(database, publisher.deployment, store)
-
-    def read() -> None:
-        follower.catch_up()
-        documents.catch_up()
-
-    return read
 
 
 @pytest.fixture
