@@ -54,6 +54,7 @@ def asked(model: Model) -> dict[tuple[str, str], tuple[dict[str, str], Any]]:
         ("get", "/v1/search"): ({"name": "m"}, None),
         ("get", "/v1/grants"): ({"release": model.release}, None),
         ("get", "/v1/statements"): ({"subject": model.cid}, None),
+        ("get", "/v1/training-data"): ({"dataset": "https://example.com/data"}, None),
     }
     return questions
 
@@ -105,7 +106,8 @@ def test_an_older_block_is_answered_as_it_was_when_it_was_the_newest(
     publish("m", {"a": b"a", "b": b"b"}, index=1)
     wait_for(other)
     changed = {route for route, answer in answers(api, model, oms).items() if said(answer) != said(before[route])}
-    assert set(routes()) - changed == {("get", "/v1/releases/{id}/record")}, "which never changes"
+    kept = {("get", f"/v1/releases/{{id}}/{part}") for part in ("record", "training-data")}
+    assert set(routes()) - changed == kept, "what is in a record never changes"
     for block in (str(head.number), "0x" + head.hash.hex()):
         for route, answer in answers(api, model, oms, as_of=block).items():
             assert answer.status_code == before[route].status_code, (route, answer.text)

@@ -31,7 +31,7 @@ PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
         (("show", "release:0x" + "ab" * 32), "index.not-found", "no release"),
         (("show", "sha256:" + "ab" * 32), "input.identifier", "release"),
         (("fetch", NOBODY, "d"), "content.not-found", "does not hold"),
-        (("fetch", "sha256:" + "ab" * 32, "d"), "input.identifier", "artifact"),
+        (("fetch", "sha256:" + "ab" * 32, "d"), "content.not-found", "does not hold"),
         (("status", "release:0x" + "ab" * 32), "chain.release-not-found", "no release"),
         (("status", "release:0x" + "ab" * 32, "gone", "--yes"), "input.unknown-label", "one of"),
         ((*NAMED, "Upper"), "chain.invalid-release", "name"),

@@ -120,6 +120,19 @@ OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "finality": (("--finality", "finalized"), "finalized"),
     "max_age": (("--max-age", "15m"), 900),
     "otherwise": (("--otherwise", "refuse"), "refuse"),
+    "training_data": (
+        (
+            *("--training-disclosure", "committed", "--training-pinned", "--training-outputs", "refused"),
+            *("--refuse-dataset", "https://example.com/data", "--refuse-training-license", "CC-BY-NC-4.0"),
+        ),
+        {
+            "disclosure": "committed",
+            "pinned": True,
+            "refuse_datasets": ["https://example.com/data"],
+            "refuse_licenses": ["CC-BY-NC-4.0"],
+            "outputs": "refused",
+        },
+    ),
 }
 
 
