@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
-from registry.artifacts.training.document import Dataset
+from registry.artifacts.training.document import Dataset, datasets_of, parse_training_manifest
+from registry.artifacts.training.forms import import_training_data
 from registry.cli.digest import hashed
 from registry.cli.output import Output, count
-from registry.errors import InputError
+from registry.errors import InputError, InvalidDocument
+from registry.standards.croissant_export import croissant_of
+from registry.standards.cyclonedx import ml_bom
+from registry.standards.model_card import card_datasets
 from registry.standards.oms import NAMES_NOT_BOUND, oms_statement
+from registry.standards.spdx3 import spdx_of
+from registry.standards.training_summary import ModelNamed, missing_fields, training_summary
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -65,8 +71,6 @@ def export_summary(
 
     What the manifest does not say is marked as missing. A draft is no legal advice.
     """
-    from registry.standards.training_summary import ModelNamed, missing_fields, training_summary
-
     output = Output(as_json=False)
     draft = training_summary(_datasets(manifest), ModelNamed(name, version, provider, tuple(parent or ())))
     output.text(draft)
@@ -80,8 +84,6 @@ def export_cyclonedx(
     version: ModelVersion = None,
 ) -> None:
     """Write a CycloneDX 1.6 ML-BOM of the model: each data set of the manifest is a component of it."""
-    from registry.standards.cyclonedx import ml_bom
-
     Output(as_json=False).document(ml_bom(_datasets(manifest), name, version))
 
 
@@ -99,8 +101,6 @@ def export_spdx(
     creator: Annotated[str, typer.Option(metavar="TEXT", help="Who writes the document.")] = "provenance",
 ) -> None:
     """Write SPDX 3.0.1 (profiles AI and Dataset) as JSON-LD: the model, and the data sets that it was trained on."""
-    from registry.standards.spdx3 import spdx_of
-
     output = Output(as_json=False)
     datasets = _datasets(manifest)
     time = (created or datetime.now(UTC)).strftime(_TIME)
@@ -115,8 +115,6 @@ def export_spdx(
 @export.command("model-card")
 def export_model_card(manifest: TrainingData) -> None:
     """Write the `datasets:` block of a model card: identifiers of the data sets that are on the Hugging Face hub."""
-    from registry.standards.model_card import card_datasets
-
     output = Output(as_json=False)
     block = card_datasets(_datasets(manifest))
     output.text(block.text)
@@ -132,8 +130,6 @@ def export_croissant(
     ] = None,
 ) -> None:
     """Write a data set of the manifest as a Croissant 1.1 document. Where it names one (`croissant`), take that."""
-    from registry.standards.croissant_export import croissant_of
-
     output = Output(as_json=False)
     exported = croissant_of(_chosen(_datasets(manifest), dataset))
     output.document(exported.document)
@@ -143,10 +139,6 @@ def export_croissant(
 
 def _datasets(path: Path) -> tuple[Dataset, ...]:
     """The data sets of a manifest. Raises `InvalidDocument`."""
-    from registry.artifacts.training.document import datasets_of, parse_training_manifest
-    from registry.artifacts.training.forms import import_training_data
-    from registry.errors import InvalidDocument
-
     found = import_training_data(path.read_bytes())
     if found.form != "training-data-manifest":
         raise InvalidDocument("This is a Croissant document already; a training-data manifest is exported.")
