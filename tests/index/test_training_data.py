@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,11 +71,6 @@ class Store:
         if cid in self.lost:
             raise BlockNotFound(f"The store does not hold {cid}.")
         return self.inner.get_block(cid)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> EmbeddedStore:
-    return EmbeddedStore(tmp_path / "store")
 
 
 @pytest.fixture
