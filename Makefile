@@ -74,9 +74,9 @@ bench: setup-contracts ## every benchmark against its peer, one JSON object a li
 	@missed=0; for file in benchmarks/[!_]*.py; do $(BIN)/python $$file --json || missed=1; done; exit $$missed
 
 SECONDS ?= 60
-fuzz: setup ## fuzzes every reader of strangers' bytes, SECONDS=60 each
+fuzz: setup ## fuzzes every reader of strangers' bytes, SECONDS=60 each, or RUNS=10000, the same ones each time
 	@$(PYTHON) scripts/setup.py fuzz
-	@$(BIN)/python fuzz/run.py $(SECONDS)
+	@$(BIN)/python fuzz/run.py $(if $(RUNS),--runs $(RUNS),$(SECONDS))
 
 gas: setup-contracts ## what the contracts' calls cost, beside the Ethereum Attestation Service
 	@$(PYTHON) scripts/setup.py bench

@@ -22,6 +22,8 @@ MAX_RATIO: Final = 1100
 _LONGEST_END: Final = (1 << 16) + 22 + 76
 """Bytes of the end of an archive: a comment, and what stands before it."""
 
+_ENCRYPTED: Final = 1
+"""The bit of a member's flags (APPNOTE.TXT, 4.4.4)."""
 _BAD: Final = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -70,6 +72,8 @@ class Archive:
     def open(self, member: Member) -> "BinaryIO":
         """A member's bytes as they come. Opening and reading raise InvalidModelFile for what is not sound."""
         info = member.info
+        if info.flag_bits & _ENCRYPTED:  # which `zipfile` may fail to say of a member without a name
+            raise InvalidModelFile("it is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InvalidModelFile(f"it is compressed by method {info.compress_type}, which is not read here")
         if info.file_size > MAX_RATIO * info.compress_size:
