@@ -21,7 +21,7 @@ from registry.artifacts.named_imports import MAX_CONFIG
 from registry.artifacts.preflight import Finding
 from registry.artifacts.runs_code import code_in
 from registry.artifacts.statement import ModelDocument, ModelSection, RunsCode, TensorTable, Unread, WeightSet
-from registry.artifacts.tensor_digests import digest_tensors, table_document
+from registry.artifacts.tensor_digests import MAX_TENSOR_TABLE, digest_tensors, table_document, table_size
 from registry.content.names import printable
 from registry.content.unixfs import document_shape
 from registry.errors import InvalidDocument, InvalidModelFile, PathMissing, UnknownModelFormat
@@ -198,7 +198,15 @@ _READERS: Final = {"safetensors": _safetensors, "gguf": _gguf, "onnx": _onnx}
 
 
 def _tensor_table(found: _Found, documents: list[bytes]) -> TensorTable | None:
-    """Digest the tensors of all files whose headers are sound, and write their table."""
+    """Digest the tensors of all files whose headers are sound, and write their table; none that nobody would read."""
+    size = table_size((file.path, tensors) for file, tensors in found.tensors)
+    if size > MAX_TENSOR_TABLE:
+        path = max(found.tensors, key=lambda one: len(one[1]))[0].path
+        reason = f"the table of all tensors' digests would have {size} bytes, and {MAX_TENSOR_TABLE} are read back"
+        found.unread.append(Unread(path=path, reason=reason))
+        message = f"{path!r} and the files beside it have too many tensors: {reason}. The release would have no table."
+        found.findings.append(Finding("too-many-tensors", path, message))
+        return None
     records = digest_tensors((file.path, file.source, tensors) for file, tensors in found.tensors)
     if not records:
         return None

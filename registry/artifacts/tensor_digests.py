@@ -28,7 +28,7 @@ from registry.errors import InvalidDocument, PathMissing
 DOMAIN: Final = b"model-provenance-registry/tensor/v1\0"
 TABLE_TYPE: Final = "https://model-provenance-registry.org/tensor-table/v1"
 MAX_TENSOR_TABLE: Final = 256 << 20
-"""Bytes of the longest table that is read."""
+"""Bytes of the longest table that is written, and read: more than a million tensors."""
 
 _BLOCK: Final = 1 << 20
 _MOST_THREADS: Final = 16
@@ -63,6 +63,17 @@ def tensor_prefix(dtype: str, shape: Sequence[int]) -> bytes:
     )
 
 
+def table_size(files: Iterable[tuple[str, Sequence[Tensor]]]) -> int:
+    """Bytes of the table of files (path, tensors), told before any tensor is read: a digest has always as many."""
+    rows, size = 0, len(table_document(()))
+    for path, tensors in files:
+        for tensor in tensors:
+            record = TensorRecord(path, tensor.name, tensor.dtype, tensor.shape, tensor.size, bytes(32))
+            size += len(canonical(_row(record)))
+            rows += 1
+    return size + max(0, rows - 1)
+
+
 def digest_tensors(files: Iterable[tuple[str, Path, Sequence[Tensor]]]) -> tuple[TensorRecord, ...]:
     """The table of files (path, source, tensors), sorted by path and name; every tensor is read once, on all cores.
 
@@ -84,8 +95,7 @@ def digest_tensors(files: Iterable[tuple[str, Path, Sequence[Tensor]]]) -> tuple
 
 def table_document(records: Sequence[TensorRecord]) -> bytes:
     """The table as canonical JSON: a document that is stored by its CID, and referred to by the manifest."""
-    rows = [record._asdict() | {"shape": list(record.shape), "digest": record.digest.hex()} for record in records]
-    return canonical({"type": TABLE_TYPE, "tensors": rows})
+    return canonical({"type": TABLE_TYPE, "tensors": [_row(record) for record in records]})
 
 
 def read_table(data: bytes) -> tuple[TensorRecord, ...]:
@@ -137,6 +147,10 @@ def _digest(path: str, descriptor: int, tensor: Tensor) -> TensorRecord:
         position += len(block)
         left -= len(block)
     return TensorRecord(path, tensor.name, tensor.dtype, tensor.shape, tensor.size, running.digest())
+
+
+def _row(record: TensorRecord) -> dict[str, Any]:
+    return record._asdict() | {"shape": list(record.shape), "digest": record.digest.hex()}
 
 
 def _order(record: TensorRecord) -> tuple[bytes, bytes]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from model_files import gguf, safetensors
 
+from registry.artifacts import model as model_module
+from registry.artifacts import tensor_digests as tensor_digests_module
 from registry.artifacts.canonical import canonical
 from registry.artifacts.digest import digest_artifact
 from registry.artifacts.formats.tensors import Tensor
@@ -19,6 +21,7 @@ from registry.artifacts.tensor_digests import (
     read_table,
     shared_tensors,
     table_document,
+    table_size,
     tensor_prefix,
 )
 from registry.errors import FileChanged, InvalidDocument
@@ -125,3 +128,30 @@ def test_a_table_is_canonical() -> None:
     assert table_document(read_table(canonical(TABLE))) == canonical(TABLE)
     with pytest.raises(InvalidDocument, match="canonical"):
         read_table(json.dumps(TABLE).encode())
+
+
+@pytest.mark.parametrize("names", [[], ["t"], ["t", '“ü” \U0001f600\n"', "a" * 300]])
+def test_the_size_of_a_table_is_known_before_a_tensor_is_read(tmp_path: Path, names: list[str]) -> None:
+    (tmp_path / "m").write_bytes(bytes(6))
+    tensors = [Tensor(name, "F16", (1, 3), 0, 6) for name in names]
+    written = table_document(digest_tensors([("m", tmp_path / "m", tensors)]))
+    assert table_size([("m", tensors)]) == len(written)
+
+
+def test_a_table_that_nobody_would_read_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.safetensors").write_bytes(safetensors({"x": BIAS}))
+    (tmp_path / "m.safetensors").write_bytes(safetensors(BASE))
+    artifact = digest_artifact(tmp_path)
+    (longest,) = describe_model(artifact).documents
+    for module in (model_module, tensor_digests_module):
+        monkeypatch.setattr(module, "MAX_TENSOR_TABLE", len(longest))
+    assert read_table(describe_model(artifact).documents[0])
+    for module in (model_module, tensor_digests_module):
+        monkeypatch.setattr(module, "MAX_TENSOR_TABLE", len(longest) - 1)
+    with pytest.raises(InvalidDocument, match="at most"):
+        read_table(longest)
+    described = describe_model(artifact)
+    assert [(one.code, one.path) for one in described.findings] == [("too-many-tensors", "m.safetensors")]
+    assert f"would have {len(longest)} bytes" in described.findings[0].message
+    assert described.section.tensors is None and described.documents == ()
+    assert [one.path for one in described.section.unread] == ["m.safetensors"]
