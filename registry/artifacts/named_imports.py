@@ -1,7 +1,7 @@
 """What configurations make a loader import: named in JSON, looked at as leniently as loaders read it.
 
 `auto_map`, `trust_remote_code`, `custom_pipelines` and PEFT's `auto_mapping` at any depth; entries of modules.json and
-model_index.json that are of other packages; modules and Lambda layers of Keras.
+model_index.json that are of other packages; modules and Lambda layers of Keras, also in a model's architecture alone.
 """
 
 import re
@@ -19,12 +19,15 @@ Named = tuple[str, list[str]]
 _CONFIG: Final = re.compile(r".*config.*\.json|modules\.json|model_index\.json", re.DOTALL | re.IGNORECASE)
 _ESCAPE: Final = re.compile(rb"\\+u00([0-7][0-9A-Fa-f])")
 _LAMBDA: Final = re.compile(rb'"(?:Lambda|__lambda__)\\*"')
+_LAYER: Final = re.compile(rb'"class_name\\*":\\*"(?:Lambda|__lambda__)\\*"')
 _MODULE: Final = re.compile(rb'"module\\*"\s*:\s*\\*"([^"\\]*)')
 _OWN: Final = ("keras", "tf_keras", "builtins", "")
 _PIPELINES: Final = ("diffusers", "transformers", "stable_diffusion", "deepfloyd_if", "paint_by_example")
 """Packages that diffusers loads from, and those of its own pipelines that lend their parts to others."""
 _KEYS: Final = ("auto_map", "trust_remote_code", "custom_pipelines", "auto_mapping")
 _OVERLAP: Final = 256
+_SPACES: Final = b" \t\r\n\0"
+"""What may stand between the parts of JSON, in any of its encodings."""
 
 
 def is_configuration(name: str) -> bool:
@@ -104,7 +107,55 @@ def has_lambda(stream: BinaryIO) -> bool:
 def keras_modules(config: bytes) -> list[str]:
     """Modules of other packages that the config.json of a Keras model has its loader import."""
     found = {module.decode("utf-8", "replace") for module in _MODULE.findall(_unescaped(config))}
-    return sorted(module for module in found if module.partition(".")[0] not in _OWN)
+    return sorted(module for module in found if not _is_own(module))
+
+
+def keras_code_in(stream: BinaryIO, size: int) -> Iterator[Named]:
+    """What the architecture of a Keras model (`to_json`, any JSON that holds one) has its loader run or import.
+
+    An entry of Keras has a class_name and a config; what JSON holds neither is passed over.
+    """
+    seen, before = dict.fromkeys((b'"class_name', b'"config', b'"module'), False), b""
+    runs = False
+    stream.seek(0)
+    while block := stream.read(1 << 20):
+        text = _unescaped(before + block.translate(None, _SPACES))
+        seen = {key: found or key in text for key, found in seen.items()}
+        runs = runs or _LAYER.search(text) is not None
+        before = text[-_OVERLAP:]
+    if runs:
+        yield "keras-lambda", []
+    if not all(seen.values()):
+        return
+    if size > MAX_CONFIG:
+        yield "auto_map", [f"not looked into: it is longer than {MAX_CONFIG} bytes"]
+        return
+    stream.seek(0)
+    data = stream.read(MAX_CONFIG)
+    try:
+        modules = sorted(set(_keras_modules(parse_json(data, MAX_CONFIG))))
+    except InvalidDocument:
+        modules = keras_modules(data.replace(b"\0", b""))
+    if modules:
+        yield "auto_map", modules
+
+
+def _keras_modules(value: Any) -> Iterator[str]:
+    """The modules of other packages that entries of Keras name, at any depth."""
+    pending = [value]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, list):
+            pending += inner
+        elif isinstance(inner, dict):
+            pending += inner.values()
+            module = inner.get("module")
+            if isinstance(module, str) and "class_name" in inner and "config" in inner and not _is_own(module):
+                yield module
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] in _OWN
 
 
 def _unescaped(data: bytes) -> bytes:

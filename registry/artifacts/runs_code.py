@@ -15,7 +15,14 @@ from typing import BinaryIO, Final
 from registry.artifacts.formats.archive import Archive, Member, is_archive
 from registry.artifacts.formats.numpy import MAGIC, holds_objects
 from registry.artifacts.formats.pickle import PickleReport, read_pickles
-from registry.artifacts.named_imports import MAX_CONFIG, has_lambda, is_configuration, keras_modules, named_in
+from registry.artifacts.named_imports import (
+    MAX_CONFIG,
+    has_lambda,
+    is_configuration,
+    keras_code_in,
+    keras_modules,
+    named_in,
+)
 from registry.artifacts.statement import RunsCode
 from registry.content.names import printable
 from registry.errors import InvalidModelFile
@@ -47,6 +54,7 @@ _NATIVE_STARTS: Final = (
 )
 _KERAS: Final = frozenset({".h5", ".hdf5"})
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
+_LAMBDA: Final = "a Lambda layer, which holds code"
 _STORAGE: Final = re.compile(r"(?:.*/)?data/[0-9]+", re.DOTALL)
 _NAME: Final = re.compile(r"(?!copyreg\.extension )[\w .-]+")
 """A name that may be one, and no accident of weights; of extensions a process has those that it registered, so none."""
@@ -69,7 +77,10 @@ def code_in(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
     if suffix in _KERAS or unpacked or head.startswith(_HDF5) or name.lower() == "keras_metadata.pb":
         stream.seek(0)
         if has_lambda(stream):
-            yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
+            yield _entry(path, "keras-lambda", _LAMBDA)
+    elif suffix == ".json" or (b'"class_name"' in head and not head.startswith(_ZIP)):
+        for kind, names in keras_code_in(stream, size):
+            yield _entry(path, kind, _list(names) if names else _LAMBDA)
     archive = yield from _opened(path, suffix, head, stream)
     if archive is not None:
         yield from _archive(path, suffix, archive)
@@ -196,7 +207,7 @@ def _keras(path: str, archive: Archive) -> Iterator[RunsCode]:
             yield _entry(path, "keras-lambda", f"its config.json cannot be read: {error.message}")
             continue
         if found:
-            yield _entry(path, "keras-lambda", "a Lambda layer, which holds code")
+            yield _entry(path, "keras-lambda", _LAMBDA)
         if modules:
             yield _entry(path, "auto_map", _list(modules))
 

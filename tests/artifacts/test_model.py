@@ -19,6 +19,7 @@ from registry.artifacts.digest import digest_artifact
 from registry.artifacts.formats import archive as archive_module
 from registry.artifacts.formats import pickle as pickle_module
 from registry.artifacts.model import MAX_INLINE, DescribedModel, describe_model
+from registry.artifacts.named_imports import MAX_CONFIG
 from registry.artifacts.statement import ModelDocument, ModelSection
 from registry.artifacts.tensor_digests import read_table
 from registry.content.unixfs import document_shape
@@ -130,6 +131,15 @@ def two_lists(named: dict[str, bytes], last: dict[str, bytes]) -> bytes:
     return first[:-22] + second[:-22] + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, length, place, 0)
 
 
+KERAS_2 = (
+    b'{"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda", "config": {"function": ["4wE"]}}]}}'
+)
+KERAS_3 = (
+    b'{"module": "keras", "class_name": "Sequential", "config": {"layers": [%s]}, "registered_name": "Sequential"}'
+)
+DENSE = b'{"module": "keras.layers", "class_name": "Dense", "config": {}, "registered_name": null}'
+OTHERS = b'{"module": "subprocess", "class_name": "function", "config": "run", "registered_name": "function"}'
+
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HIDDEN = b"cos\nsystem\n(S'exit 1'\ntR"  # runs, and has no end by which it would be known as a pickle
 
@@ -206,6 +216,17 @@ class TestRunsCode:
             ("hdf5", HDF5 + b'{"class_name": "Lambda"}', "keras-lambda"),
             ("keras_metadata.pb", b'\x0a\x40{"class_name": "Lambda"}', "keras-lambda"),
             ("op", b"\0asm\1\0\0\0", "native-library"),
+            ("model.json", KERAS_2, "keras-lambda"),
+            ("architecture.txt", KERAS_2, "keras-lambda"),
+            ("model.JSON", KERAS_3 % b'{"class_name": "__lambda__", "config": {"value": 1}}', "keras-lambda"),
+            ("model.json", KERAS_2.replace(b'"Lambda"', b"\n\t" * 400 + b'"L\\u0061mbda"'), "keras-lambda"),
+            ("model.json", KERAS_2.replace(b'": "Lam', b'_nam\\u0065": 1, "\\u0063lass_name": "Lam'), "keras-lambda"),
+            ("model.json", KERAS_2.decode().encode("utf-16"), "keras-lambda"),
+            ("model.json", b" " * (1 << 20) + KERAS_2, "keras-lambda"),
+            ("model.json", b" " * ((1 << 20) - 70) + KERAS_2.replace(b"Lambda", b"Lambd\\u0061"), "keras-lambda"),
+            ("model.json", KERAS_3 % OTHERS, "auto_map"),
+            ("model.json", KERAS_3 % (DENSE + b', {"a": 1, "a": NaN}, ' + OTHERS), "auto_map"),
+            ("model.json", b" " * MAX_CONFIG + KERAS_3 % OTHERS, "auto_map"),
         ],
     )
     def test_it_does_not_hide(self, tmp_path: Path, path: str, data: bytes, kind: str) -> None:
@@ -230,6 +251,9 @@ class TestRunsCode:
             ("data.gz", gzip.compress(EVIL, mtime=0)),
             ("document.docx", archive({"word/document.xml": b"<x/>"})),
             ("m.keras", archive({"config.json": b'{"module": "keras.layers", "class_name": "Dense"}'})),
+            ("model.json", KERAS_3 % DENSE),
+            ("vocab.json", b'{"Lambda": 1, "__lambda__": 2, "class_name": 3, "config": 4, "module": 5}'),
+            ("classes.json", b'[{"class_name": "A", "module": "b"}, {"class_name": "C", "config": {}}, "Lambda"]'),
         ],
     )
     def test_what_runs_nothing_is_not_listed(self, tmp_path: Path, path: str, data: bytes) -> None:
