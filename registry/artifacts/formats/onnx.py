@@ -1,17 +1,16 @@
 """What an ONNX model says of itself (onnx/onnx.proto3): its versions, its tensors, and the files that it names.
 
-A walk over Protocol Buffers (protobuf.dev, “Encoding”) that goes into graphs, functions and attributes and past the
-weights: a stack in place of recursion, in little memory whatever the size of the file.
+A walk over Protocol Buffers that goes into graphs, functions and attributes and past the weights: a stack in place of
+recursion, in little memory whatever the size of the file.
 """
 
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from registry.artifacts.formats.protobuf import BYTES, VARINT, Fields
 from registry.artifacts.formats.tensors import LARGEST_NUMBER, MAX_DIMENSIONS, MAX_TENSORS, elements
 from registry.errors import InvalidModelFile
 
-MAX_FIELDS: Final = 5_000_000
-"""Fields that are read of one file."""
 MAX_NESTING: Final = 100
 """Messages within messages, as protobuf's own readers have it."""
 MAX_TEXT: Final = 4096
@@ -35,7 +34,6 @@ _MESSAGES: Final = {
     "Tensor": {13: "External"},
     "External": {},
 }
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class OnnxHeader:
 
 def read_onnx(stream: BinaryIO, size: int) -> OnnxHeader:
     """Walk over a model of `size` bytes. Raises InvalidModelFile."""
-    return _Walk(_Cursor(stream, size), size).header()
+    return _Walk(Fields(stream), size).header()
 
 
 @dataclass(slots=True)
@@ -73,52 +71,10 @@ class _Message:
     value: str = ""
 
 
-class _Cursor:
-    """Bytes of a stream by their position, a block at a time."""
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream = stream
-        self._size = size
-        self._start = 0
-        self._block = b""
-        self.position = 0
-
-    def varint(self, end: int) -> int:
-        value = shift = 0
-        while True:
-            if self.position >= end or shift > 63:
-                raise InvalidModelFile("it ends in the middle of a number, or a number is too long")
-            index = self.position - self._start
-            if not 0 <= index < len(self._block):
-                self._load()
-                index = 0
-            byte = self._block[index]
-            self.position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value & (2**64 - 1)
-            shift += 7
-
-    def take(self, count: int) -> bytes:
-        self._stream.seek(self.position)
-        data = self._stream.read(count)
-        if len(data) != count:
-            raise InvalidModelFile("it ends in the middle of a field")
-        self.position += count
-        return data
-
-    def _load(self) -> None:
-        self._stream.seek(self.position)
-        self._start, self._block = self.position, self._stream.read(1 << 16)
-        if not self._block:
-            raise InvalidModelFile("it ends in the middle of a field")
-
-
 class _Walk:
-    def __init__(self, cursor: _Cursor, size: int) -> None:
+    def __init__(self, cursor: Fields, size: int) -> None:
         self._cursor = cursor
         self._stack = [_Message("Model", size)]
-        self._fields = 0
         self._ir_version = 0
         self._producer = ["", ""]
         self._tensors: list[OnnxTensor] = []
@@ -132,45 +88,21 @@ class _Walk:
             if cursor.position == message.end:
                 self._close(stack.pop())
                 continue
-            number, kind, length = self._field(message)
+            number, kind, length = cursor.field(message.end)
             inner = _MESSAGES[message.kind].get(number)
-            if kind == _BYTES and inner is not None:
+            if kind == BYTES and inner is not None:
                 if len(stack) >= MAX_NESTING:
                     raise InvalidModelFile(f"it is nested more than {MAX_NESTING} messages deep")
                 self._graphs += inner == "Graph"
                 stack.append(_Message(inner, cursor.position + length))
-            elif kind == _BYTES:
+            elif kind == BYTES:
                 self._bytes(message, number, length)
-            elif kind == _VARINT:
+            elif kind == VARINT:
                 self._number(message, number, length)
         if not self._ir_version or not self._graphs:
             raise InvalidModelFile("it has no ir_version or no graph, which every ONNX model has")
         producer = " ".join(part for part in self._producer if part)
         return OnnxHeader(self._ir_version, producer, tuple(self._tensors), tuple(sorted(self._external)))
-
-    def _field(self, message: _Message) -> tuple[int, int, int]:
-        """The next field: its number and kind, and its value or, of bytes, their length."""
-        cursor = self._cursor
-        self._fields += 1
-        if self._fields > MAX_FIELDS:
-            raise InvalidModelFile(f"it has more than {MAX_FIELDS} fields")
-        key = cursor.varint(message.end)
-        number, kind = key >> 3, key & 7
-        if number == 0 or number >= 1 << 29:
-            raise InvalidModelFile("it has a field of a number that Protocol Buffers do not allow")
-        if kind == _VARINT:
-            return number, kind, cursor.varint(message.end)
-        if kind == _BYTES:
-            length = cursor.varint(message.end)
-            if length > message.end - cursor.position:
-                raise InvalidModelFile("it ends in the middle of a field")
-            return number, kind, length
-        if kind in (_FIXED32, _FIXED64):
-            cursor.position += 4 if kind == _FIXED32 else 8
-            if cursor.position > message.end:
-                raise InvalidModelFile("it ends in the middle of a field")
-            return number, kind, 0
-        raise InvalidModelFile("it has a field of a kind that is not used any more")
 
     def _number(self, message: _Message, number: int, value: int) -> None:
         if message.kind == "Model" and number == 1:

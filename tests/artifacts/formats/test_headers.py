@@ -203,6 +203,10 @@ class TestOnnx:
         packed = message((1, varint(300) + varint(2)), (2, 1), (8, "w"))
         assert read(read_onnx, onnx(packed)).tensors == (OnnxTensor("w", "F32", (300, 2)),)
 
+    def test_groups_are_passed_over_as_protobuf_does(self) -> None:
+        group = b"\x53" + message((1, 7), (2, b"\x54")) + b"\x0b\x0d\0\0\0\0\x0c" + b"\x54"
+        assert read(read_onnx, group + ONNX) == read(read_onnx, ONNX)
+
     def test_weights_are_passed_over(self) -> None:
         large = message((1, 1 << 20), (2, 2), (8, "w"), (9, bytes(1 << 20)))
         assert read(read_onnx, onnx(large, onnx_tensor("v", (1,)))).tensors[1].name == "v"
@@ -217,7 +221,10 @@ class TestOnnx:
             (b"\x3a" + varint(2**63), "middle of a field"),
             (b"\x08" + b"\xff" * 11, "too long"),
             (b"\x00\x01", "do not allow"),
-            (b"\x0b", "not used any more"),
+            (b"\x0b", "middle of a number"),
+            (b"\x0b\x0b\x0c", "middle of a number"),
+            (b"\x0c", "did not begin"),
+            (b"\x0f", "do not know"),
             (b"\x0d\0", "middle of a field"),
             (onnx(message((1, 2**60), (2, 1))), "proper shape"),
             (onnx(message(*((1, 1),) * 65)), "proper shape"),
