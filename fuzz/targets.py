@@ -10,6 +10,7 @@ from registry.artifacts.formats.gguf import read_gguf
 from registry.artifacts.formats.onnx import read_onnx
 from registry.artifacts.formats.pickle import read_pickles
 from registry.artifacts.formats.safetensors import read_safetensors
+from registry.artifacts.formats.tensorflow import OPERATIONS, read_graph, read_text_graph
 from registry.artifacts.runs_code import code_in
 from registry.artifacts.training.document import datasets_of, parse_training_manifest, write_training_manifest
 from registry.artifacts.training.forms import import_training_data, read_training_data
@@ -46,6 +47,12 @@ def onnx(data: bytes) -> None:
     read_onnx(io.BytesIO(data), len(data))
 
 
+def tensorflow(data: bytes) -> None:
+    """Whatever it is, there is a report, of operations that are known."""
+    for report in (read_graph(io.BytesIO(data), len(data), required=True), read_text_graph(io.BytesIO(data))):
+        assert {*report.operations} <= {*OPERATIONS, "PrintV2"}
+
+
 def pickles(data: bytes) -> None:
     """Whatever it is, there is a report, and it can be shown."""
     report = read_pickles(io.BytesIO(data))
@@ -61,7 +68,7 @@ def archive(data: bytes) -> None:
 
 def runs_code(data: bytes) -> None:
     """Whatever a file is called, it is looked into."""
-    for path in ("a.pt", "a.json", "config.json", "a.npy", "a.keras", "a.h5", "modules.json", "a"):
+    for path in ("a.pt", "a.json", "config.json", "a.npy", "a.keras", "a.h5", "modules.json", "saved_model.pb", "a"):
         list(code_in(path, io.BytesIO(data), len(data)))
 
 
@@ -113,6 +120,7 @@ TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
     "safetensors": (safetensors, (InvalidModelFile,)),
     "gguf": (gguf, (InvalidModelFile,)),
     "onnx": (onnx, (InvalidModelFile,)),
+    "tensorflow": (tensorflow, ()),
     "pickles": (pickles, ()),
     "archive": (archive, (InvalidModelFile,)),
     "runs_code": (runs_code, (InvalidModelFile,)),

@@ -5,7 +5,11 @@ import json
 import struct
 import zipfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+from registry.artifacts.digest import digest_artifact
+from registry.artifacts.model import DescribedModel, describe_model
 
 GGML = {"F32": (0, 4), "F16": (1, 2), "I8": (24, 1)}
 Tensors = Mapping[str, tuple[str, Iterable[int], bytes]]
@@ -103,3 +107,16 @@ def archive(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED)
         for name, data in members.items():
             made.writestr(name, data)
     return out.getvalue()
+
+
+def describe(folder: Path, files: dict[str, bytes | str]) -> DescribedModel:
+    """What is said of a model of these files."""
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data.encode() if isinstance(data, str) else data)
+    return describe_model(digest_artifact(folder))
+
+
+def codes(described: DescribedModel) -> list[tuple[str, str]]:
+    """What was found wrong with a model: codes and paths."""
+    return [(finding.code, finding.path) for finding in described.findings]

@@ -1,8 +1,9 @@
 """What of a model runs code when it is loaded, found without loading it. A list to look at, not a verdict.
 
 Source and bytecode of Python; native libraries; pickles, also inside archives, that import or call; TorchScript
-programs; Keras layers that hold code; `auto_map`, `trust_remote_code` and their like, by which
-loaders import what lies beside the weights. What cannot be looked into, and would be loaded, is listed too.
+programs; Keras layers that hold code; operations of TensorFlow that run code or reach files; engines of TensorRT;
+`auto_map`, `trust_remote_code` and their like, by which loaders import what lies beside the weights. What cannot be
+looked into, and would be loaded, is listed too.
 """
 
 import itertools
@@ -15,6 +16,7 @@ from typing import BinaryIO, Final
 from registry.artifacts.formats.archive import Archive, Member, is_archive
 from registry.artifacts.formats.numpy import MAGIC, holds_objects
 from registry.artifacts.formats.pickle import PickleReport, read_pickles
+from registry.artifacts.formats.tensorflow import read_graph, read_text_graph
 from registry.artifacts.named_imports import (
     MAX_CONFIG,
     has_lambda,
@@ -52,6 +54,9 @@ _NATIVE_STARTS: Final = (
     b"\xcf\xfa\xed\xfe",
     b"\0asm",
 )
+_ENGINES: Final = frozenset({".engine", ".plan", ".trt"})
+_ENGINE_STARTS: Final = (b"ftrt", b"ptrt")
+_GRAPHS: Final = frozenset({".pb", ".meta", ".graphdef", ".pbtxt"})
 _KERAS: Final = frozenset({".h5", ".hdf5"})
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _LAMBDA: Final = "a Lambda layer, which holds code"
@@ -71,6 +76,10 @@ def code_in(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
         yield _entry(path, "python", "source" if suffix in (".py", ".pyw") else "bytecode")
     if _NATIVE.fullmatch(name) or _is_native(head, stream):
         yield _entry(path, "native-library", "")
+    if suffix in _ENGINES or head.startswith(_ENGINE_STARTS):
+        yield _entry(path, "native-library", "an engine of TensorRT, which holds code of a GPU and names plugins")
+    if suffix in _GRAPHS:
+        yield from _graph(path, stream, size)
     if is_configuration(name):
         yield from (_entry(path, kind, _list(names)) for kind, names in named_in(path, stream, size))
     unpacked = suffix == ".keras" and not head.startswith(_ZIP)  # HDF5, in which older versions wrote it too
@@ -91,6 +100,19 @@ def code_in(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
         report = _pickled(suffix, head, stream)
         if report is not None:
             yield _entry(path, "pickle", _said([report]))
+
+
+def _graph(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
+    """What a file that may hold a graph of TensorFlow runs."""
+    name = PurePosixPath(path).name.lower()
+    stream.seek(0)
+    is_text = name.endswith(".pbtxt")
+    report = read_text_graph(stream) if is_text else read_graph(stream, size, required=name == "saved_model.pb")
+    parts = [_list(report.operations)] if report.operations else []
+    if report.problem:
+        parts.append(f"not looked into to its end ({report.problem})")
+    if parts:
+        yield _entry(path, "tensorflow-op", "; ".join(parts))
 
 
 def _opened(path: str, suffix: str, head: bytes, stream: BinaryIO) -> Generator[RunsCode, None, Archive | None]:
