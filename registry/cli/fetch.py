@@ -10,16 +10,15 @@ import typer
 from registry.chain.identifiers import FileHash, ReleaseId, parse_identifier
 from registry.chain.records import Release
 from registry.cli.access import NOT_PUBLIC, access_of
+from registry.cli.documents import fetch_document
 from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count, human_bytes
 from registry.cli.parts import Parts
-from registry.content.aligned import write_new
 from registry.content.cid import DAG_PB, RAW, Cid
-from registry.content.reader import fetch_artifact, read_document
+from registry.content.reader import fetch_artifact, is_file
 from registry.content.sources import Sources
 from registry.content.store import BlockSource
-from registry.content.unixfs import LARGEST_BLOCK
 from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, ReleaseNotFound, SourceChanged
 from registry.policy.globs import Globs, check_pattern, check_patterns
 
@@ -45,8 +44,8 @@ def fetch(
 ) -> None:
     """Fetch an artifact into an empty folder, from the store and all gateways configured at once; none is trusted.
 
-    Manifests, terms, training data and what statements and statuses say are documents: files of at most 1 MiB, which
-    are fetched by the CID or the SHA-256 that is shown for them.
+    Manifests, terms, training data and what statements and statuses say are documents: files, which are fetched by the
+    CID that is shown for them or, up to 1 MiB, by the SHA-256; longer training data too where a node can be asked.
 
     What was fetched before a break is kept beside the folder: the same command goes on from there.
     """
@@ -54,17 +53,21 @@ def fetch(
     selection = Selected(files) if files else None
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
     release, root = _found(what, parts)
-    if root.codec == RAW:
-        if selection is not None:
-            raise InvalidQuery(f"{what} is one document: --files takes files of an artifact.")
-        _fetch_document(root, destination, parts, output)
-        return
-    with parts.sources() as sources, output.progress("fetching", None) as progress:
-        try:
-            fetched = fetch_artifact(sources, root, destination, progress, begin=progress.begin, selection=selection)
-        except BlockNotFound as missing:
-            _explain(missing, release, sources)
-            raise
+    with parts.sources() as sources:
+        together = Sources(sources)
+        if release is None and is_file(together, root):
+            if selection is not None:
+                raise InvalidQuery(f"{what} is one document: --files takes files of an artifact.")
+            fetch_document(root, destination, together, parts, output, by_hash=what.startswith("sha256:"))
+            return
+        with output.progress("fetching", None) as progress:
+            try:
+                fetched = fetch_artifact(
+                    sources, root, destination, progress, begin=progress.begin, selection=selection
+                )
+            except BlockNotFound as missing:
+                _explain(missing, release, sources)
+                raise
     output.result(
         {
             "cid": str(root),
@@ -99,18 +102,6 @@ def _explain(missing: BlockNotFound, release: Release | None, sources: Sequence[
             "verify` judges a copy that you have.",
             **missing.details,
         ) from missing
-
-
-def _fetch_document(cid: Cid, destination: Path, parts: Parts, output: Output) -> None:
-    with parts.sources() as several:
-        sources = Sources(several)
-        try:
-            size = write_new(destination, [read_document(sources, cid, LARGEST_BLOCK)])
-        finally:
-            for error in sources.dropped:
-                output.note(f"dropped: {error.message}")
-    output.result({"cid": str(cid), "destination": str(destination), "size": size})
-    output.say(f"{cid} is in {destination}, {human_bytes(size)}; it was hashed")
 
 
 class Selected:

@@ -104,6 +104,13 @@ def read_layout(
     return found
 
 
+def file_layout(get_block: GetBlock, cid: Cid, room: int, get_blocks: GetBlocks | None = None) -> FileLayout:
+    """A file by its own CID: walks its inner nodes, and gives it an empty path. Raises InvalidDag, StoreFull."""
+    walk = _Walk(get_block, room, None, False, get_blocks or (lambda cids: map(get_block, cids)))
+    walk.one_file(cid)
+    return walk.files[0]
+
+
 class _Walk:
     def __init__(
         self, get_block: GetBlock, room: int, selection: Selection | None, once: bool, get_blocks: GetBlocks
@@ -151,6 +158,13 @@ class _Walk:
                     self._file(link.cid, below, child)
                 else:
                     pending.append((child, below))
+
+    def one_file(self, cid: Cid) -> None:
+        """A file that stands in no folder."""
+        root = self._node(cid, "", self._get_block)
+        if root[1].type != FILE:
+            raise InvalidDag(f"{cid} is a folder and no file.")
+        self._file(cid, root, "")
 
     def _is_selected(self, path: str, link: dagpb.Link) -> bool:
         selection = self._selection

@@ -1,6 +1,7 @@
 """Reading from sources that nobody has to trust: a document, or a whole artifact into a folder."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from registry.content import dagpb
+from registry.content.aligned import write_new
 from registry.content.cid import RAW, Cid
-from registry.content.layout import FileLayout, Layout, Selection, read_layout
+from registry.content.layout import FileLayout, Layout, Selection, file_layout, read_layout
 from registry.content.partial import PartialFolder, kept_at_most, partial_folder
 from registry.content.sources import Sources
 from registry.content.store import BlockSource, Progress
 from registry.content.transfer import STALL_SECONDS, Run, Transfer
-from registry.content.unixfs import DIGEST_SIZE, FILE, LEAF_SIZE, WIDTH, decode_data, document_shape
+from registry.content.unixfs import DIGEST_SIZE, FILE, LEAF_SIZE, WIDTH, decode_data, document_shape, leaf_digests
 from registry.errors import (
     ContentError,
     DestinationNotEmpty,
@@ -78,6 +80,54 @@ def read_document(source: BlockSource, cid: Cid, limit: int) -> bytes:
     if document_shape(data).cid != cid:
         raise InvalidDag(f"The document {cid} does not have the shape of the profile unixfs-v1-2025.")
     return data
+
+
+def is_file(source: BlockSource, cid: Cid) -> bool:
+    """Whether this is the CID of a file: one raw block, or a node that says so. Raises as `get_block`, InvalidDag."""
+    return cid.codec == RAW or decode_data(dagpb.decode(source.get_block(cid)).data).type == FILE
+
+
+def fetch_file(
+    sources: Sources,
+    cid: Cid,
+    destination: Path,
+    progress: Progress | None = None,
+    *,
+    most: int | None = None,
+    sha256: bytes | None = None,
+) -> int:
+    """Fetch one file to a path where nothing is yet, a leaf at a time; its bytes. It appears whole or not at all.
+
+    With `most` a longer one is refused, with `sha256` one whose bytes do not have it. A leaf's place among the others
+    is proven before it is asked for, and every block is hashed.
+    Raises DestinationNotEmpty, PathMissing, InvalidDag, StoreFull, and what `get_block` raises.
+    """
+    room = free_room(_existing(Path(os.path.abspath(destination)).parent))
+    return write_new(destination, _content(sources, cid, room if most is None else min(room, most), progress, sha256))
+
+
+def _content(sources: Sources, cid: Cid, room: int, progress: Progress | None, sha256: bytes | None) -> Iterator[bytes]:
+    running = hashlib.sha256()
+    for leaf in _leaves(sources, cid, room):
+        running.update(leaf)
+        if progress is not None:
+            progress(len(leaf))
+        yield leaf
+    if sha256 is not None and running.digest() != sha256:
+        raise InvalidDag(f"The file {cid} does not have the SHA-256 {sha256.hex()}.")
+
+
+def _leaves(sources: Sources, cid: Cid, room: int) -> Iterator[bytes]:
+    if cid.codec == RAW:
+        yield sources.get_block(cid)
+        return
+    file = file_layout(sources.get_block, cid, room, sources.get_blocks)
+    left = file.size
+    for leaf in sources.get_blocks([Cid(RAW, digest) for digest in leaf_digests(file.leaves)]):
+        if len(leaf) != min(LEAF_SIZE, left):
+            raise InvalidDag(f"The file {cid} does not have the shape of the profile unixfs-v1-2025.")
+        left -= len(leaf)
+        yield leaf
 
 
 def free_room(folder: Path) -> int:

@@ -1,5 +1,7 @@
 """`provenance fetch`: several sources at once, parts of an artifact, and who was dropped on the way."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from registry.artifacts.digest import digest_artifact
 from registry.content.cid import RAW
 from registry.content.embedded import EmbeddedStore
 from registry.content.unixfs import document_shape
-from tests.cli.conftest import Provenance
+from tests.cli.conftest import Offline, Provenance
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +95,52 @@ def test_a_document_from_a_gateway_that_lies_is_not_written(provenance: Provenan
     with running(honest):
         done = provenance("fetch", str(cid), str(tmp_path / "file"), "--gateways", honest.address)
     assert done.code == 0 and (tmp_path / "file").read_bytes() == data
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 5 << 20])
+def test_a_document_of_several_blocks_is_assembled(provenance: Provenance, tmp_path: Path, size: int) -> None:
+    data = hashlib.shake_256(b"d").digest(size)
+    cid = EmbeddedStore(tmp_path / "store").put_document(data)
+    told = provenance("fetch", str(cid), str(tmp_path / "file"), "--json").json
+    assert told == {"cid": str(cid), "destination": str(tmp_path / "file"), "size": size}
+    assert (tmp_path / "file").read_bytes() == data
+    part = provenance("fetch", str(cid), str(tmp_path / "part"), "--files", "*")
+    assert part.code == 2 and "is one document" in part.err
+
+
+def test_a_document_of_several_blocks_appears_whole_or_not(provenance: Provenance, tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path / "elsewhere")
+    data = bytes(range(256)) * (12 << 10)
+    cid = store.put_document(data)
+    blocks = {str(cid): store.get_block(cid)} | {
+        str(document_shape(data[start : start + (1 << 20)]).cid): data[start : start + (1 << 20)]
+        for start in range(0, len(data), 1 << 20)
+    }
+    blocks.popitem()
+    with running(Gateway(blocks)) as lacking:
+        done = provenance("fetch", str(cid), str(tmp_path / "file"), "--gateways", lacking.address)
+    assert done.code == 2 and "content.not-found" in done.err and not (tmp_path / "file").exists()
+
+
+CROISSANT = {"@context": {}, "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0"}
+
+
+def test_long_training_data_is_found_by_its_sha256(
+    provenance: Provenance, offline: Offline, model: Path, tmp_path: Path
+) -> None:
+    data = json.dumps(CROISSANT | {"name": "d", "description": "x" * (1 << 20)}).encode()
+    (tmp_path / "croissant.json").write_bytes(data)
+    release = ("publish", str(model), "--name", "m", "--training-data", str(tmp_path / "croissant.json"), "--yes")
+    done = provenance(*release, "--version", "1", "--json")
+    assert done.code == 0, done
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    assert done.json["training_data"] == digest
+    with offline():
+        unknown = provenance("fetch", digest, str(tmp_path / "unknown"))
+    assert unknown.code == 2 and "content.not-found" in unknown.err and "by its CID everywhere" in unknown.err
+    told = provenance("fetch", digest, str(tmp_path / "back"), "--json").json
+    assert told["cid"] == str(document_shape(data).cid) and told["size"] == len(data)
+    assert (tmp_path / "back").read_bytes() == data
 
 
 def test_what_is_no_address_of_bytes_is_said(provenance: Provenance, tmp_path: Path) -> None:

@@ -160,6 +160,16 @@ class TrainingQueries(LineageQueries, DocumentQueries, ProgressQueries):
         last = items[-1]
         return Page(tuple(items), (last.digest, last.dataset.position, last.release_id))
 
+    def releases_with_training_data(self, digest: bytes, limit: int = 100) -> list[bytes]:
+        """Releases of anyone that name the document with this sha2-256, whether it was read or not."""
+        query = (
+            select(training_data.c.release_id)
+            .where(self.here(training_data), training_data.c.digest == digest)
+            .order_by(training_data.c.release_id)
+            .limit(limit)
+        )
+        return list(self.connection.execute(query).scalars())
+
     def training_coverage(self) -> TrainingCoverage:
         """How far documents of training data are known."""
         row = self._cursor
