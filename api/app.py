@@ -51,8 +51,8 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = open_service(settings, app.state.metrics, upgrade=follow)
         app.state.service = service
-        app.state.limiter = limiter_of(settings.rate_limit, service)
         try:
+            app.state.limiter = limiter_of(settings.rate_limit, service)
             with service.following() if follow else contextlib.nullcontext():
                 yield
         finally:
@@ -96,9 +96,8 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
 
 
 def limiter_of(limit: int, service: Service) -> Limiter:
-    """Counts what clients ask: with all processes on one PostgreSQL, and alone where the index is a file."""
-    shared = service.shared_buckets(limit, WINDOW_SECONDS) if limit else None
-    return TokenBuckets(limit) if shared is None else SharedBuckets(limit, shared)
+    """Counts what clients ask, with all processes on the same index."""
+    return SharedBuckets(limit, service.shared_buckets(limit, WINDOW_SECONDS)) if limit else TokenBuckets(limit)
 
 
 def _surround(app: FastAPI, settings: Settings) -> None:

@@ -27,6 +27,7 @@ from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
 from registry.index.buckets import Buckets
 from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
+from registry.index.file_buckets import FileBuckets
 from registry.index.follower import Follower
 from registry.index.queries import FollowerStatus, NotQuick, Reader
 from registry.index.turn import turn_to_follow
@@ -65,6 +66,7 @@ class Service:
         self.license_names: Mapping[bytes, str] = {terms: name for name, terms in self.licenses.items()}
         self.policies = Policies(self.licenses)
         self._database = database
+        self._ending = contextlib.ExitStack()
         self._reader: Reader | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
         self.cars = CarPlaces()
@@ -118,13 +120,13 @@ class Service:
             self._reader = Reader(self._database, self.deployment)
         return self._reader
 
-    def shared_buckets(self, limit: int, seconds: int) -> Buckets | None:
-        """Token buckets that every process on this index shares; None where it is a file, on which each counts alone.
-
-        Raises IndexUnavailable.
-        """
-        if self._database.is_sqlite:
-            return None
+    def shared_buckets(self, limit: int, seconds: int) -> Buckets | FileBuckets:
+        """Token buckets that every process on this index shares. Raises IndexUnavailable."""
+        file = self._database.file
+        if file is not None:
+            file_buckets = FileBuckets(file.with_name(f"{file.name}-limits"), limit, seconds)
+            self._ending.callback(file_buckets.close)
+            return file_buckets
         buckets = Buckets(self._database, limit, seconds)
         buckets.make()
         return buckets
@@ -164,6 +166,7 @@ class Service:
     async def close(self) -> None:
         """Give back the database."""
         self._pool.shutdown(cancel_futures=True)
+        self._ending.close()
         await self._database.end()
 
     def _follow(self, stop: threading.Event, wake: threading.Event) -> None:

@@ -175,7 +175,7 @@ class Settings(BaseSettings):
         ge=0,
         description="Requests that one client may make in a minute, at once or spread; an item of a batch and a block "
         "count as a tenth. 0: no limit. A client is an IPv4 address or an IPv6 network of 64 bits. Services on one "
-        "PostgreSQL count together; on a file of SQLite each counts alone.",
+        "index count together.",
     )
     metrics_from: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("127.0.0.0/8", "::1"),

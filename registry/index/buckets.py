@@ -1,4 +1,4 @@
-"""Token buckets that several processes share, in PostgreSQL: how much each client may still ask.
+"""Token buckets that several processes share, in PostgreSQL: how much each client may still ask. See `file_buckets`.
 
 They are no part of the index: nothing in them is worth keeping for longer than it takes to fill a bucket, so that they
 have a table of their own, which is made where it is missing and not migrated. Times are the database's.
@@ -12,14 +12,16 @@ from sqlalchemy.dialects.postgresql import insert
 
 from registry.index.database import Database
 
-_FORGET_EVERY: Final = 1_000
-_LONGEST_CLIENT: Final = 64
+FORGET_EVERY: Final = 1_000
+"""Leases after which those are forgotten who have not asked for long."""
+LONGEST_CLIENT: Final = 64
+"""Characters of a client's name."""
 
 # A crash of the server may empty it, and no commit waits for the disk.
 _buckets = Table(
     "rate_buckets",
     MetaData(),
-    Column("client", String(_LONGEST_CLIENT), primary_key=True),
+    Column("client", String(LONGEST_CLIENT), primary_key=True),
     Column("level", Double, nullable=False),
     Column("at", Double, nullable=False),
     Column("leased", Double, nullable=False),
@@ -51,7 +53,7 @@ class Buckets:
 
     async def lease(self, client: str, least: float, most: float) -> Lease:
         """Take from `least` to `most` tokens of a client, in one statement. Raises `IndexUnavailable`."""
-        return await self._database.awaiting(lambda: self._lease(client[:_LONGEST_CLIENT], least, most))
+        return await self._database.awaiting(lambda: self._lease(client[:LONGEST_CLIENT], least, most))
 
     def _lease(self, client: str, least: float, most: float) -> Lease:
         now = func.extract("epoch", func.clock_timestamp()).cast(Double)
@@ -70,6 +72,6 @@ class Buckets:
         self._leases += 1
         with self._database.beside() as connection:
             row = connection.execute(statement).one()
-            if self._leases % _FORGET_EVERY == 0:  # those that are full again are as good as none
+            if self._leases % FORGET_EVERY == 0:  # those that are full again are as good as none
                 connection.execute(delete(_buckets).where(_buckets.c.at < now - self._seconds))
         return Lease(float(row.leased), float(row.level))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from api.sharing import SharedBuckets
 from registry.errors import IndexUnavailable
 from registry.index.buckets import Buckets, Lease
 from registry.index.database import open_database
+from registry.index.file_buckets import FileBuckets
 
 
 class Bucket:
@@ -102,7 +104,7 @@ def test_a_bucket_in_the_database_gives_what_it_has_fills_again_and_is_forgotten
         deadline = time.monotonic() + 60
         while (await fast.lease("a", 10, 10)).tokens < 10:
             assert time.monotonic() < deadline
-        monkeypatch.setattr("registry.index.buckets._FORGET_EVERY", 1)
+        monkeypatch.setattr("registry.index.buckets.FORGET_EVERY", 1)
         while True:
             await fast.lease("d", 0.1, 0.1)
             with database.read() as connection:
@@ -116,11 +118,51 @@ def test_a_bucket_in_the_database_gives_what_it_has_fills_again_and_is_forgotten
         asyncio.run(story(new_database()))
 
 
-@pytest.mark.postgres
-def test_two_processes_on_one_database_give_a_client_one_bucket(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_bucket_in_a_file_gives_what_it_has_fills_again_and_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, file = [1000.0], tmp_path / "limits"
+    one, other = (FileBuckets(file, 10, 10, now=lambda: clock[0]) for _ in range(2))
+    with contextlib.closing(one), contextlib.closing(other):
+        assert asyncio.run(one.lease("a", 1, 4)) == Lease(4, 6)
+        assert asyncio.run(other.lease("b", 1, 4)) == Lease(4, 6)
+        assert asyncio.run(other.lease("a", 1, 40)) == Lease(6, 0)
+        assert asyncio.run(one.lease("a", 1, 1)) == Lease(0, 0)
+        clock[0] += 2
+        assert asyncio.run(one.lease("a", 3, 3)) == Lease(0, 2)
+        assert asyncio.run(other.lease("a", 1, 1)) == Lease(1, 1)
+        clock[0] -= 500  # a clock that is set back takes nothing and gives nothing
+        assert asyncio.run(one.lease("a", 1, 1)) == Lease(1, 0)
+        monkeypatch.setattr("registry.index.file_buckets.FORGET_EVERY", 1)
+        clock[0] += 500 + 11
+        asyncio.run(one.lease("c", 1, 1))
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("SELECT client FROM rate_buckets").fetchall() == [("c",)]
+
+
+def test_a_bucket_in_a_file_that_another_holds_or_that_is_none_cannot_be_asked(tmp_path: Path) -> None:
+    file = tmp_path / "limits"
+    buckets = FileBuckets(file, 10, 10)
+    with contextlib.closing(buckets), contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(IndexUnavailable, match="cannot be counted"):
+            asyncio.run(buckets.lease("a", 1, 1))
+        holder.execute("ROLLBACK")
+        assert asyncio.run(buckets.lease("a", 1, 1)) == Lease(1, 9)
+    (tmp_path / "none").write_bytes(b"no database" * 1000)
+    with pytest.raises(IndexUnavailable, match="cannot be counted"):
+        FileBuckets(tmp_path / "none", 10, 10)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_two_processes_on_one_index_give_a_client_one_bucket(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     limit = 20
-    with postgres.databases() as new_database, contextlib.ExitStack() as stack:
-        url = new_database()
+    with contextlib.ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/index.sqlite"
+        if kind == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").databases())()
         open_database(url).close()
         started = [stack.enter_context(process(url, tmp_path / str(number), limit)) for number in range(2)]
         clients = [stack.enter_context(client_of(*one)) for one in started]
