@@ -14,7 +14,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,16 @@ from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import fetch_artifact
 from registry.content.scratch import Draft
-from registry.errors import FileChanged, InvalidIdentifier, NotAllowed, StoreFull, StoreUnavailable
+from registry.content.store import BlockSource
+from registry.errors import (
+    DestinationNotEmpty,
+    FileChanged,
+    FolderInUse,
+    InvalidIdentifier,
+    NotAllowed,
+    StoreFull,
+    StoreUnavailable,
+)
 from registry.policy.catalogue import catalogue, catalogue_ids
 from registry.policy.policy import Policy, parse_policy
 from registry.settings import Settings, load_settings
@@ -46,6 +55,7 @@ def guard(
 
     Raises:
         NotAllowed: the verdict, in `details["verdict"]`, is refuse or unknown. Nothing is left on disk.
+            What was fetched before a break is kept, for the next guard of the same artifact.
         ProvenanceError: the files or the registry cannot be read.
     """
     parts = Parts(load_settings() if settings is None else settings)
@@ -60,7 +70,7 @@ def guard(
             _check(verdict_of(parts, {"what": str(root)}, asked), asked)  # before anything is fetched
             folder = private / str(root)
             with parts.sources() as sources:
-                fetch_artifact(sources, root, folder)
+                _fetch(sources, root, folder)
         _set_modes(folder, files=0o400, folders=0o500)
         _check(verdict_of(parts, question_about(digest_artifact(folder, sha256=False)), asked), asked)
         yield folder
@@ -79,6 +89,20 @@ def _root(what: str) -> Cid:
     if not isinstance(found, Cid) or found.codec != DAG_PB:
         raise InvalidIdentifier(f"“{what[:80]}” is no folder, no file and no CID of an artifact (bafybei…).")
     return found
+
+
+def _fetch(sources: Sequence[BlockSource], root: Cid, folder: Path) -> None:
+    """Fetch an artifact by way of a place that the next process knows, too, so that it goes on after a break.
+
+    Whatever lies there is hashed once it is in its private folder, as all is.
+    """
+    known = folder.parent.parent / str(root)
+    try:
+        if not known.is_dir():
+            fetch_artifact(sources, root, known)
+        known.rename(folder)
+    except (FolderInUse, DestinationNotEmpty, FileNotFoundError):  # another process fetches the same
+        fetch_artifact(sources, root, folder)
 
 
 def _exists(path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from registry.artifacts.digest import digest_artifact
-from registry.errors import InvalidIdentifier, InvalidPolicy, NotAllowed
+from registry.errors import BlockNotFound, InvalidIdentifier, InvalidPolicy, NotAllowed
 from registry.guard import guard
 from registry.policy.policy import parse_policy
 from tests.cli.conftest import PUBLISHER, STRANGER, Provenance
@@ -82,6 +82,34 @@ def test_an_artifact_is_fetched_by_its_cid_and_only_if_it_is_allowed(model: Path
         assert contents(folder) == contents(model)
     with pytest.raises(NotAllowed), guard(root, trusting(STRANGER)):
         raise AssertionError("not reached")
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.usefixtures("release")
+def test_a_fetch_that_broke_off_goes_on_where_it_was(model: Path, tmp_path: Path) -> None:
+    root, before = str(digest_artifact(model).root), contents(model)
+    stored = {path.read_bytes(): path for path in (tmp_path / "home" / "store").rglob("*") if path.is_file()}
+    first, last = stored[before["config.json"]], stored[before["weights.bin"]]
+    away = last.rename(tmp_path / "away")
+    with pytest.raises(BlockNotFound), guard(root, trusting(PUBLISHER)):
+        raise AssertionError("not reached")
+    away.rename(last)
+    first.unlink()
+    with guard(root, trusting(PUBLISHER)) as folder:
+        assert contents(folder) == before
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.usefixtures("release")
+def test_what_somebody_put_where_a_fetch_goes_is_not_loaded(model: Path, tmp_path: Path) -> None:
+    root = str(digest_artifact(model).root)
+    place = tmp_path / "home" / "guarded" / root
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    with pytest.raises(NotAllowed), guard(root, trusting(PUBLISHER)):
+        raise AssertionError("not reached")
+    with guard(root, trusting(PUBLISHER)) as folder:
+        assert contents(folder) == contents(model)
     assert left_behind(tmp_path) == []
 
 
