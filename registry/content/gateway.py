@@ -3,7 +3,6 @@
 import contextlib
 import io
 import time
-import urllib.request
 from collections.abc import Generator, Iterator
 from http.client import HTTPException
 from types import TracebackType
@@ -16,7 +15,7 @@ from urllib3.util import parse_url
 from registry.content import car
 from registry.content.cid import Cid
 from registry.content.store import verified
-from registry.content.timed import TimedReader, timed_pools
+from registry.content.timed import TimedReader, timed_connections
 from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE
 from registry.errors import BlockMismatch, BlockNotFound, InvalidDag, InvalidSettings, StoreUnavailable
 
@@ -136,16 +135,8 @@ class GatewaySource:
     @property
     def _pool(self) -> urllib3.PoolManager:
         if self._made is None:
-            proxy = urllib.request.getproxies().get(self._place[0])
-            if proxy and not urllib.request.proxy_bypass(self._place[1] or ""):
-                self._made = urllib3.ProxyManager(
-                    proxy, timeout=self._timeout, retries=False, maxsize=_MOST_CONNECTIONS, num_pools=2
-                )
-            else:
-                self._made = urllib3.PoolManager(
-                    timeout=self._timeout, retries=False, maxsize=_MOST_CONNECTIONS, num_pools=2
-                )
-            self._made.pool_classes_by_scheme = timed_pools(self._block_seconds)
+            scheme, host, _ = self._place
+            self._made = timed_connections(scheme, host, self._timeout, self._block_seconds, _MOST_CONNECTIONS)
         return self._made
 
     def _same_host(self, url: str, location: str) -> str:

@@ -8,17 +8,20 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
-import httpx
+import urllib3
 
 from registry.content.cid import Cid
 from registry.content.dag import Dag
 from registry.content.store import Progress, Store
+from registry.content.timed import exchange, timed_connections
 from registry.errors import InvalidSettings, PinFailed, StoreUnavailable
 
-_TIMEOUT: Final = httpx.Timeout(30, connect=10)
+_CONNECT_SECONDS: Final = 10.0
+_READ_SECONDS: Final = 30.0
 _ANSWER_SECONDS: Final = 60.0
-"""How long an answer may trickle in."""
+"""How long an answer may trickle in, headers and all."""
 _LARGEST_ANSWER: Final = 1 << 20
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.25
@@ -39,32 +42,33 @@ class PinningService:
         *,
         patience: float = 3600,
         answer_seconds: float = _ANSWER_SECONDS,
-        client: httpx.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         try:
-            self._base = httpx.URL(address.rstrip("/") + "/")
-        except httpx.InvalidURL:
+            parts = urlsplit(address.rstrip("/") + "/")
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
             shown = address.rpartition("@")[2]
             raise InvalidSettings(f"{shown!r} is not the address of a pinning service.", value=shown) from None
-        if self._base.scheme not in ("http", "https") or not self._base.host or self._base.userinfo:
+        if not usable or "@" in parts.netloc:
             raise InvalidSettings("A pinning service has an address like https://api.example/psa, without credentials.")
-        if self._base.scheme == "http" and self._base.host not in ("127.0.0.1", "localhost", "::1"):
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise InvalidSettings("A pinning service is asked by https: its token would be readable on the way.")
         if not token:
             raise InvalidSettings(
                 "A pinning service needs a token: PROVENANCE_PINNING_TOKEN, or a file PROVENANCE_PINNING_TOKEN_FILE."
             )
         self._token = token
+        self._base, self._host = parts.geturl(), parts.hostname
         self._headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
         self._patience = patience
-        self._answer_seconds = answer_seconds
-        self._client = client or httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
+        self._connections = timed_connections(parts.scheme, parts.hostname, timeout, answer_seconds)
         self._sleep = sleep
 
     @property
     def name(self) -> str:
-        return f"the pinning service {self._base.host}"
+        return f"the pinning service {self._host}"
 
     def is_pinned(self, cid: Cid) -> bool:
         """Whether it says that it has pinned this. Raises StoreUnavailable, PinFailed."""
@@ -78,7 +82,7 @@ class PinningService:
         status = self._find(cid, "queued,pinning,pinned")
         if status is None:
             body = {"cid": str(cid), "name": name[:255], "origins": list(origins)[:20]}
-            status = self._checked(self._ask("POST", "pins", json=body), cid)
+            status = self._checked(self._ask("POST", "pins", body), cid)
         deadline, pause = time.monotonic() + self._patience, _FIRST_PAUSE
         while status["status"] in ("queued", "pinning"):
             if time.monotonic() > deadline:
@@ -118,7 +122,8 @@ class PinningService:
         return next(iter(self._list(cid, states, 1)), None)
 
     def _list(self, cid: Cid, states: str, most: int) -> list[dict[str, Any]]:
-        answer = self._ask("GET", "pins", params={"cid": str(cid), "status": states, "limit": str(most)})
+        query = urlencode({"cid": str(cid), "status": states, "limit": str(most)})
+        answer = self._ask("GET", f"pins?{query}")
         results = answer.get("results")
         if not isinstance(results, list):
             raise self._strange()
@@ -136,33 +141,29 @@ class PinningService:
             raise PinFailed(f"{self.name} answered about another CID than {cid}.", source=self.name, cid=str(cid))
         return status
 
-    def _ask(self, method: str, path: str, **what: Any) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
         """One request, repeated with growing pauses while the service is unreachable or busy."""
         pause = _FIRST_PAUSE
+        body = None if document is None else json.dumps(document).encode()
+        headers = self._headers if body is None else self._headers | {"Content-Type": "application/json"}
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(pause)
                 pause *= 4
-            deadline = time.monotonic() + self._answer_seconds
             try:
-                with self._client.stream(method, self._base.join(path), headers=self._headers, **what) as answer:
-                    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-                        raise self._strange()  # it was not asked for, and a little of it may be a lot
-                    body = bytearray()
-                    for chunk in answer.iter_raw():
-                        body += chunk
-                        if len(body) > _LARGEST_ANSWER:
-                            raise self._strange()
-                        if time.monotonic() > deadline:
-                            raise httpx.ReadTimeout(f"no answer in {self._answer_seconds:g} seconds")
-            except httpx.HTTPError as error:
+                answer = exchange(self._connections, method, self._base + path, headers, body, longest=_LARGEST_ANSWER)
+            except ValueError:
+                raise self._strange() from None
+            except OSError as error:
                 failure = StoreUnavailable(f"{self.name} cannot be reached.", source=self.name)
                 failure.__cause__ = error
                 continue
-            if answer.status_code == 429 or answer.status_code >= 500:
-                failure = StoreUnavailable(f"{self.name} answered {answer.status_code}.", source=self.name)
+            if answer.encoding != "identity":
+                raise self._strange()  # it was not asked for, and a little of it may be a lot
+            if answer.status == 429 or answer.status >= 500:
+                failure = StoreUnavailable(f"{self.name} answered {answer.status}.", source=self.name)
                 continue
-            return self._read(answer.status_code, bytes(body), method)
+            return self._read(answer.status, answer.body, method)
         raise failure
 
     def _read(self, status: int, body: bytes, method: str) -> dict[str, Any]:
@@ -187,7 +188,7 @@ class PinningService:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._connections.clear()
 
 
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")

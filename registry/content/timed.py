@@ -6,9 +6,11 @@ trailers) is read in one call. Here every read from the socket ends by a deadlin
 
 import io
 import time
+import urllib.request
+from collections.abc import Mapping
 from functools import partial
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -49,10 +51,72 @@ class _TimedResponse(HTTPResponse):
         self.fp = io.BufferedReader(TimedReader(self.fp.detach(), sock, seconds))
 
 
-def timed_pools(seconds: float) -> dict[str, Any]:
-    """The kinds of pool for a PoolManager (`pool_classes_by_scheme`) whose answers have `seconds` for what is before
-    their body, which moves the deadline on as its reader likes.
+class Answer(NamedTuple):
+    """What a server answered: the body as it came, encoded as `encoding` says."""
+
+    status: int
+    encoding: str
+    body: bytes
+
+
+def timed_connections(
+    scheme: str, host: str | None, timeout: urllib3.Timeout, seconds: float, most: int = 8
+) -> urllib3.PoolManager:
+    """Connections, `most` at once, through the proxy that the environment names for a host, if any.
+
+    `timeout` is for each read. An answer has `seconds` for what is before its body, which moves the deadline on as its
+    reader likes. Nothing is tried twice.
     """
+    proxy = urllib.request.getproxies().get(scheme)
+    more: dict[str, Any] = {"timeout": timeout, "retries": False, "maxsize": most, "num_pools": 2}
+    if proxy and not urllib.request.proxy_bypass(host or ""):
+        made: urllib3.PoolManager = urllib3.ProxyManager(proxy, **more)
+    else:
+        made = urllib3.PoolManager(**more)
+    made.pool_classes_by_scheme = _timed_pools(seconds)
+    return made
+
+
+def exchange(
+    connections: urllib3.PoolManager,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    *,
+    longest: int,
+) -> Answer:
+    """One request and all of its answer, within the seconds that the connections give one; no redirect is followed.
+
+    Raises OSError where there is none in time, and ValueError for one of more than `longest` bytes.
+    """
+    response: Any = None
+    try:
+        response = connections.request(
+            method,
+            url,
+            body=body,
+            headers=dict(headers),
+            preload_content=False,
+            decode_content=False,
+            redirect=False,
+        )
+        data = bytearray()
+        while piece := response.read(1 << 16, decode_content=False):
+            data += piece
+            if len(data) > longest:
+                raise ValueError(f"the answer has more than {longest} bytes")
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        return Answer(response.status, encoding or "identity", bytes(data))
+    except urllib3.exceptions.HTTPError as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        if response is not None:
+            response.close()
+
+
+def _timed_pools(seconds: float) -> dict[str, Any]:
+    """The kinds of pool for a PoolManager (`pool_classes_by_scheme`) whose answers have `seconds`."""
     response = staticmethod(partial(_TimedResponse, seconds=seconds))
 
     class Plain(HTTPConnection):

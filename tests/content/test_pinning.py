@@ -46,6 +46,7 @@ class Service:
         self.polls = 2
         self.encoding = ""
         self.trickles = False
+        self.trickles_headers = False
         self.stopped = threading.Event()
         service = self
 
@@ -56,6 +57,10 @@ class Service:
                 status, answer = service.answer(self.command, self.path, self.headers, body)
                 if service.encoding and answer:
                     answer = gzip.compress(answer)
+                if service.trickles_headers:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                    while not service.stopped.wait(0.02):
+                        self.wfile.write(b"x")
                 self.send_response(status)
                 if service.encoding:
                     self.send_header("Content-Encoding", service.encoding)
@@ -261,8 +266,9 @@ class TestWhatGoesWrong:
         service.first_answers = [(200, json.dumps({"count": 1, "results": [pin]}).encode())]
         assert not client(service).is_pinned(self.CID)
 
-    def test_one_that_trickles(self, service: Service) -> None:
-        service.trickles = True
+    @pytest.mark.parametrize("what", ["trickles", "trickles_headers"])
+    def test_one_that_trickles(self, service: Service, what: str) -> None:
+        setattr(service, what, True)
         with pytest.raises(StoreUnavailable, match="cannot be reached"):
             client(service, answer_seconds=0.2).is_pinned(self.CID)
 
