@@ -204,7 +204,7 @@ class PreflightFailed(ArtifactError):
 
 
 class LicenseContradiction(ArtifactError):
-    """The folder's LICENSE file or model card names another licence than the one asked for."""
+    """The folder's LICENSE file, model card or GGUF header names another licence than the one asked for."""
 
     code = "artifact.license-contradiction"
     status = 409

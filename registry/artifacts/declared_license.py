@@ -1,4 +1,4 @@
-"""What a folder says of its own licence: its LICENSE files, and the front matter of its model card.
+"""What a folder says of its own licence: its LICENSE files, its model card's front matter, its GGUF files' headers.
 
 A file is taken for a licence whose text is at hand only where it is that text (license_text). One that holds most of
 a known text and differs in a word is said to be like it and altered: what was altered may be what matters. A licence
@@ -7,7 +7,7 @@ said. All else is “not recognised”. Nothing here judges; the known licences 
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import yaml
 
 from registry.artifacts.digest import Artifact, ArtifactFile
 from registry.artifacts.license_text import KnownLicense, Profiles, headed, most_like, profiles, same_text
+from registry.artifacts.spdx import check_license_expression, license_names
 from registry.errors import PathMissing
 
 MAX_LICENSE: Final = 256 << 10
@@ -22,13 +23,16 @@ MAX_LICENSE: Final = 256 << 10
 MAX_FRONT_MATTER: Final = 512 << 10
 """Bytes of the longest front matter that is read; cards with many evaluation results come near 400 KiB."""
 MAX_LICENSE_FILES: Final = 20
-MAX_TAGS: Final = 20
+MAX_TAGS: Final = 100
 
 _LICENSE_WORDS: Final = frozenset({"license", "licence", "licenses", "licences", "copying", "unlicense"})
 _TEXT: Final = re.compile(r"txt|md|rst|html?|pdf|rtf|[0-9]+")
 _CODE: Final = re.compile(r"py|pyi|js|ts|json|jsonl|ya?ml|toml|sh|c|h|cc|cpp|rs|go|ipynb|csv|bin|onnx|safetensors")
 _OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n")
 _CLOSING: Final = re.compile(rb"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
+_CARD_KEYS: Final = ("license", "license_name", "license_link")
+_GGUF_KEYS: Final = ("general.license", "general.license.name", "general.license.link")
+_LISTS: Final = frozenset({"license", "base_model"})
 _SAYS_NOTHING: Final = frozenset({"other", "unknown", "", "null", "~"})
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -37,13 +41,15 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Declaration:
     """What one file says: in words, and the names of the licences that it may mean (none: not recognised).
 
-    `altered`: it holds most of a known text and is not that text, so that it agrees with no licence.
+    `altered`: it holds most of a known text and is not that text, so that it agrees with no licence. `of_weights`: it
+    speaks of the weights, and not perhaps of the code beside them.
     """
 
     path: str
     says: str
     names: frozenset[str]
     altered: bool = False
+    of_weights: bool = False
 
 
 def slug(name: str) -> str:
@@ -71,6 +77,22 @@ def declared_licenses(artifact: Artifact, known: Sequence[KnownLicense]) -> tupl
         if file.path.lower() == "readme.md":
             found += _model_card(file, known)
     return tuple(found)
+
+
+def stated_licenses(
+    stated: Iterable[tuple[str, Mapping[str, str]]], known: Sequence[KnownLicense]
+) -> tuple[Declaration, ...]:
+    """What GGUF files say (ggml, docs/gguf.md, “General metadata”), by path and key; what many say stands once."""
+    found: dict[str, Declaration] = {}
+    for path, texts in stated:
+        tag, name, link = (" ".join(texts.get(key, "").split()) for key in _GGUF_KEYS)
+        if not (tag + name + link).isprintable():
+            said: Iterable[Declaration] = [Declaration(path, "characters that cannot be shown", frozenset())]
+        else:
+            said = _tagged(path, [tag] if tag else [], name, link, known, _GGUF_KEYS)
+        for one in said:
+            found.setdefault(one.says, one)
+    return tuple(found.values())
 
 
 def contradicting(declarations: Sequence[Declaration], accepted: Collection[str]) -> tuple[Declaration, ...]:
@@ -120,22 +142,39 @@ def _model_card(file: ArtifactFile, known: Sequence[KnownLicense]) -> Iterator[D
     except ValueError as error:
         yield Declaration(file.path, f"front matter that cannot be read: {error}", frozenset())
         return
-    tags = keys.get("license", [])
     name, link = ((keys.get(key) or [""])[0] for key in ("license_name", "license_link"))
+    yield from _tagged(file.path, keys.get("license", []), name, link, known, _CARD_KEYS)
+
+
+def _tagged(
+    path: str, tags: Sequence[str], name: str, link: str, known: Sequence[KnownLicense], keys: tuple[str, str, str]
+) -> Iterator[Declaration]:
+    """What tags say, or where they say nothing a name beside them; the keys are what these stand under."""
+    tag_key, name_key, link_key = keys
     for tag in tags:
         if tag.lower() not in _SAYS_NOTHING:
-            yield Declaration(file.path, f"license: {tag[:200]}", named(tag, known))
+            yield Declaration(path, f"{tag_key}: {tag[:200]}", _named_by(tag, known), of_weights=True)
         elif name.lower() not in _SAYS_NOTHING:
-            yield Declaration(file.path, f"license: {tag[:200]}, license_name: {name[:200]}", named(name, known))
+            says = f"{tag_key}: {tag[:200]}, {name_key}: {name[:200]}"
+            yield Declaration(path, says, named(name, known), of_weights=True)
         elif tag:
-            where = f", license_link: {link[:200]}" if link else ""
-            yield Declaration(file.path, f"license: {tag[:200]}{where}", frozenset())
+            where = f", {link_key}: {link[:200]}" if link else ""
+            yield Declaration(path, f"{tag_key}: {tag[:200]}{where}", frozenset(), of_weights=True)
     if not tags and name.lower() not in _SAYS_NOTHING:
-        yield Declaration(file.path, f"license_name: {name[:200]}", named(name, known))
+        yield Declaration(path, f"{name_key}: {name[:200]}", named(name, known), of_weights=True)
 
 
-def front_matter(data: bytes) -> dict[str, list[str]]:
-    """The values of the licence keys in the YAML between the first two lines of `---`; nothing where there is none.
+def _named_by(tag: str, known: Sequence[KnownLicense]) -> frozenset[str]:
+    """The names behind a tag, which may be an SPDX expression: `MIT OR Apache-2.0` names two."""
+    try:
+        names = license_names(check_license_expression(tag)) if " " in tag else ()
+    except ValueError:
+        names = ()
+    return frozenset[str]().union(*(named(one, known) for one in names)) or named(tag, known)
+
+
+def front_matter(data: bytes, keys: Collection[str] = _CARD_KEYS) -> dict[str, list[str]]:
+    """The values of some keys in the YAML between the first two lines of `---`; nothing where there is none.
 
     Only events are read, and only up to MAX_FRONT_MATTER bytes: nothing is constructed, and an alias stays one.
     Raises ValueError, with the reason: too long, not UTF-8, not YAML, a key twice or of another form.
@@ -149,17 +188,14 @@ def front_matter(data: bytes) -> dict[str, list[str]]:
             raise ValueError(f"it is longer than {MAX_FRONT_MATTER:,} bytes")
         return {}
     try:
-        return _license_keys(yaml.parse(data[opening.end() : closing.start()].decode("utf-8"), Loader=_LOADER))
+        return _values(yaml.parse(data[opening.end() : closing.start()].decode("utf-8"), Loader=_LOADER), keys)
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError("it is not YAML") from error
 
 
-_KEYS: Final = frozenset({"license", "license_name", "license_link"})
-
-
-def _license_keys(events: Iterator[Any]) -> dict[str, list[str]]:
+def _values(events: Iterator[Any], keys: Collection[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     depth, key, is_key = 0, None, False
     for event in events:
@@ -170,7 +206,7 @@ def _license_keys(events: Iterator[Any]) -> dict[str, list[str]]:
             is_key = isinstance(event, yaml.MappingStartEvent)
         elif depth == 1 and not closes:
             if is_key:
-                key = event.value if isinstance(event, yaml.ScalarEvent) and event.value in _KEYS else None
+                key = event.value if isinstance(event, yaml.ScalarEvent) and event.value in keys else None
                 if key in found:
                     raise ValueError(f"it says {key} twice")
                 if key is not None:
@@ -187,7 +223,7 @@ def _license_keys(events: Iterator[Any]) -> dict[str, list[str]]:
 
 
 def _take(values: list[str], key: str, event: Any, *, a_list: bool) -> None:
-    if a_list and key == "license":
+    if a_list and key in _LISTS:
         return
     if not isinstance(event, yaml.ScalarEvent):
         raise ValueError(f"{key} is neither a text nor a list of texts")

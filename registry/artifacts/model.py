@@ -6,7 +6,7 @@ be read is never a crash: it is recorded as unread, and what looks cut off or da
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
@@ -30,6 +30,7 @@ MAX_INLINE: Final = 128 << 10
 """Bytes of the longest section that stands in the manifest itself; a longer one is a document of its own."""
 
 _SHARD: Final = re.compile(r"(?P<stem>.*)-[0-9]{5}-of-(?P<count>[0-9]{5})\.(?P<suffix>safetensors|gguf)", re.DOTALL)
+_STATED: Final = ("general.license", "general.base_model.")
 _TOKENIZERS: Final = frozenset(
     {
         *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "tokenizer.model.v3", "tekken.json"),
@@ -42,12 +43,16 @@ _TOKENIZERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DescribedModel:
-    """The section, its form in the manifest, the documents that are stored beside it, and what was found wrong."""
+    """The section, its form in the manifest, the documents that are stored beside it, and what was found wrong.
+
+    `stated` are texts of GGUF headers about licence and base models, by file and key: no part of the manifest.
+    """
 
     section: ModelSection
     in_manifest: ModelSection | ModelDocument
     documents: tuple[bytes, ...]
     findings: tuple[Finding, ...]
+    stated: tuple[tuple[str, Mapping[str, str]], ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,6 +86,7 @@ class _Found:
     runs_code: list[RunsCode] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    stated: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
     def set_of(self, kind: str, path: str) -> _Set:
         """The set that a file belongs to, by the name of its shards."""
@@ -120,7 +126,7 @@ def describe_model(artifact: Artifact) -> DescribedModel:
     if len(data) > MAX_INLINE:
         documents.append(data)
         in_manifest = ModelDocument(cid=document_shape(data).cid, runs_code=kinds_of(section))
-    return DescribedModel(section, in_manifest, tuple(documents), tuple(found.findings))
+    return DescribedModel(section, in_manifest, tuple(documents), tuple(found.findings), tuple(found.stated))
 
 
 def kinds_of(section: ModelSection) -> dict[str, int]:
@@ -172,6 +178,9 @@ def _gguf(file: ArtifactFile, stream: BinaryIO, found: _Found) -> None:
     one.architecture = one.architecture or (_text(header.architecture) if header.architecture else None)
     if "tokenizer.ggml.model" in header.keys:
         found.tokenizer.append(file.path)
+    stated = {key: value for key, value in header.values.items() if key.startswith(_STATED) and isinstance(value, str)}
+    if stated:
+        found.stated.append((file.path, stated))
     found.tensors.append((file, header.tensors))
 
 

@@ -55,7 +55,7 @@ def publish(
         str | None,
         typer.Option(
             metavar="REASON",
-            help="Why --license stands although a LICENSE file or the model card names another; it is recorded.",
+            help="Why --license stands although a LICENSE file, model card or GGUF header names another; recorded.",
         ),
     ] = None,
     training_data: Annotated[
@@ -256,6 +256,8 @@ def _sign_without_node(
         "submitted. No reservation is revealed."
     )
     plan = prepare(artifact, asked, parts.deployment, publisher)
+    for remark in plan.remarks:
+        output.note(f"warning: {remark}")
     with output.progress("storing", artifact.size) as progress:
         keep(plan, parts.store, progress=progress)
     print_signed(parts, output, publish_action(plan.release, ZERO), how)

@@ -1,6 +1,8 @@
 """The licence asked for, held against what the files of the artifact say of theirs."""
 
-from registry.artifacts.declared_license import Declaration, contradicting, declared_licenses
+from collections.abc import Mapping, Sequence
+
+from registry.artifacts.declared_license import Declaration, contradicting, declared_licenses, stated_licenses
 from registry.artifacts.digest import Artifact
 from registry.artifacts.manifest import DeclaredLicense, LicenseDiffers
 from registry.errors import InputError, LicenseContradiction
@@ -13,25 +15,29 @@ MAX_REASON = 500
 
 
 def compare_licenses(
-    artifact: Artifact, asked: Asked, terms: Terms | None, code_terms: Terms | None
+    artifact: Artifact,
+    asked: Asked,
+    terms: Terms | None,
+    code_terms: Terms | None,
+    stated: Sequence[tuple[str, Mapping[str, str]]],
 ) -> tuple[tuple[Declaration, ...], LicenseDiffers | None]:
     """What the artifact declares, and what the manifest records where that differs from the terms.
 
-    A model card speaks of the weights; a licence file may be that of the code. Without terms nothing is contradicted.
+    A model card and a GGUF header (`stated`) speak of the weights; a licence file may be that of the code. Without
+    terms nothing is contradicted.
     """
     reason = asked.license_differs
     if reason is not None and not (reason.strip() and len(reason) <= MAX_REASON and reason.isprintable()):
         raise InputError(f"--license-differs takes a reason of one line, 1 to {MAX_REASON} characters.")
     known = known_licenses(catalogue())
-    declared = declared_licenses(artifact, known)
+    declared = (*declared_licenses(artifact, known), *stated_licenses(stated, known))
     if terms is None:
         if reason is not None:
             raise InputError("--license-differs says why the terms differ: name them with --license.")
         return declared, None
     weights = names_of(terms, known)
     either = weights if code_terms is None else weights | names_of(code_terms, known)
-    cards = frozenset(one for one in declared if one.path.lower() == "readme.md")
-    differing = tuple(one for one in declared if contradicting([one], weights if one in cards else either))
+    differing = tuple(one for one in declared if contradicting([one], weights if one.of_weights else either))
     if not differing:
         if reason is not None:
             raise InputError(

@@ -1,6 +1,7 @@
 """Everything about a release, computed and checked before anything leaves the machine."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from registry import __version__
@@ -19,7 +20,16 @@ from registry.artifacts.statement import Access, Oms, OmsSignature
 from registry.chain.events import ReleasePublished
 from registry.chain.identifiers import Account, ReleaseId
 from registry.chain.model_registry import ModelRegistryClient
-from registry.chain.records import ZERO, Deployment, Release, check_name, check_release, check_version, release_id
+from registry.chain.records import (
+    ZERO,
+    Deployment,
+    Parent,
+    Release,
+    check_name,
+    check_release,
+    check_version,
+    release_id,
+)
 from registry.chain.transactions import Cost, check_funds
 from registry.content.cid import RAW, Cid
 from registry.content.store import BlockSource
@@ -34,6 +44,7 @@ from registry.publishing.asked import (
     training_document,
     training_reference,
 )
+from registry.publishing.bases import unnamed_bases
 from registry.publishing.declared import compare_licenses
 from registry.publishing.same import check_same, check_same_manifest
 from registry.publishing.teachers import Licenses, check_teachers
@@ -45,7 +56,7 @@ class Plan:
     """A release ready to be stored and registered.
 
     `existing` is its record where it is on chain already; otherwise `cost` is what registering it may cost.
-    `remarks` are on the grants that its training data names.
+    `remarks` are on the grants that its training data names, and on base models that its files name and no parent is.
     `declared` is what the artifact's own files say of its licence; `model` what its headers say of it.
     """
 
@@ -105,11 +116,14 @@ def prepare(
     identity = ZERO if license_document is None or terms is None else terms_id(license_document, terms)
     code_document = None if asked.code_license is None else terms_document(asked.code_license)
     code_terms = None if code_document is None else parse_terms(code_document)
-    declared, differs = compare_licenses(artifact, asked, terms, code_terms)
+    declared, differs = compare_licenses(artifact, asked, terms, code_terms, model.stated)
     oms, bundle = _oms(artifact, asked.signature)
     training = None if asked.training_data is None else training_document(asked.training_data)
-    remarks = () if training is None or client is None else check_teachers(training, client, licenses)
+    remarks: tuple[str, ...] = ()
+    if training is not None and client is not None:
+        remarks = check_teachers(training, client, licenses)
     parents, external = parents_of(asked.parents, client)
+    remarks += unnamed_bases(artifact, model.stated, external, lambda: _names_of(parents, client))
     manifest = build_manifest(
         artifact,
         publisher=str(Account(chain_id, publisher)),
@@ -170,6 +184,16 @@ def prepare(
         access=asked.access,
         remarks=remarks,
     )
+
+
+def _names_of(parents: Sequence[Parent], client: ModelRegistryClient | None) -> Iterator[str]:
+    """The names of releases, where they can be asked for."""
+    if client is None:
+        return
+    for parent in parents:
+        found = client.find_record(parent.release_id)
+        if found is not None:
+            yield found.record.release.name
 
 
 def _oms(artifact: Artifact, signed: Verified | None) -> tuple[Oms, bytes | None]:
