@@ -16,7 +16,6 @@ from registry.artifacts.commitments.commitment import (
     entry_of,
     leaf_hash,
     new_key,
-    parse_hash,
 )
 from registry.artifacts.commitments.kept import KeptSet, kept_roots
 from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalised
@@ -30,11 +29,12 @@ from registry.artifacts.commitments.proofs import (
     write_proof,
 )
 from registry.artifacts.commitments.sources import source_file, unit_of
-from registry.artifacts.training.document import datasets_of, parse_training_manifest
-from registry.artifacts.training.forms import MAX_DOCUMENT, import_training_data
+from registry.cli.acting import RpcUrl
+from registry.cli.committed import commitment_root, roots_of_file, roots_of_release
 from registry.cli.describing import describe
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count
+from registry.cli.parts import Parts
 from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused
 
 data = typer.Typer(
@@ -139,16 +139,35 @@ def check(
         Path | None,
         typer.Option(metavar="FILE", help="A training-data manifest, one of whose commitments must be meant."),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The table of data sets of a manifest that was stored in two documents."),
+    ] = None,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RELEASE",
+            help="release:0x… or ADDRESS/NAME@VERSION: one of the commitments that its record binds it to must be "
+            "meant. Its manifest is --training-data, else it is read from the store or the gateways.",
+        ),
+    ] = None,
+    api_url: Annotated[
+        str | None, typer.Option(help="Ask this service for the record. Unset: the chain, else the index here.")
+    ] = None,
+    rpc_url: RpcUrl = None,
+    store: Annotated[str | None, typer.Option(help="A folder, or Kubo's RPC address.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a proof, offline, against a commitment or the training-data manifest of a release.
+    """Check a proof, offline, against a commitment, a training-data manifest, or the one that a release is bound to.
 
-    Exit code 2 with training-data.proof-refused when it does not hold.
+    With --release, its record alone is asked for: of a service, a node, or the index that is here; what that names is
+    taken by its digest. Exit code 2 with training-data.proof-refused when the proof does not hold.
     """
     output = Output(as_json=as_json)
+    parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
     found = parse_proof(_read(proof, LONGEST_PROOF + 1).removesuffix(b"\n"))
     root = found.commitment.root
-    roots = _roots(commitment, training_data)
+    roots = _roots(parts, commitment, release, training_data, table)
     if root not in roots:
         raise ProofRefused("The proof is of another commitment than the one that is asked about.")
     check_proof(found, root)
@@ -215,7 +234,7 @@ def _unit(paths: Iterator[Path]) -> RecordUnit:
 
 def _chosen(text: str | None) -> bytes:
     if text is not None:
-        return _hash(text)
+        return commitment_root(text)
     roots = kept_roots(_folder())
     if len(roots) != 1:
         kept = ", ".join(f"sha256:{root.hex()}" for root in roots) or "none"
@@ -223,23 +242,19 @@ def _chosen(text: str | None) -> bytes:
     return roots[0]
 
 
-def _hash(text: str) -> bytes:
-    if not text.startswith("sha256:"):
-        raise InputError(f"A commitment is named by the hash of its document, sha256:HEX; “{text[:80]}” is none.")
-    return parse_hash(text.removeprefix("sha256:"), "name of a commitment")
-
-
-def _roots(commitment: str | None, training_data: Path | None) -> set[bytes]:
+def _roots(
+    parts: Parts, commitment: str | None, release: str | None, training_data: Path | None, table: Path | None
+) -> set[bytes]:
     """The commitments that a proof may be of. Raises InputError unless exactly one way to say them was taken."""
-    if commitment is not None and training_data is None:
-        return {_hash(commitment)}
-    if training_data is None or commitment is not None:
-        raise InputError("Say against what to check: --commitment sha256:HEX, or --training-data FILE.")
-    document = import_training_data(_read(training_data, MAX_DOCUMENT + 1))
-    if document.form != "training-data-manifest":
-        raise InputError("A Croissant document names no commitment: give the training-data manifest.")
-    datasets = datasets_of(parse_training_manifest(document.data), document.table)
-    return {_hash(dataset.commitment) for dataset in datasets if dataset.commitment is not None}
+    if table is not None and training_data is None and release is None:
+        raise InputError("A table belongs to a manifest: name that with --training-data, or its --release.")
+    if commitment is None and release is not None:
+        return roots_of_release(parts, release, training_data, table)
+    if commitment is None and training_data is not None:
+        return roots_of_file(training_data, table)
+    if commitment is None or release is not None or training_data is not None:
+        raise InputError("Say against what to check: --commitment sha256:HEX, --training-data FILE, or --release.")
+    return {commitment_root(commitment)}
 
 
 def _record(file: Path | None, text: str | None) -> bytes:

@@ -42,12 +42,17 @@ def is_named_release(text: str) -> bool:
     return _NAMED.fullmatch(text) is not None
 
 
+def identify_release(parts: Parts, text: str) -> bytes:
+    """The id of the release that `release:0x…` or `ADDRESS/NAME@VERSION` names. Raises `InvalidIdentifier`."""
+    return (named_release(text, parts.deployment) if is_named_release(text) else None) or _parsed(
+        parse_release_id, text, "A release may also be written ADDRESS/NAME@VERSION."
+    )
+
+
 def find_release(parts: Parts, text: str) -> tuple[bytes, Record]:
     """A release by `release:0x…` or `ADDRESS/NAME@VERSION`: its id and record. Raises `ReleaseNotFound`."""
     registry = parts.registry
-    identifier = named_release(text, registry.deployment) or _parsed(
-        parse_release_id, text, "A release may also be written ADDRESS/NAME@VERSION."
-    )
+    identifier = identify_release(parts, text)
     found = registry.find_record(identifier)
     if found is None:
         raise ReleaseNotFound(f"There is no {text} in this registry.")

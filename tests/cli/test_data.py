@@ -1,15 +1,22 @@
 """`provenance data`: commit, prove and check, as a publisher and an auditor do it."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from registry.artifacts.training.document import TRAINING_DATA_TYPE
+from registry.artifacts.training.forms import import_training_data
 from registry.chain.devnode import DevNode, dev_key
-from tests.cli.conftest import Provenance, kept
+from registry.settings import load_settings
+from tests.api.conftest import serving
+from tests.cli.conftest import PUBLISHER, Offline, Provenance, kept
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = b'{"text": "one"}\n{"text": "two"}\n{"text": "two"}\n'
@@ -61,6 +68,113 @@ def test_a_proof_is_checked_against_the_manifest_of_a_release(
     assert "one of the 2 records" in provenance(*asked).out
     manifest.write_text(manifest.read_text().replace(root, f"sha256:{'11' * 32}"))
     assert "training-data.proof-refused" in provenance(*asked).err
+
+
+def manifest_of(root: str, datasets: int = 1) -> str:
+    """A manifest of which one data set is committed to; with 20,000 it is longer than a block."""
+    committed = {"commitment": root, "disclosure": "committed", "name": "own", "role": "finetuning"}
+    others = [
+        {"disclosure": "undisclosed", "name": f"{n} {'x' * 30}", "role": "finetuning"} for n in range(1, datasets)
+    ]
+    return json.dumps({"type": TRAINING_DATA_TYPE, "datasets": [*others, committed]}, indent=1)
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A release with a manifest, and a proof that a record is in the set that it commits to."""
+
+    release: str
+    name: str
+    root: str
+    manifest: Path
+    check: tuple[str, ...]
+
+
+@pytest.fixture
+def proven(provenance: Provenance, model: Path, records: Path, tmp_path: Path) -> Proven:
+    root = provenance("data", "commit", str(records), "--json").json["root"]
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest_of(root))
+    named = ("--name", "m", "--version", "1", "--training-data", str(manifest), "--yes", "--json")
+    made = provenance("publish", str(model), *named).json
+    proof = kept(provenance("data", "prove", "--text", '{"text": "one"}'), tmp_path / "proof")
+    check = ("data", "check", proof, "--text", '{"text": "one"}')
+    return Proven(made["release"], f"{PUBLISHER}/m@1", root, manifest, check)
+
+
+def test_a_proof_is_checked_against_what_the_record_of_a_release_binds_it_to(
+    provenance: Provenance, proven: Proven, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for named in (proven.release, proven.name):
+        assert provenance(*proven.check, "--release", named, "--json").json["commitment"] == proven.root
+    given = ("--release", proven.release, "--training-data", str(proven.manifest))
+    for several in ((), ("--commitment", proven.root, *given), ("--commitment", proven.root, *given[:2])):
+        assert "Say against what" in provenance(*proven.check, *several).err
+    assert "A table belongs to a manifest" in provenance(*proven.check, "--table", "t").err
+    monkeypatch.setenv("PROVENANCE_STORE", str(tmp_path / "empty-store"))
+    gone = provenance(*proven.check, "--release", proven.release)
+    assert gone.code == 2 and "content.not-found" in gone.err and "--training-data" in gone.err
+    assert provenance(*proven.check, *given).code == 0
+    other = tmp_path / "other.json"
+    other.write_text(manifest_of(proven.root, 2))
+    assert "is not the training data that" in provenance(*proven.check, *given[:3], str(other)).err
+    provenance("publish", str(model), "--name", "mute", "--version", "1", "--yes")
+    mute = provenance(*proven.check, "--release", f"{PUBLISHER}/mute@1")
+    assert mute.code == 2 and "says nothing about its training data" in mute.err
+
+
+def test_a_proof_of_another_set_than_the_releases_is_refused(
+    provenance: Provenance, proven: Proven, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.jsonl"
+    others.write_bytes(b"one\n")
+    root = provenance("data", "commit", str(others), "--json").json["root"]
+    proof = kept(provenance("data", "prove", "--text", "one", "--commitment", root), tmp_path / "other-proof")
+    done = provenance("data", "check", proof, "--text", "one", "--release", proven.release)
+    assert done.code == 2 and "training-data.proof-refused" in done.err
+
+
+def test_without_a_node_the_record_is_that_of_the_index_here_or_of_a_service(
+    provenance: Provenance, proven: Proven, offline: Offline, node: DevNode, tmp_path: Path
+) -> None:
+    asked = (*proven.check, "--release", proven.release)
+    with offline():
+        nowhere = provenance(*asked)
+        assert nowhere.code == 2 and "chain.rpc-unavailable" in nowhere.err
+    settings = load_settings(home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05)
+    with serving(settings) as client:
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        with offline():
+            assert provenance(*asked, "--api-url", str(client.base_url)).code == 0
+            named = provenance(*proven.check, "--release", proven.name, "--api-url", str(client.base_url))
+            assert named.code == 0
+    with offline():
+        assert provenance(*asked).code == 0
+        unknown = provenance(*proven.check, "--release", "release:0x" + "ab" * 32)
+        assert unknown.code == 2 and "index.not-found" in unknown.err
+
+
+def test_a_manifest_that_is_stored_in_two_documents_is_checked_with_its_table(
+    provenance: Provenance, proven: Proven, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = tmp_path / "long.json"
+    written.write_text(manifest_of(proven.root, 20_000))
+    stored = import_training_data(written.read_bytes())
+    assert stored.table is not None
+    manifest, table = tmp_path / "stored.json", tmp_path / "table.json"
+    manifest.write_bytes(stored.data)
+    table.write_bytes(stored.table)
+    named = ("--name", "long", "--version", "1", "--training-data", str(written), "--yes", "--json")
+    release = ("--release", provenance("publish", str(model), *named).json["release"])
+    two = ("--training-data", str(manifest), "--table", str(table))
+    for given in (release, (*release, *two), (*release, "--training-data", str(written)), two):
+        assert provenance(*proven.check, *given).code == 0, given
+    monkeypatch.setenv("PROVENANCE_STORE", str(tmp_path / "empty-store"))
+    assert provenance(*proven.check, *release, *two).code == 0
+    assert "was not given" in provenance(*proven.check, *two[:2]).err
+    assert "No table of data sets belongs" in provenance(*proven.check, "--training-data", str(written), *two[2:]).err
+    table.write_bytes(stored.table.replace(b"finetuning", b"evaluation", 1))
+    assert "not the one that the manifest refers to" in provenance(*proven.check, *two).err
 
 
 def test_all_leaves_are_read_and_one_that_was_changed_is_found(

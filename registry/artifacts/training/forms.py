@@ -6,6 +6,7 @@ from registry.artifacts.canonical import parse_json
 from registry.artifacts.training.croissant import check_croissant, conforms_to_croissant
 from registry.artifacts.training.document import (
     TRAINING_DATA_TYPE,
+    datasets_of,
     import_training_manifest,
     parse_training_manifest,
 )
@@ -39,12 +40,18 @@ def read_training_data(data: bytes) -> TrainingDataForm:
     return "croissant"
 
 
-def import_training_data(data: bytes) -> TrainingDocument:
+def import_training_data(data: bytes, table: bytes | None = None) -> TrainingDocument:
     """The document to store for a file that a person wrote: ours in its canonical form, Croissant byte for byte.
 
-    Data sets that do not fit into one block get a table of their own. Raises InvalidDocument when it is neither.
+    Data sets that do not fit into one block get a table of their own. A manifest that was stored so is taken with its
+    `table`, both of them byte for byte. Raises InvalidDocument when it is neither, or the table is not its own.
     """
     value = _object(data)
+    if value.get("type") == TRAINING_DATA_TYPE and "datasets_table" in value:
+        datasets_of(parse_training_manifest(data), table)
+        return TrainingDocument("training-data-manifest", data, table)
+    if table is not None:
+        raise InvalidDocument("No table of data sets belongs to this document.")
     if value.get("type") != TRAINING_DATA_TYPE:
         _check_croissant(value)
         return TrainingDocument("croissant", data)
