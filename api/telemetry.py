@@ -75,6 +75,16 @@ class _IndexCollector(Collector):
         for name, (meaning, value) in shown.items():
             if value is not None:
                 yield GaugeMetricFamily(name, meaning, value=value)
+        named = GaugeMetricFamily("provenance_index_documents", "Documents that releases name", labels=["kind"])
+        known = GaugeMetricFamily(
+            "provenance_index_documents_known",
+            "Those of which it is known what they say, or that they are invalid",
+            labels=["kind"],
+        )
+        for kind, coverage in status.documents.items():
+            named.add_metric([kind], coverage.of)
+            known.add_metric([kind], coverage.read)
+        yield from (named, known)
 
 
 class Observed:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -28,12 +29,13 @@ index = typer.Typer(
 def status(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
     """Show how far the index has read, what is wrong with it, and how large it is.
 
-    What it says of the chain is what the last poll found. Needs no node where PROVENANCE_CHAIN_ID is set.
+    Documents that are waiting were not asked for yet. What it says of the chain is what the last poll found. Needs no
+    node where PROVENANCE_CHAIN_ID is set.
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))
     with _opened(parts, changes=False) as database, Reader(database, parts.deployment).snapshot() as snapshot:
-        found, logs, coverage = snapshot.status(), snapshot.log_heads(), snapshot.coverage()
+        found, logs, documents = snapshot.status(), snapshot.log_heads(), snapshot.document_states()
         size = upkeep.sizes(database, parts.deployment)
         result = {
             "database": database.name,
@@ -50,7 +52,7 @@ def status(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
                 {"contract": log.contract, "address": log.address, "size": log.size, "head": "0x" + log.head.hex()}
                 for log in logs
             ],
-            "manifests": {"read": coverage.read, "of": coverage.of},
+            "documents": {kind: asdict(states) for kind, states in documents.items()},
             "rows": dict(size.rows),
             "bytes": {"documents": size.documents, "database": size.database},
         }
@@ -120,7 +122,9 @@ def _status_lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"alarm      {found['alarm'] or 'none'}"
     for log in found["logs"]:
         yield f"log        {log['contract']:<18}  {count(log['size'], 'record')}"
-    yield f"manifests  {found['manifests']['read']:,} read of {found['manifests']['of']:,}"
+    for kind, states in found["documents"].items():
+        shown_states = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        yield f"documents  {kind.replace('_', ' '):<18}  {shown_states}"
     yield f"size       {human_bytes(found['bytes']['database'])}"
 
 

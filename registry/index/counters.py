@@ -3,9 +3,32 @@
 A test and `provenance index check` hold the counters against the rows.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy import ColumnElement, Connection, Table, func, select, update
 
 from registry.index.schema import COUNTED, cursors
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStates:
+    """How many documents were read, were not asked for yet, could not be read, and are not what they must be."""
+
+    read: int
+    waiting: int
+    unavailable: int
+    invalid: int
+
+
+def document_states(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> DocumentStates:
+    """The states of the rows that a table of documents has under these conditions. Looks at each of them."""
+    tried = table.c.attempts > 0
+    query = select(table.c.state, tried, func.count()).where(*conditions).group_by(table.c.state, tried)
+    counts: dict[str, int] = {}
+    for state, was_tried, count in connection.execute(query):
+        name = "waiting" if state == "unavailable" and not was_tried else state
+        counts[name] = counts.get(name, 0) + int(count)
+    return DocumentStates(*(counts.get(name, 0) for name in ("available", "waiting", "unavailable", "invalid")))
 
 
 def documents_where(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> tuple[int, int]:

@@ -121,6 +121,9 @@ def test_what_is_declared_along_a_lineage(
         by_teacher = get(api, "/v1/training-data", provider="openai", model="gpt-4o")
         assert [one["claim"]["release"] for one in by_teacher["items"]] == [mine.release]
         assert by_teacher["coverage"] == {"training_data": {"read": 4, "of": 5}, "undisclosed": 1}
+        metrics = api.get("/metrics").text
+        assert 'provenance_index_documents{kind="training_data"} 5.0' in metrics
+        assert 'provenance_index_documents_known{kind="training_data"} 4.0' in metrics
         assert get(api, "/v1/training-data", teacher=base.release)["items"] == []
         earlier = base.published.location.block_number
         before = get(api, f"/v1/releases/{base.release}/training-data", as_of=earlier)

@@ -67,7 +67,13 @@ def test_status_says_how_far_and_how_large(
     assert (found["block"], found["verified"], found["chain_head"], found["behind"]) == (head, head, head, 0)
     assert [log["contract"] for log in found["logs"]] == list(CONTRACTS)
     assert found["records"] == sum(log["size"] for log in found["logs"]) == found["rows"]["events"] == 29
-    assert (found["alarm"], found["manifests"], found["rows"]["grants"]) == (None, {"read": 0, "of": 5}, 6)
+    assert (found["alarm"], found["rows"]["grants"]) == (None, 6)
+    assert found["documents"] == {
+        "manifests": {"read": 0, "waiting": 0, "unavailable": 5, "invalid": 0},
+        "training_data": dict.fromkeys(("read", "waiting", "unavailable", "invalid"), 0),
+        "terms": found["documents"]["terms"],
+    }
+    assert "manifests           0 read, 0 waiting, 5 unavailable, 0 invalid" in shown and "training data  " in shown
     assert found["bytes"]["database"] > 10_000
     assert f"block {head}" in shown and "StatementRegistry" in shown and "alarm      none" in shown
 

@@ -22,6 +22,7 @@ from registry.content.embedded import EmbeddedStore
 from registry.content.unixfs import document_shape
 from registry.errors import BlockNotFound
 from registry.index import training_rows
+from registry.index.counters import DocumentStates
 from registry.index.documents import DocumentReader
 from registry.index.ledger import rebuild_fold
 from registry.index.queries import Declaration, Reader
@@ -30,6 +31,7 @@ from registry.index.training_keeping import declare_again
 from registry.index.training_schema import dataset_keys, datasets, training_data, training_documents
 from registry.index.training_views import dataset_row_json
 from registry.index.upkeep import check, rebuild
+from registry.policy.evidence import Coverage
 
 DIGEST = b"\5" * 32
 ARTIFACT = b"\6" * 32
@@ -106,6 +108,12 @@ def names(found: Declaration) -> list[str] | None:
     return None if found.datasets is None else [json.loads(one.data)["name"] for one in found.datasets]
 
 
+def states(reader: Reader) -> tuple[DocumentStates, Coverage]:
+    """How far documents of training data are read: from their rows, and from what is counted beside the cursor."""
+    with reader.snapshot() as snapshot:
+        return snapshot.document_states()["training_data"], snapshot.status().documents["training_data"]
+
+
 def declaring(reader: Reader, key: bytes, as_of: int | None = None) -> list[tuple[bytes, str]]:
     """Every release that a key finds with the name of its data set, page by page."""
     found: list[tuple[bytes, str]] = []
@@ -156,7 +164,9 @@ def test_a_document_that_is_not_there_is_asked_for_again_and_one_that_is_wrong_i
     store.put_document(wrong)
     late, bad = release(publisher, "late", document), release(publisher, "bad", wrong)
     follower.catch_up()
+    assert states(reader) == (DocumentStates(0, 2, 0, 0), Coverage(0, 2))
     assert documents.catch_up() == 1
+    assert states(reader) == (DocumentStates(0, 0, 1, 1), Coverage(1, 2))
     (invalid,) = declared(reader, bad)
     assert invalid.state == "invalid" and "role" in invalid.detail and invalid.datasets is None
     (waiting,) = declared(reader, late)
@@ -168,6 +178,7 @@ def test_a_document_that_is_not_there_is_asked_for_again_and_one_that_is_wrong_i
     now[0] += 2
     assert documents.catch_up() == 1
     assert names(declared(reader, late)[0]) == ["own"]
+    assert states(reader) == (DocumentStates(1, 0, 0, 1), Coverage(2, 2))
     now[0] += 1_000_000
     source.asked.clear()
     documents.catch_up()

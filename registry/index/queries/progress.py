@@ -1,18 +1,19 @@
 """How far the index has read, which block its answers are of, and the logs of the contracts as of it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import Row, Select, Table, bindparam, func, select
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
 from registry.errors import IndexUnavailable
+from registry.index.counters import DocumentStates, counters_of, document_states
 from registry.index.queries.base import Base, Build, Here, K, Rows
-from registry.index.schema import cursors, events, heads
-from registry.policy.evidence import AsOf, Block, Finality
+from registry.index.schema import COUNTED, cursors, events, heads, terms_documents
+from registry.policy.evidence import AsOf, Block, Coverage, Finality
 
 _ROW_BYTES: Final = 1 << 10
 """What a row that is kept is taken to be long, and what a key without any is."""
@@ -23,6 +24,8 @@ class FollowerStatus:
     """How far the index is. `block` and `verified` are numbers, -1 before the first; `polled_at` in epoch seconds.
 
     `behind` is how many blocks of the node's chain are not read yet. `alarm` is a sentence while events are missing.
+    `documents` says of each kind that the chain names by digest how many there are, and of how many it is known what
+    they say, or that they are invalid.
     """
 
     block: int
@@ -33,6 +36,7 @@ class FollowerStatus:
     polled_at: float | None
     alarm: str | None
     records: int
+    documents: Mapping[str, Coverage] = field(default_factory=dict)
 
     @property
     def behind(self) -> int | None:
@@ -89,7 +93,15 @@ class ProgressQueries(Base):
             row.polled_at,
             row.alarm,
             self._records(),
+            {table.name: _coverage(table, row) for table in COUNTED},
         )
+
+    def document_states(self) -> dict[str, DocumentStates]:
+        """How far documents are read, by their kind: manifests and training data of this deployment, terms of all."""
+        counted = {
+            table.name: document_states(self.connection, table, table.c.deployment == self.key) for table in COUNTED
+        }
+        return counted | {"terms": document_states(self.connection, terms_documents)}
 
     def as_of(self, finality: Finality = "latest") -> AsOf:
         """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
@@ -166,6 +178,11 @@ class ProgressQueries(Base):
     def _records(self) -> int:
         total = select(func.coalesce(func.sum(heads.c.size), 0)).where(heads.c.deployment == self.key)
         return int(self.connection.execute(total).scalar_one())
+
+
+def _coverage(table: Table, cursor: Row[Any]) -> Coverage:
+    total, known = counters_of(table, cursor)
+    return Coverage(read=known, of=total)
 
 
 def _cursor(_here: Here) -> Select[Any]:
