@@ -82,6 +82,13 @@ TrainingOutputs = Annotated[
     str | None,
     typer.Option(help="Training on other models' outputs: any (the default), permitted by the teacher, or refused."),
 ]
+TrainingTeacher = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ACCOUNT",
+        help="Who may speak for a teacher when its outputs must be permitted. Unset: the publishers that are trusted.",
+    ),
+]
 FinalityOption = Annotated[
     str | None, typer.Option("--finality", help="From when on permissions count: latest, safe or finalized.")
 ]
@@ -117,6 +124,7 @@ _TRAINING: Final = {
     "refuse_dataset": "refuse_datasets",
     "refuse_training_license": "refuse_licenses",
     "training_outputs": "outputs",
+    "training_teacher": "teachers",
 }
 """The options that are keys of `training_data`."""
 

@@ -4,9 +4,9 @@ A key that is not known is an error, because a misspelt one would silently trust
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from registry.artifacts.spdx import check_license_expression
 from registry.chain.identifiers import parse_account
@@ -83,8 +83,17 @@ class TrainingDataDocument(_Document):
     """What the training data of a release and of its ancestors must be, as far as it is declared.
 
     `disclosure` is the least that each data set is to be. `outputs` are those of other models: `permitted` takes them
-    where the teacher's terms, or a grant in force, let the publisher train on outputs or distil.
+    where the teacher's terms, or a grant in force, let the publisher train on outputs or distil. Anyone can register a
+    model as their own: that of a teacher counts where its publisher is among `teachers`, which are the policy's own
+    `publishers` unless it says others.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["teachers"], "properties": {"teachers": {"type": "array"}}},
+            "then": {"required": ["outputs"], "properties": {"outputs": {"const": "permitted"}}},
+        }
+    )
 
     disclosure: Literal["full", "committed", "summarised"] | None = None
     pinned: bool = False
@@ -95,6 +104,13 @@ class TrainingDataDocument(_Document):
         list[Annotated[str, Field(max_length=500), AfterValidator(check_license_expression)]], Field(max_length=_MANY)
     ] = []
     outputs: Literal["any", "permitted", "refused"] = "any"
+    teachers: _AccountsText | None = None
+
+    @model_validator(mode="after")
+    def _asks_of_teachers(self) -> Self:
+        if self.teachers is not None and self.outputs != "permitted":
+            raise ValueError("It names teachers, which are asked where its outputs are “permitted”.")
+        return self
 
 
 class PolicyDocument(_Document):

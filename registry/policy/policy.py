@@ -78,13 +78,14 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPolicy:
-    """What training data is taken; see `TrainingDataDocument`. Nothing of it is about who declares it."""
+    """What training data is taken; see `TrainingDataDocument`. `teachers` None: whoever the policy trusts."""
 
     disclosure: Literal["full", "committed", "summarised"] | None = None
     pinned: bool = False
     refuse_datasets: tuple[str, ...] = ()
     refuse_licenses: tuple[str, ...] = ()
     outputs: Literal["any", "permitted", "refused"] = "any"
+    teachers: tuple[Account, ...] | None = None
 
     @property
     def refused_license_names(self) -> frozenset[str]:
@@ -104,6 +105,7 @@ class TrainingPolicy:
             "refuse_datasets": list(self.refuse_datasets),
             "refuse_licenses": list(self.refuse_licenses),
             "outputs": self.outputs,
+            **({} if self.teachers is None else {"teachers": [str(teacher) for teacher in self.teachers]}),
         }
 
 
@@ -292,6 +294,7 @@ def _training_data(given: TrainingDataDocument) -> TrainingPolicy | None:
         tuple(sorted(set(given.refuse_datasets))),
         tuple(sorted(set(given.refuse_licenses))),
         given.outputs,
+        None if given.teachers is None else _accounts(given.teachers),
     )
     return None if found == TrainingPolicy() else found
 

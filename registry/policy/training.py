@@ -2,6 +2,9 @@
 
 Only what is declared is judged, and only against: nothing here permits anything. What is not said, not read or not
 known leaves the verdict undecided, or refuses where the policy asks that it be said.
+
+Anyone may register the bytes of another's model, or a hosted one's name, and grant themselves its outputs. So the terms
+of a teacher and the grants on it count only where the policy trusts its publisher to speak for teachers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +19,7 @@ from registry.policy.case import Case
 from registry.policy.evidence import ClaimedRelease, DeclaredTraining
 from registry.policy.names import release_name
 from registry.policy.permissions import Moment, granted, grantees_of
-from registry.policy.policy import TrainingPolicy
+from registry.policy.policy import TrainingPolicy, addresses_on
 from registry.policy.reasons import VerdictReason, because
 from registry.policy.terms import Use, UseState
 
@@ -66,11 +69,13 @@ def training_reasons(
 
 
 def teachers(releases: Iterable[ClaimedRelease], case: Case) -> list[ClaimedRelease]:
-    """The releases that these declare to have learnt from, whose documents then matter."""
-    if case.policy.training_data is None or case.policy.training_data.outputs != "permitted":
+    """The releases that these declare to have learnt from and that speak for themselves: their documents matter."""
+    policy = case.policy.training_data
+    if policy is None or policy.outputs != "permitted":
         return []
     named = (one for release in releases if release.training is not None for one in release.training.teachers)
-    return [case.known[one] for one in dict.fromkeys(named) if one in case.known]
+    known = (case.known[one] for one in dict.fromkeys(named) if one in case.known)
+    return [teacher for teacher in known if _speaks(teacher, policy, case)]
 
 
 def _of_release(about: _About, policy: TrainingPolicy, case: Case) -> Iterator[VerdictReason]:
@@ -151,13 +156,22 @@ def _outputs(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy,
     teacher = None if named is None else case.known.get(bytes.fromhex(named.removeprefix("release:0x")))
     if teacher is None:  # nobody here speaks for a package or a hosted service
         return about.because("training-outputs-unknown", name)
+    if not _speaks(teacher, policy, case):
+        return about.because("training-outputs-untrusted", name, teacher=release_name(teacher))
     code = "training-outputs-permitted" if _permits(teacher, about.release, case) else _otherwise(teacher, about)
     return about.because(code, name, teacher=release_name(teacher))
 
 
+def _speaks(teacher: ClaimedRelease, policy: TrainingPolicy, case: Case) -> bool:
+    """Whether the policy takes what its publisher says of a teacher for what the teacher's publisher says."""
+    if policy.teachers is None:
+        return case.counts(teacher)
+    return teacher.record.release.publisher in addresses_on(case.evidence.as_of.deployment, policy.teachers)
+
+
 def _permits(teacher: ClaimedRelease, child: ClaimedRelease, case: Case) -> bool:
-    """Its terms or a grant in force then; a publisher needs no permission from itself."""
-    if _was_revoked(teacher, child) or case.is_compromised(teacher):
+    """Its terms or a grant in force then; a publisher needs no permission from itself. A later release permits none."""
+    if teacher.block_number > child.block_number or _was_revoked(teacher, child) or case.is_compromised(teacher):
         return False
     publisher = teacher.record.release.publisher
     if child.record.release.publisher == publisher:

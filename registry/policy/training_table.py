@@ -81,6 +81,13 @@ TRAINING_REASONS: Final[Mapping[str, ReasonKind]] = {
         " permitted is not known here.",
         "`training_data.outputs` is `permitted`, and the teacher is a package, a hosted service, or not named.",
     ),
+    "training-outputs-untrusted": ReasonKind(
+        _U,
+        "{release} was trained on outputs of {teacher} (“{dataset}”), whose publisher the policy does not trust to"
+        " speak for that model.",
+        "`training_data.outputs` is `permitted`, and the teacher is by nobody whom `training_data.teachers` names, or"
+        " without that key by nobody who counts under `publishers`.",
+    ),
     "training-outputs-permitted": ReasonKind(
         _I,
         "{release} was trained on outputs of {teacher} (“{dataset}”), as its publisher permitted.",

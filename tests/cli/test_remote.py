@@ -122,7 +122,8 @@ OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "otherwise": (("--otherwise", "refuse"), "refuse"),
     "training_data": (
         (
-            *("--training-disclosure", "committed", "--training-pinned", "--training-outputs", "refused"),
+            *("--training-disclosure", "committed", "--training-pinned", "--training-outputs", "permitted"),
+            *("--training-teacher", OTHER),
             *("--refuse-dataset", "https://example.com/data", "--refuse-training-license", "CC-BY-NC-4.0"),
         ),
         {
@@ -130,7 +131,8 @@ OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
             "pinned": True,
             "refuse_datasets": ["https://example.com/data"],
             "refuse_licenses": ["CC-BY-NC-4.0"],
-            "outputs": "refused",
+            "outputs": "permitted",
+            "teachers": [OTHER],
         },
     ),
 }

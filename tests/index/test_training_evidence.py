@@ -83,7 +83,9 @@ def test_a_teacher_and_the_grants_on_it_are_gathered(publisher, stranger, store,
     release(publisher, "mine", document)
     follower.catch_up()
     documents.catch_up()
-    policy = asking(publisher, outputs="permitted")
+    assert found(reader, asking(publisher, outputs="permitted")) == ["training-outputs-untrusted"]
+    named = str(Account(publisher.chain.chain_id, stranger.account))
+    policy = asking(publisher, outputs="permitted", teachers=[named])
     assert found(reader, policy) == ["training-outputs-unsettled"]
     owner = Registries(node.chain, dev_signer(1), timeout=60)
     assert address_of(owner) == stranger.account

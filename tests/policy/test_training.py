@@ -19,7 +19,7 @@ from registry.policy.policy import parse_policy
 from registry.policy.reasons import Effect
 from registry.policy.terms import Use
 from registry.policy.verdict import Verdict
-from tests.policy.world import ALICE, BOB, MALLORY, MODEL, World, artifact, codes, policy, terms_document
+from tests.policy.world import ALICE, BOB, MALLORY, MODEL, World, account, artifact, codes, policy, terms_document
 
 DIGEST = "sha256:" + "ab" * 32
 CROISSANT = str(document_shape(b"{}").cid)
@@ -212,8 +212,54 @@ OPEN = terms_document("open")
 def test_outputs_are_taken_where_the_teacher_permitted_them(
     terms: bytes | None, grants: Any, code: str, outcome: str
 ) -> None:
-    verdict = taught(terms, grants=grants).verdict(outputs="permitted")
+    verdict = taught(terms, grants=grants).verdict(outputs="permitted", teachers=[account(BOB)])
     assert (of_training(verdict), verdict.outcome) == ([code], outcome)
+
+
+@pytest.mark.parametrize("terms", [OPEN, DENIED, SILENT, None])
+def test_a_stranger_speaks_for_no_teacher(terms: bytes | None) -> None:
+    world = taught(terms, grants=({"use": Use.DISTIL},))
+    teacher = next(iter(world.releases.values()))
+    given: dict[str, Any]
+    for given in ({}, {"teachers": []}, {"teachers": [account(ALICE), account(MALLORY)]}):
+        verdict = world.verdict(outputs="permitted", **given)
+        assert (of_training(verdict), verdict.outcome) == (["training-outputs-untrusted"], "unknown")
+        assert teacher.manifest_state.digest not in {one.digest for _, one in verdict.documents}
+    allowed = world.verdict(outputs="permitted", teachers=[account(BOB)])
+    assert of_training(allowed) == ["training-outputs-permitted"]
+
+
+def test_those_whom_the_policy_trusts_speak_for_their_teachers_unless_it_names_others() -> None:
+    world = taught(OPEN)
+    both = [account(ALICE), account(BOB)]
+    asked = {"lineage": "declared", "publishers": both}
+    trusting = policy(**asked, training_data={"outputs": "permitted"})
+    assert of_training(world.judge(artifact(MODEL), trusting)) == ["training-outputs-permitted"]
+    others = policy(**asked, training_data={"outputs": "permitted", "teachers": [account(MALLORY)]})
+    assert of_training(world.judge(artifact(MODEL), others)) == ["training-outputs-untrusted"]
+    until = policy(
+        **asked | {"publishers": [both[0], {"id": both[1], "until_block": 0}]}, training_data={"outputs": "permitted"}
+    )
+    assert of_training(world.judge(artifact(MODEL), until)) == ["training-outputs-untrusted"]
+
+
+def test_a_publisher_who_registers_a_teacher_as_its_own_is_believed_only_where_it_is_trusted_for_that() -> None:
+    world = Trained()
+    teacher = world.publish(MALLORY, {"teacher": b"t"}, terms=OPEN)
+    base = world.train(outputs(release=str(ReleaseId(teacher))), publisher=MALLORY, files={"base": b"1"})
+    world.train(parents=[(base, Relation.FINETUNE)])
+    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-untrusted"]
+    assert of_training(world.verdict(outputs="permitted", teachers=[account(MALLORY)])) == [
+        "training-outputs-permitted"
+    ]
+
+
+def test_a_teacher_that_was_registered_later_permitted_nothing_then() -> None:
+    world = taught(OPEN)
+    teacher = next(iter(world.releases))
+    world.releases[teacher] = replace(world.releases[teacher], block_number=501)
+    found = of_training(world.verdict(outputs="permitted", teachers=[account(BOB)]))
+    assert found == ["training-outputs-unsettled"]
 
 
 def test_a_publisher_needs_no_permission_from_itself() -> None:
@@ -227,16 +273,17 @@ def test_a_strangers_grant_on_the_teacher_permits_nothing() -> None:
     (grant,) = world.grants[teacher]
     record: GrantRecord = replace(grant.record, publisher=MALLORY)
     world.grants[teacher] = [replace(grant, record=record)]
-    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unsettled"]
+    assert of_training(world.verdict(outputs="permitted", teachers=[account(BOB)])) == ["training-outputs-unsettled"]
 
 
 def test_a_teacher_that_was_not_given_or_is_not_believed_permits_nothing() -> None:
     world = taught(OPEN)
     teacher = next(iter(world.releases))
     world.freeze(BOB, since_block=0)
-    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unsettled"]
+    asked = {"outputs": "permitted", "teachers": [account(BOB)]}
+    assert of_training(world.verdict(**asked)) == ["training-outputs-unsettled"]
     del world.releases[teacher]
-    assert of_training(world.verdict(outputs="permitted")) == ["training-outputs-unknown"]
+    assert of_training(world.verdict(**asked)) == ["training-outputs-unknown"]
 
 
 def test_a_croissant_document_shows_one_data_set_in_full() -> None:
@@ -280,6 +327,9 @@ def test_training_data_never_makes_a_verdict_milder(asked: list[dict[str, Any]],
         ({"refuse_datasets": ["http://example.com"]}, "names no data set"),
         ({"refuse_licenses": ["NOT-A-LICENCE"]}, "training_data.refuse_licenses"),
         ({"output": "any"}, "Known are disclosure, pinned"),
+        ({"teachers": [account(BOB)]}, "where its outputs are"),
+        ({"teachers": [account(BOB)], "outputs": "refused"}, "where its outputs are"),
+        ({"teachers": ["bob"], "outputs": "permitted"}, "training_data.teachers"),
         ({"pinned": "yes"}, "training_data.pinned"),
         ([], "training_data"),
     ],
@@ -296,6 +346,7 @@ def test_the_options_of_the_command_line_are_the_keys_of_the_document() -> None:
         "refuse_dataset": [URL],
         "refuse_training_license": ["MIT"],
         "training_outputs": "permitted",
+        "training_teacher": [account(BOB)],
     }
     keys = {
         "disclosure": "committed",
@@ -303,6 +354,7 @@ def test_the_options_of_the_command_line_are_the_keys_of_the_document() -> None:
         "refuse_datasets": [URL],
         "refuse_licenses": ["MIT"],
         "outputs": "permitted",
+        "teachers": [account(BOB)],
     }
     assert chosen_policy(None, options) == parse_policy({"version": 1, "training_data": keys}, {})
     assert chosen_policy(None, dict.fromkeys(options)) is None
