@@ -133,6 +133,47 @@ def test_croissant_is_valid_by_mlcroissant_and_reads_back_as_what_it_was() -> No
     assert croissant_of(own).document["license"] == "LicenseRef-Own"
 
 
+def test_the_files_and_columns_that_a_manifest_knows_are_in_its_croissant() -> None:
+    columns = {
+        "id": "integer",
+        "text": "null | string",
+        "score/100 %": "integer | number",
+        "née à": "timestamp[us, tz=UTC]",
+        "day": "date32[day]",
+        "tags": "list<element: string>",
+        "seen": "https://schema.org/Boolean",
+        "odd": "array | string",
+        "empty": "null",
+    }
+    fields = [{"name": name, "type": kind} for name, kind in columns.items()]
+    digest = "ab" * 32
+    (dataset,) = datasets(WIKIPEDIA | {"digest": f"sha256:{digest}", "fields": fields})
+    exported = croissant_of(dataset)
+    untyped = ["tags", "odd", "empty"]
+    assert exported.missing == (
+        *("datePublished", "creator"),
+        *(f"a type of Croissant for the column “{name}”" for name in untyped),
+    )
+    (file,) = exported.document["distribution"]
+    (records,) = exported.document["recordSet"]
+    assert file["contentUrl"] == "ni:///sha-256;q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s"
+    assert {one["name"]: one["dataType"] for one in records["field"]} == {
+        "id": "sc:Integer",
+        "text": "sc:Text",
+        "score/100 %": ["sc:Integer", "sc:Float"],
+        "née à": "sc:DateTime",
+        "day": "sc:Date",
+        "seen": "sc:Boolean",
+    }
+    read = read_croissant(json.dumps(exported.document).encode())
+    assert (read.keys["digest"], read.keys["bytes"]) == (f"sha256:{digest}", WIKIPEDIA["bytes"])
+    assert [one["name"] for one in read.keys["fields"]] == [name for name in columns if name not in untyped]
+    (unpinned,) = datasets(WIKIPEDIA | {"fields": fields})
+    shown = croissant_of(unpinned)
+    assert {"distribution", "recordSet"} <= set(shown.missing)
+    assert "digest" not in read_croissant(json.dumps(shown.document).encode()).keys
+
+
 def test_cyclonedx_is_valid_by_its_schema_and_leaves_nothing_out() -> None:
     teacher = {"package": "pkg:huggingface/example/large@" + "ab" * 20}
     outputs = {
