@@ -142,12 +142,16 @@ def permission(
     account: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Who asks. Without it: what everyone may.")
     ] = None,
+    store: _Store = None,
     rpc_url: RpcUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Show what the contract says of each use and why, by the publisher's terms and grants, not its parents'."""
+    """Show what the contract says of each use and why, by the publisher's terms and grants, not its parents'.
+
+    The clauses are quoted of terms in the catalogue, and of others whose document can be read.
+    """
     output = Output(as_json=as_json)
-    parts = Parts(configured(rpc_url=rpc_url))
+    parts = Parts(configured(store=store, rpc_url=rpc_url))
     identifier, record = find_release(parts, release)
     who = None if account is None else account_address(account, parts)
     found = answers(parts, identifier, record, who)

@@ -1,9 +1,12 @@
 """Why the LicenseRegistry answers a use as it does: the state that its answer rests on, read at the same block."""
 
+import contextlib
+
 from registry.chain.publishers import NEVER
-from registry.chain.records import Record
+from registry.chain.records import Record, Release
 from registry.cli.parts import Parts
-from registry.errors import RpcUnavailable
+from registry.cli.registered import terms_of
+from registry.errors import ContentError, InvalidDocument, InvalidManifest, RpcUnavailable
 from registry.policy.answers import Answer, Declared, DeclaredTerms, StandingGrant, answer_of
 from registry.policy.catalogue import of_catalogue
 from registry.policy.evidence import StatusState
@@ -21,7 +24,7 @@ def answers(parts: Parts, identifier: bytes, record: Record, account: str | None
     freeze = parts.registries.publishers.freeze_of(record.release.publisher, block.hash)
     grants = [(who, licenses.grant(identifier, who, block.hash)) for who in grantees_of(account)]
     declared = Declared(
-        terms=_terms(record.release.terms, licenses.registered_uses(record.release.terms, block.hash)),
+        terms=_terms(parts, record.release, licenses.registered_uses(record.release.terms, block.hash)),
         grants=[StandingGrant(who, entry, entry.since) for who, entry in grants if entry is not None],
         recorded_at=record.timestamp,
         status=StatusState(status.status, status.reason, status.since),
@@ -41,8 +44,13 @@ def answers(parts: Parts, identifier: bytes, record: Record, account: str | None
     return found
 
 
-def _terms(identifier: bytes, packed: int | None) -> DeclaredTerms:
-    known = of_catalogue(identifier)
-    if known is None:
-        return DeclaredTerms(identifier, packed)
-    return DeclaredTerms(identifier, packed, known.terms, known.name)
+def _terms(parts: Parts, release: Release, packed: int | None) -> DeclaredTerms:
+    """The terms of a release, with their document where that is in the catalogue or can be read, and they count."""
+    known = of_catalogue(release.terms)
+    if known is not None:
+        return DeclaredTerms(release.terms, packed, known.terms, known.name)
+    document = None
+    if packed is not None:
+        with contextlib.suppress(ContentError, InvalidDocument, InvalidManifest):
+            _, document = terms_of(parts, release)
+    return DeclaredTerms(release.terms, packed, document)

@@ -12,7 +12,7 @@ from registry.artifacts.manifest import MAX_MANIFEST, parse_statement
 from registry.chain.events import topic_of
 from registry.chain.identifiers import TermsId
 from registry.chain.licenses import TermsRecord
-from registry.chain.records import ZERO
+from registry.chain.records import ZERO, Release
 from registry.cli.naming import find_release
 from registry.cli.parts import Parts
 from registry.content.cid import RAW, Cid
@@ -53,6 +53,11 @@ def release_terms(parts: Parts, text: str) -> tuple[bytes, Terms]:
     release = find_release(parts, text)[1].release
     if release.terms == ZERO:
         raise InvalidIdentifier(f"The release {text} gives no terms.")
+    return terms_of(parts, release)
+
+
+def terms_of(parts: Parts, release: Release) -> tuple[bytes, Terms]:
+    """The same of a release that gives terms. Raises as `release_terms` for documents."""
     known = of_catalogue(release.terms)
     if known is not None:
         return known.document, known.terms
@@ -61,7 +66,10 @@ def release_terms(parts: Parts, text: str) -> tuple[bytes, Terms]:
         manifest = read_document(source, Cid(RAW, release.manifest), MAX_MANIFEST)
         named = parse_statement(manifest).predicate.terms
         if named is None:
-            raise InvalidManifest(f"The manifest of {text} names no terms, and its record does: it counts for nothing.")
+            raise InvalidManifest(
+                f"The manifest of {release.publisher}/{release.name}@{release.version} names no terms, and its record "
+                "does: it counts for nothing."
+            )
         return _read(source, release.terms, named.document.digest)
 
 

@@ -106,8 +106,13 @@ class TestOwnTerms:
         words = ("publish", str(model), "--name", "n", "--license", own)
         assert provenance(*words, "--version", "1", "--yes").code == 0
         terms = provenance("license", "register", own, "--yes", "--json").json["terms"]
-        named = provenance("license", "permission", f"{PUBLISHER}/n@1")
-        assert named.code == 0 and terms in named.out, named
+        quoted = provenance("license", "permission", f"{PUBLISHER}/n@1")
+        shown = provenance("license", "show", own, "--json").json["document"]
+        run = shown["uses"]["run"]
+        assert quoted.code == 0 and f"the terms say {run['state']}: {run['clause']}" in quoted.out, quoted
+        elsewhere = str(tmp_path / "elsewhere")  # where nobody put the document
+        named = provenance("license", "permission", f"{PUBLISHER}/n@1", "--store", elsewhere)
+        assert named.code == 0 and f"the terms say {run['state']} ({terms})" in named.out, named
         file = kept(provenance(*words, "--version", "2", "--sign-only"), tmp_path / "signed.json")
         done = provenance("publish", "--submit", file, "--yes", account=1)
         assert done.code == 0 and f"terms          {terms}\n" in done.err, done
