@@ -28,7 +28,8 @@ OPERATIONS: Final = frozenset(
         *("WholeFileReaderV2", "TextLineReader", "TextLineReaderV2", "TFRecordReader", "TFRecordReaderV2"),
         *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "LMDBReader", "FileSystemSetConfiguration"),
         *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "DebugIdentity", "DebugIdentityV2", "DebugIdentityV3"),
-        *("DebugNanCount", "DebugNumericSummary", "DebugNumericSummaryV2"),
+        *("DebugNanCount", "DebugNumericSummary", "DebugNumericSummaryV2", "LoadAndRemapMatrix", "RecordInput"),
+        *("SnapshotDatasetReader", "SnapshotNestedDatasetReader", "XlaCustomCall", "XlaCustomCallV2"),
     }
 )
 """Names of operations (tensorflow/core/ops), also of versions that newer ones no longer have."""
@@ -83,16 +84,21 @@ def read_graph(stream: BinaryIO, size: int, *, required: bool = False) -> GraphR
 def read_text_graph(stream: BinaryIO) -> GraphReport:
     """Look through a graph in the text format; a name in an unusual form (escaped, in parts) is a problem."""
     found: set[str] = set()
-    unusual, before, block = False, b"", b"\n"
+    prints = to_file = unusual = False
+    before, block = b"", b"\n"
     while block:
         block = stream.read(1 << 20)
         text = before + block.translate(None, _SPACES)
         named = [(match.start(), (match[1] or match[2] or b"").decode("latin-1")) for match in _PLAIN.finditer(text)]
         found |= {name for _, name in named if name in OPERATIONS}
+        prints = prints or any(name == _PRINT for _, name in named)
+        to_file = to_file or b"file:" in text
         plain = {start for start, _ in named}
         whole = len(text) - _OVERLAP if block else len(text)  # a name that may be cut off is looked at once more
         unusual = unusual or any(match.start() < whole and match.start() not in plain for match in _ANY.finditer(text))
         before = text[-_OVERLAP:]
+    if prints and to_file:
+        found.add(_PRINT)
     return GraphReport(tuple(sorted(found)), "it names an operation in an unusual form" if unusual else "")
 
 

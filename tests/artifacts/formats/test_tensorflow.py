@@ -1,12 +1,15 @@
 """Operations of a graph are found in whatever message it stands, and in its text, and nothing else is one."""
 
 import io
+from pathlib import Path
 
 import pytest
 from model_files import message, varint
 
 from registry.artifacts.formats import protobuf
 from registry.artifacts.formats.tensorflow import GraphReport, read_graph, read_text_graph
+
+CORPUS = Path(__file__).resolve().parents[3] / "fuzz" / "corpus" / "tensorflow"
 
 
 def node(operation: str, name: str = "n", *attributes: tuple[str, str]) -> bytes:
@@ -28,6 +31,23 @@ PLAIN = node("Const"), node("MatMul"), node("SaveV2"), node("RestoreV2"), node("
 
 def look(data: bytes, *, required: bool = False) -> GraphReport:
     return read_graph(io.BytesIO(data), len(data), required=required)
+
+
+class TestWhatTensorFlowWrites:
+    """A function that calls Python, writes a file and prints to one, as version 2.21 writes it."""
+
+    FOUND = GraphReport(("EagerPyFunc", "PrintV2", "WriteFile"))
+
+    def test_as_a_graph(self) -> None:
+        assert look((CORPUS / "tensorflow-2.21.graph").read_bytes()) == self.FOUND
+
+    def test_as_a_saved_model(self) -> None:
+        found = look((CORPUS / "tensorflow-2.21.saved").read_bytes(), required=True)
+        assert found == GraphReport(("EagerPyFunc", "WriteFile"))  # it was told to leave out what prints
+
+    def test_as_text(self) -> None:
+        with (CORPUS / "tensorflow-2.21.text").open("rb") as stream:
+            assert read_text_graph(stream) == self.FOUND
 
 
 class TestGraph:
