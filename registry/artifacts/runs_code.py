@@ -18,11 +18,10 @@ from registry.artifacts.formats.numpy import MAGIC, holds_objects
 from registry.artifacts.formats.pickle import PickleReport, read_pickles
 from registry.artifacts.formats.tensorflow import read_graph, read_text_graph
 from registry.artifacts.named_imports import (
-    MAX_CONFIG,
-    has_lambda,
+    Named,
     is_configuration,
     keras_code_in,
-    keras_modules,
+    keras_in,
     named_in,
 )
 from registry.artifacts.statement import RunsCode
@@ -85,11 +84,9 @@ def code_in(path: str, stream: BinaryIO, size: int) -> Iterator[RunsCode]:
     unpacked = suffix == ".keras" and not head.startswith(_ZIP)  # HDF5, in which older versions wrote it too
     if suffix in _KERAS or unpacked or head.startswith(_HDF5) or name.lower() == "keras_metadata.pb":
         stream.seek(0)
-        if has_lambda(stream):
-            yield _entry(path, "keras-lambda", _LAMBDA)
+        yield from _keras(path, keras_in(stream))
     elif suffix == ".json" or (b'"class_name"' in head and not head.startswith(_ZIP)):
-        for kind, names in keras_code_in(stream, size):
-            yield _entry(path, kind, _list(names) if names else _LAMBDA)
+        yield from _keras(path, keras_code_in(stream, size))
     archive = yield from _opened(path, suffix, head, stream)
     if archive is not None:
         yield from _archive(path, suffix, archive)
@@ -192,7 +189,7 @@ def _archive(path: str, suffix: str, archive: Archive) -> Iterator[RunsCode]:
     if reports:
         yield _entry(path, "pickle", _said(reports))
     if suffix == ".keras":
-        yield from _keras(path, archive)
+        yield from _keras_archive(path, archive)
 
 
 def _member(archive: Archive, member: Member) -> PickleReport | None:
@@ -217,21 +214,21 @@ def _not_read(problem: str) -> PickleReport:
     return PickleReport((), (), 0, problem)
 
 
-def _keras(path: str, archive: Archive) -> Iterator[RunsCode]:
+def _keras(path: str, found: Iterable[Named]) -> Iterator[RunsCode]:
+    return (_entry(path, kind, _list(names) if names else _LAMBDA) for kind, names in found)
+
+
+def _keras_archive(path: str, archive: Archive) -> Iterator[RunsCode]:
     for member in archive.members:
         if member.name != "config.json":
             continue
         try:
             with archive.open(member) as stream:
-                found = has_lambda(stream)
-            modules = keras_modules(archive.start(member, MAX_CONFIG))
+                found = list(keras_in(stream))
         except InvalidModelFile as error:
             yield _entry(path, "keras-lambda", f"its config.json cannot be read: {error.message}")
             continue
-        if found:
-            yield _entry(path, "keras-lambda", _LAMBDA)
-        if modules:
-            yield _entry(path, "auto_map", _list(modules))
+        yield from _keras(path, found)
 
 
 def _is_native(head: bytes, stream: BinaryIO) -> bool:
