@@ -16,7 +16,7 @@ from _releases import PUBLISHERS, digest
 from sqlalchemy import Connection, Insert, Table, Update, bindparam, insert, select, update
 
 from registry.artifacts.digest import Artifact, ArtifactFile
-from registry.artifacts.manifest import build_manifest
+from registry.artifacts.manifest import build_manifest, parse_manifest
 from registry.chain.deploy import deploy
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.events import RELEASE_PUBLISHED, EventLocation, Log
@@ -34,6 +34,7 @@ from registry.index.documents import DocumentReader
 from registry.index.fold import advance
 from registry.index.follower import Follower
 from registry.index.ledger import Batch, BlockRow, Cursor
+from registry.index.manifest_facts import kept_facts
 from registry.index.schema import contents, manifests, release_files
 from registry.policy.catalogue import catalogue
 from registry.publishing.asked import terms_reference
@@ -57,6 +58,7 @@ class Model:
 
     release: Release
     manifest: bytes
+    facts: bytes | None
     files: tuple[ArtifactFile, ...]
 
     @property
@@ -73,7 +75,7 @@ def model(deployment: Deployment, number: int) -> Model:
     root = Cid.of(DAG_PB, _replaced(template.folder, template.digests, [file.cid.digest for file in files]))
     manifest = _replaced(template.manifest, template.texts, _texts(name, root, files))
     digest_ = hashlib.sha256(manifest).digest()
-    return Model(Release(publisher, name, "1.0.0", root.digest, digest_, _TERMS.id), manifest, files)
+    return Model(Release(publisher, name, "1.0.0", root.digest, digest_, _TERMS.id), manifest, template.facts, files)
 
 
 @functools.cache
@@ -87,6 +89,7 @@ class _Template:
     """A manifest and the block of its folder, with what in them is this release's own and replaced for another."""
 
     manifest: bytes
+    facts: bytes | None
     texts: Sequence[bytes]
     folder: bytes
     digests: Sequence[bytes]
@@ -108,7 +111,8 @@ def _template(deployment: Deployment, publisher: str) -> _Template:
         tool_version="0",
     )
     digests = [file.cid.digest for file in files]
-    return _Template(built.data, _texts(name, shape.cid, files), shape.nodes[shape.cid], digests)
+    facts = kept_facts(parse_manifest(built.data))
+    return _Template(built.data, facts, _texts(name, shape.cid, files), shape.nodes[shape.cid], digests)
 
 
 def _texts(name: str, root: Cid, files: Iterable[ArtifactFile]) -> list[bytes]:
@@ -173,6 +177,7 @@ def document_rows(key: int, deployment: Deployment, one: Model) -> Rows:
                 "distinct_files": len(one.files),
                 "terms_id": release.terms,
                 "terms_cid": document_shape(_TERMS.document).cid.to_bytes(),
+                "facts": one.facts,
                 "state": "available",
                 "detail": "",
                 "attempts": 1,

@@ -48,7 +48,7 @@ def show(
         with parts.reader(lambda snapshot: _first(snapshot, identifier)) as reader, reader.snapshot() as snapshot:
             if isinstance(identifier, ReleaseId):
                 view = release_view(snapshot, identifier.digest)
-                record = snapshot.release(identifier.digest, "described").record
+                record = snapshot.release(identifier.digest, "none").record
                 found = beside(parts, identifier.digest, record)
                 view["on_chain"] = found
                 lines = beside_lines(found, record.release.terms)

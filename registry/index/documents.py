@@ -33,6 +33,7 @@ from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
 from registry.index.keeping import keep, pause, storable
+from registry.index.manifest_facts import kept_facts
 from registry.index.queries import chunks
 from registry.index.schema import COUNTED, lineage, manifests, release_files, releases, terms_documents
 from registry.index.training_reader import TrainingDataReader
@@ -312,6 +313,7 @@ class DocumentReader:
                     terms_id=bytes.fromhex(terms.id.removeprefix("terms:0x")) if terms else None,
                     terms_cid=terms.document.to_bytes() if terms else None,
                     oms_root=bytes.fromhex(said.oms.root) if said and said.oms else None,
+                    facts=kept_facts(read.manifest) if read else None,
                 )
             )
             if changed.rowcount == 0:  # rolled back meanwhile, or read by another process

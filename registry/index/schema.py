@@ -32,7 +32,7 @@ from registry.index.columns import deployment_column, only_where, order_text_by_
 from registry.index.columns import metadata as metadata
 from registry.index.training_schema import training_data
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The newest migration: the form of these tables."""
 
 CONTRACT_KEYS: Final = {name: number for number, name in enumerate(CONTRACTS)}
@@ -307,6 +307,8 @@ manifests = Table(
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", Float, nullable=False),
+    # What a verdict takes of it (registry.index.manifest_facts), where that is short.
+    Column("facts", LargeBinary),
     unread_index("manifests_to_read", "deployment", "retry_at", "block_number", "release_id"),
     unread_index("manifests_to_read_of", "deployment", "publisher", "retry_at", "block_number", "release_id"),
     # The state stands first: the next publisher with something unread is found without a look at what was read.

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, inspect, select
 from registry.chain.records import Deployment
 from registry.errors import IndexOutdated
 from registry.index.ledger import rebuild_fold
+from registry.index.manifest_facts import keep_facts_again
 from registry.index.schema import REVISION, deployments, versions
 from registry.index.stored import stored_contracts
 
@@ -36,7 +37,8 @@ def bring_up_to_date(connection: Connection, name: str, *, upgrade: bool) -> Non
     """Make the tables of a new index, or change those of an older one (`upgrade` False: refuse to).
 
     An index is changed in place when no migration that it lacks asks for the chain to be read again; what is folded
-    from the events is folded anew. Raises `IndexOutdated` for any other. `name` is the index's, for people.
+    from the events is folded anew, and what is kept of manifests is taken from the documents again. Raises
+    `IndexOutdated` for any other. `name` is the index's, for people.
     """
     config = configuration(connection)
     tables = inspect(connection)
@@ -60,6 +62,7 @@ def bring_up_to_date(connection: Connection, name: str, *, upgrade: bool) -> Non
         )
     command.upgrade(config, REVISION)
     for row in connection.execute(select(deployments)).all():
+        keep_facts_again(connection, row.id)
         contracts = stored_contracts(connection, Deployment(row.chain_id, row.model_registry), row.id)
         if contracts.addresses:  # else it has not read any block
             rebuild_fold(connection, contracts, row.id)

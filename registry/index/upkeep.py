@@ -15,8 +15,9 @@ from registry.index.counters import counters_of, documents_where
 from registry.index.database import Database
 from registry.index.fold import Gap, advance, empty_logs, fold
 from registry.index.ledger import rebuild_fold
+from registry.index.manifest_facts import facts_again, keep_facts_again
 from registry.index.rows import Row
-from registry.index.schema import BY_RELEASE, COUNTED, FOLDED, contents, cursors, events, heads, releases
+from registry.index.schema import BY_RELEASE, COUNTED, FOLDED, contents, cursors, events, heads, manifests, releases
 from registry.index.stored import stored_contracts, stored_events
 from registry.index.training_keeping import DECLARED, declare_again, declared_again
 from registry.index.training_schema import training_data
@@ -60,8 +61,9 @@ class CheckedTable:
     """A folded table: the rows it has, those that a fresh fold has, and whether they are the same.
 
     Of a table of documents, which is no fold: the rows that are counted, those that it has, and whether the counters
-    are right; of `training_data` also whether it has a row for each release that names a document, and of what these
-    documents declare, the rows that the kept documents give.
+    are right; of `manifests` also whether what is kept of each is what its document says; of `training_data` whether
+    it has a row for each release that names a document, and of what these documents declare, the rows that the kept
+    documents give.
     """
 
     table: str
@@ -104,7 +106,7 @@ def sizes(database: Database, deployment: Deployment) -> Sizes:
 def rebuild(database: Database, deployment: Deployment) -> int:
     """Fold a deployment again from its stored events, in one transaction. How many events there are.
 
-    What documents of training data declare is read again from the kept documents.
+    What manifests say, and what documents of training data declare, is read again from the kept documents.
 
     Raises `IndexUnavailable` where nothing was read yet, `InvalidLog` where a stored event was damaged: then nothing
     is changed.
@@ -113,6 +115,7 @@ def rebuild(database: Database, deployment: Deployment) -> int:
     with database.write() as connection:
         contracts = _contracts(connection, deployment, key, database.name)
         declare_again(connection)
+        keep_facts_again(connection, key)
         return rebuild_fold(connection, contracts, key)
 
 
@@ -226,6 +229,8 @@ def _checked_counters(
     if fresh is not None:
         query = select(*(table.c[name] for name in fresh.names)).where(table.c.deployment == key)
         agrees &= _rows_of(connection, query, fresh.names).value == fresh.value
+    if table is manifests:
+        agrees &= all(row.facts == facts for part in facts_again(connection, key) for row, facts in part)
     return CheckedTable(table.name, counted[0], found[0], agrees)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from registry.artifacts.manifest import Predicate
 from registry.chain.hashed_record import hashed_record_json
 from registry.chain.identifiers import Account, FileHash, OmsRoot, ReleaseId, TermsId
 from registry.chain.records import ZERO, record_hash
@@ -19,24 +20,24 @@ FILES_SHOWN = 1_000
 def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> dict[str, Any]:
     """Everything about one release, of its files those from a position on. Raises RecordNotFound, IndexUnavailable."""
     as_of = snapshot.as_of()
-    claim = snapshot.release(identifier, "described")
+    claim = snapshot.release(identifier, "none")
+    manifest = snapshot.manifest(identifier)
+    said = None if manifest is None else manifest.predicate
     place = snapshot.location(identifier)
     release = claim.record.release
     return claim_view(claim, as_of) | {
-        "training_data": _training_data(claim),
+        "training_data": _training_data(claim, said),
         "parents": [
             {"release": str(ReleaseId(parent.release_id)), "relation": parent.relation.label}
             for parent in release.parents
         ],
         "external_parents": []
-        if claim.manifest is None
-        else [parent.model_dump(mode="json") for parent in claim.manifest.predicate.external_parents],
-        "access": None if claim.manifest is None else claim.manifest.predicate.access,
-        **_licensing(claim),
-        "model": _model(claim),
-        "oms": None
-        if claim.manifest is None or claim.manifest.predicate.oms is None
-        else oms_json(claim.manifest.predicate.oms),
+        if said is None
+        else [parent.model_dump(mode="json") for parent in said.external_parents],
+        "access": None if said is None else said.access,
+        **_licensing(said),
+        "model": _model(said),
+        "oms": None if said is None or said.oms is None else oms_json(said.oms),
         "children": [
             {"release": str(ReleaseId(child)), "relation": relation.label}
             for child, relation in snapshot.children(identifier)
@@ -148,20 +149,19 @@ def claim_view(claim: ClaimedRelease, as_of: AsOf) -> dict[str, Any]:
     }
 
 
-def _training_data(claim: ClaimedRelease) -> dict[str, Any]:
+def _training_data(claim: ClaimedRelease, said: Predicate | None) -> dict[str, Any]:
     """Undisclosed is said, never left out."""
     digest = claim.record.release.training_data
     if digest == ZERO:
         return {"disclosure": "undisclosed"}
     view: dict[str, Any] = {"digest": str(FileHash(digest))}
-    if claim.manifest is not None:
-        view |= claim.manifest.predicate.training_data.model_dump(mode="json")
+    if said is not None:
+        view |= said.training_data.model_dump(mode="json")
     return view
 
 
-def _licensing(claim: ClaimedRelease) -> dict[str, Any]:
+def _licensing(said: Predicate | None) -> dict[str, Any]:
     """What the manifest says beside the terms: those of the code, and why the folder's own licences differ."""
-    said = None if claim.manifest is None else claim.manifest.predicate
     code = None if said is None else said.code_terms
     differs = None if said is None else said.license_differs
     return {
@@ -170,9 +170,8 @@ def _licensing(claim: ClaimedRelease) -> dict[str, Any]:
     }
 
 
-def _model(claim: ClaimedRelease) -> dict[str, Any] | None:
+def _model(said: Predicate | None) -> dict[str, Any] | None:
     """What the manifest says of the model; None when it was not read, or says nothing. `document`: it is there."""
-    said = None if claim.manifest is None else claim.manifest.predicate
     if said is None or (said.model is None and said.model_document is None):
         return None
     if said.model is not None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from registry.policy.evidence import ClaimedRelease
+from registry.policy.facts import CountedCode, ListedCode
 from registry.policy.matching import Match
 from registry.policy.names import release_name
 from registry.policy.policy import MatchKind, Policy
@@ -35,11 +36,13 @@ def _code(claim: ClaimedRelease, match: Match) -> tuple[Mapping[str, int], str]:
     """What runs code by its kind, of the files that are there, and what is not known of it."""
     if claim.manifest is None:
         return {}, "its manifest was not read"
-    said, absent = claim.manifest.predicate, frozenset(match.missing)
-    if said.model is not None:
-        found = Counter(one.kind for one in said.model.runs_code if one.path not in absent)
-        unread = [one.path for one in said.model.unread if one.path not in absent]
-        return found, f"“{unread[0]}” could not be read when it was published" if unread else ""
-    if said.model_document is not None:
-        return said.model_document.runs_code, "its list of what could not be read is in a document of its own"
-    return {}, "its manifest does not say what its files hold"
+    absent = frozenset(match.missing)
+    match claim.manifest.code:
+        case ListedCode(runs, paths):
+            found = Counter(kind for path, kind in runs if path not in absent)
+            unread = [path for path in paths if path not in absent]
+            return found, f"“{unread[0]}” could not be read when it was published" if unread else ""
+        case CountedCode(kinds):
+            return kinds, "its list of what could not be read is in a document of its own"
+        case None:
+            return {}, "its manifest does not say what its files hold"

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from registry.artifacts.manifest import Manifest
 from registry.artifacts.training.document import Dataset
 from registry.chain.licenses import GrantRecord
 from registry.chain.publishers import Freeze
 from registry.chain.records import ZERO, Deployment, Reason, Record, Status
 from registry.chain.statements import StatementRecord
 from registry.content.cid import Cid
+from registry.policy.facts import ManifestFacts
 from registry.policy.terms import Terms
 
 Finality = Literal["latest", "safe", "finalized"]
@@ -172,11 +172,11 @@ class DeclaredTraining:
 class ClaimedRelease:
     """A release seen as a claim, with its documents.
 
-    `manifest` is there exactly when `manifest_state` is available, and without its files unless the subject is a list
-    of files; `shared` says what the files would. Of a stranger's release neither manifest nor terms need be there:
-    `shared` and `license` serve to list it. `terms_state` is None when the record names no terms; `terms` is there
-    exactly when it is available. `block_number` is the block that holds the record. `training` is there only where the
-    policy asks about training data and the release names a document.
+    `manifest` is what a verdict takes of it: there exactly when `manifest_state` is available, and without files unless
+    the subject is a list of files; `shared` says what the files would. Of a stranger's release neither manifest nor
+    terms need be there: `shared` and `license` serve to list it. `terms_state` is None when the record names no terms;
+    `terms` is there exactly when it is available. `block_number` is the block that holds the record. `training` is
+    there only where the policy asks about training data and the release names a document.
     """
 
     release_id: bytes
@@ -184,7 +184,7 @@ class ClaimedRelease:
     block_number: int
     status: StatusState
     manifest_state: DocumentState
-    manifest: Manifest | None = None
+    manifest: ManifestFacts | None = None
     terms_state: DocumentState | None = None
     terms: Terms | None = None
     first_claim: bool = False

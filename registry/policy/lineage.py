@@ -227,8 +227,8 @@ def _external(
         return []
     code = "ancestor-external" if policy.lineage == "trusted" else "ancestor-external-declared"
     return [
-        _about(code, claim, path, parent=release_name(child), relation=external.relation, purl=external.purl)
-        for external in child.manifest.predicate.external_parents
+        _about(code, claim, path, parent=release_name(child), relation=relation, purl=purl)
+        for purl, relation in child.manifest.external_parents
     ]
 
 

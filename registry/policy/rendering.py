@@ -118,7 +118,7 @@ def claim_json(claim: Claim, as_of: AsOf) -> dict[str, Any]:
         "sha256": claim.match.sha256,
         "shared": _shared(claim.match),
         "manifest": known.manifest_state.state,
-        "access": known.manifest.predicate.access if claim.counted and known.manifest else None,
+        "access": known.manifest.access if claim.counted and known.manifest else None,
     }
 
 

@@ -33,6 +33,7 @@ from registry.policy.evidence import (
     StatusState,
     Subject,
 )
+from registry.policy.facts import facts_of
 from registry.policy.permissions import EVERYONE
 from registry.policy.policy import Policy, parse_policy
 from registry.policy.terms import NOTICE, TERMS_TYPE, Terms, Use, parse_terms, terms_id, write_terms
@@ -165,7 +166,7 @@ class World:
             block_number=block,
             status=StatusState(),
             manifest_state=DocumentState(document.digest, manifest, "It is broken." if manifest == "invalid" else ""),
-            manifest=document if manifest == "available" else None,
+            manifest=facts_of(document) if manifest == "available" else None,
             terms_state=None if terms is None else DocumentState(identity, terms_state),
             terms=parsed_terms if terms_state == "available" else None,
             first_claim=first,

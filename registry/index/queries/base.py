@@ -26,6 +26,7 @@ from registry.index.kept import Kept
 from registry.index.queries import prepared
 from registry.index.rows import row_record
 from registry.policy.evidence import Block
+from registry.policy.facts import ManifestFacts
 from registry.policy.terms import Terms
 
 _IDS_AT_ONCE: Final = 500
@@ -76,7 +77,7 @@ Rows = Sequence[Row[Any]]
 class Shelves:
     """What is kept between snapshots: parsed documents by digest, and rows by the state of the index and their key."""
 
-    whole: Kept[Manifest]
+    whole: Kept[ManifestFacts]
     described: Kept[Manifest]
     terms: Kept[Terms]
     rows: Kept[Rows]

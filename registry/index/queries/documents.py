@@ -9,10 +9,12 @@ from registry.artifacts.manifest import Manifest, describe_manifest, parse_manif
 from registry.chain.records import ZERO
 from registry.content.cid import RAW, Cid
 from registry.errors import IndexUnavailable
+from registry.index.manifest_facts import known_facts
 from registry.index.queries.base import Here, Rows, among, chunks
 from registry.index.queries.progress import ProgressQueries
 from registry.index.schema import contents, terms_documents
 from registry.policy.evidence import DocumentState
+from registry.policy.facts import ManifestFacts, facts_of
 from registry.policy.terms import Terms, parse_terms
 
 TOO_LONG: Final = "It was not looked at: the documents of all that may decide are too long together."
@@ -90,17 +92,26 @@ class DocumentQueries(ProgressQueries):
         for part in chunks(cids):
             self.once(_of_cid).update((row.cid, bytes(row.data)) for row in self.ask(_of_cids, keys=part))
 
-    def _manifest(self, row: Any, size: int, *, whole: bool) -> Manifest:
-        shelf = self._kept.whole if whole else self._kept.described
-        kept = shelf.get(row.manifest)
+    def _facts(self, row: Any) -> ManifestFacts:
+        """What a verdict takes of a manifest, without its files: from the document only where it is long."""
+        return facts_of(self._described(row)) if row.facts is None else known_facts(bytes(row.facts))
+
+    def _with_files(self, row: Any, size: int) -> ManifestFacts:
+        """The same with the files; `size` is what is to be read for them, in bytes."""
+        kept = self._kept.whole.get(row.manifest)
         if kept is None:
             self._slow(size)
             data = self._needed(Cid(RAW, row.manifest).to_bytes())
-            if whole:
-                kept = parse_manifest(data, self._needed(row.table_cid) if row.table_cid else None)
-            else:
-                kept = describe_manifest(data)
-            shelf.put(row.manifest, kept, size)
+            kept = facts_of(parse_manifest(data, self._needed(row.table_cid) if row.table_cid else None))
+            self._kept.whole.put(row.manifest, kept, size)
+        return kept
+
+    def _described(self, row: Any) -> Manifest:
+        kept = self._kept.described.get(row.manifest)
+        if kept is None:
+            self._slow(row.manifest_size)
+            kept = describe_manifest(self._needed(Cid(RAW, row.manifest).to_bytes()))
+            self._kept.described.put(row.manifest, kept, row.manifest_size)
         return kept
 
     def _parsed_terms(self, identifier: bytes, row: Any) -> Terms:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
+from registry.artifacts.manifest import Manifest
 from registry.chain.events import EventLocation
 from registry.chain.records import (
     ZERO,
@@ -58,6 +59,11 @@ class ReleaseQueries(DocumentQueries):
             )
         return found
 
+    def manifest(self, identifier: bytes) -> Manifest | None:
+        """What the manifest of a release says, without its files; None while it was not read."""
+        row = self._rows([identifier]).get(identifier)
+        return None if row is None or row.state != "available" else self._described(row)
+
     def release_named(self, publisher: str, name: str, version: str) -> ClaimedRelease:
         """A release by publisher (EIP-55), name and version. Raises `RecordNotFound`."""
         return self.release(release_id(self.deployment, publisher, name, version))
@@ -79,7 +85,7 @@ class ReleaseQueries(DocumentQueries):
         self._statuses(rows.values())
         self._terms_documents({row.terms for row in rows.values() if row.terms != ZERO})
         read = (rows[one] for one in described if one in rows and rows[one].state == "available")
-        self._read_ahead((row.manifest, row.manifest_size) for row in read)
+        self._read_ahead((row.manifest, row.manifest_size) for row in read if row.facts is None)
 
     def granted_any(self, identifiers: Iterable[bytes]) -> list[bytes]:
         """Those of these releases of which anything was ever granted to anybody."""
@@ -265,7 +271,7 @@ class ReleaseQueries(DocumentQueries):
         if row.state == "available" and documents != "none":
             size = row.manifest_size + (row.table_size if documents == "whole" else 0)
             if allowance.takes(size):
-                manifest = self._manifest(row, size, whole=documents == "whole")
+                manifest = self._with_files(row, size) if documents == "whole" else self._facts(row)
             else:
                 state = DocumentState(row.manifest, "unavailable", TOO_LONG)
         terms_state, terms, license = self._terms_of(row, terms_rows, documents, allowance)
@@ -303,7 +309,7 @@ class ReleaseQueries(DocumentQueries):
 def _with_manifests(here: Here) -> Select[Any]:
     """With what there is more to be read of, which is little of most releases."""
     same = (manifests.c.deployment == releases.c.deployment) & (manifests.c.release_id == releases.c.release_id)
-    columns = ("state", "detail", "table_cid", "terms_cid", "manifest_size", "table_size")
+    columns = ("state", "detail", "table_cid", "terms_cid", "manifest_size", "table_size", "facts")
     more = (
         exists().where(here(lineage), lineage.c.child == releases.c.release_id).label("derived"),
         exists().where(here(statuses), statuses.c.release_id == releases.c.release_id).label("changed"),
