@@ -354,6 +354,7 @@ def _result(plan: Plan, done: Published, chain_id: int) -> dict[str, Any]:
         "external_parents": [parent.model_dump(mode="json") for parent in plan.external_parents],
         "model": plan.model.section.model_dump(mode="json", exclude_defaults=True),
         "oms": oms_json(plan.oms),
+        "warnings": list(plan.remarks),
         "findings": [{"code": f.code, "path": f.path, "message": f.message} for f in plan.findings],
         "seq": done.record.seq,
         "timestamp": done.record.timestamp,

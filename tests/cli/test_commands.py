@@ -16,7 +16,7 @@ from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.identifiers import TermsId
 from registry.content import file_digests
 from registry.policy.catalogue import catalogue
-from tests.cli.conftest import FRIEND, Provenance, later
+from tests.cli.conftest import FRIEND, Offline, Provenance, later
 
 AS_ONE = ("--version", "1", "--yes")
 PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
@@ -93,6 +93,21 @@ def test_from_a_folder_to_a_verdict_and_back(provenance: Provenance, model: Path
     refused = provenance("verify", str(model), "--trust", PUBLISHER)
     assert refused.code == 1 and "revoked" in refused.out
     assert provenance("status", f"{dev_signer(0).address}/m@1").out.strip().endswith("revoked (legal)")
+
+
+def test_a_base_model_that_no_parent_is_is_warned_of(
+    provenance: Provenance, model: Path, offline: Offline, tmp_path: Path
+) -> None:
+    (model / "README.md").write_text("---\nbase_model: org/base\n---\n")
+    warning = "README.md names the base model “org/base”, and no --parent names it."
+    asked = ("publish", str(model), "--name", "m", "--version", "1", "--yes", "--json")
+    with offline():
+        signed = provenance(*asked, "--sign-only")
+    assert signed.code == 0 and f"warning: {warning}" in signed.err
+    named = provenance(*asked[:-1], "--parent", "pkg:huggingface/org/base@0123abcd=finetune", "--sign-only")
+    assert named.code == 0 and "warning" not in named.err
+    done = provenance(*asked)
+    assert done.code == 0 and done.json["warnings"] == [warning] and f"warning: {warning}" in done.err
 
 
 def test_a_licence_that_the_folder_contradicts_is_stopped_shown_and_recorded(
