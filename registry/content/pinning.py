@@ -50,8 +50,10 @@ class PinningService:
         except ValueError:
             shown = address.rpartition("@")[2]
             raise InvalidSettings(f"{shown!r} is not the address of a pinning service.", value=shown) from None
-        if not usable or "@" in parts.netloc:
-            raise InvalidSettings("A pinning service has an address like https://api.example/psa, without credentials.")
+        if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+            raise InvalidSettings(
+                "A pinning service has an address like https://api.example/psa, without credentials and query."
+            )
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise InvalidSettings("A pinning service is asked by https: its token would be readable on the way.")
         if not token:

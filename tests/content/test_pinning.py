@@ -317,7 +317,19 @@ class TestWhatGoesWrong:
         pins = [{"requestid": one, "status": "pinned", "pin": {"cid": str(self.CID)}} for one in identities]
         return 200, json.dumps({"count": len(pins), "results": pins}).encode()
 
-    @pytest.mark.parametrize("address", ["", "api.example", "ftp://x", "http://api.example", "https://u:p@api.example"])
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "",
+            "api.example",
+            "ftp://x",
+            "http://api.example",
+            "https://u:p@api.example",
+            "https://a.example/?x=1",
+            "https://a.example:0",
+            "https://[x",
+        ],
+    )
     def test_addresses_that_are_none_or_would_show_the_token(self, address: str) -> None:
         with pytest.raises(InvalidSettings):
             PinningService(address, TOKEN)
