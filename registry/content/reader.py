@@ -102,7 +102,8 @@ def fetch_file(
     is proven before it is asked for, and every block is hashed.
     Raises DestinationNotEmpty, PathMissing, InvalidDag, StoreFull, and what `get_block` raises.
     """
-    room = free_room(_existing(Path(os.path.abspath(destination)).parent))
+    with _translated(destination):
+        room = free_room(_existing(Path(os.path.abspath(destination)).parent))
     return write_new(destination, _content(sources, cid, room if most is None else min(room, most), progress, sha256))
 
 
