@@ -14,7 +14,7 @@ from registry.chain.devnode import DevNode
 from registry.chain.identifiers import Account, ReleaseId
 from registry.chain.licenses import Grant
 from registry.chain.records import Release
-from registry.errors import InvalidDocument, ReleaseNotFound
+from registry.errors import InvalidDocument, InvalidIdentifier, ReleaseNotFound
 from registry.policy.terms import Use
 from registry.publishing import Asked, Plan, prepare
 
@@ -73,6 +73,16 @@ def test_a_teacher_that_does_not_exist_is_refused(teacher: Registries, student: 
     assert there.release.training_data != bytes(32) and there.remarks == ()
     service = {"provider": "Example AI", "model": "large", "snapshot": "large-2024-08-06", "period": PERIOD}
     assert planned(student, tmp_path, {"teacher": {"service": service}}).remarks == ()
+
+
+def test_a_teacher_that_a_branch_names_is_refused(student: Registries, tmp_path: Path) -> None:
+    for revision, pinned in (("main", False), ("v1.0", False), ("0e9e39f", True)):
+        dataset = {"teacher": {"package": f"pkg:huggingface/owner/name@{revision}"}}
+        if pinned:
+            assert planned(student, tmp_path, dataset).remarks == ()
+            continue
+        with pytest.raises(InvalidIdentifier, match=f"“{revision}” is a branch or a tag"):
+            planned(student, tmp_path, dataset)
 
 
 def test_a_grant_is_remarked_on_unless_it_is_in_force(teacher: Registries, student: Registries, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from registry.artifacts.canonical import parse_json
 from registry.artifacts.named_file import read_named, write_named
+from registry.artifacts.pinned_package import pinned_package
 from registry.artifacts.scan import scan
 from registry.artifacts.training.croissant import conforms_to_croissant
 from registry.artifacts.training.describing import describe_files, keys_of, shown_at
@@ -64,7 +65,7 @@ def describe(
     summary: Annotated[str | None, typer.Option(help="What is said of it in words.")] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Whose outputs these are: release:0x… or pkg:…@REVISION."),
+        typer.Option(metavar="MODEL", help="Whose outputs these are: release:0x… or pkg:…@COMMIT."),
     ] = None,
     also: Annotated[
         Path | None,
@@ -161,7 +162,7 @@ def _period(text: str) -> dict[str, str]:
 
 
 def _teacher(text: str) -> dict[str, str]:
-    return {"package" if text.startswith("pkg:") else "release": text}
+    return {"package": pinned_package(text)} if text.startswith("pkg:") else {"release": text}
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -37,7 +37,8 @@ TRAINING_REASONS: Final[Mapping[str, ReasonKind]] = {
     "training-not-pinned": ReasonKind(
         _R,
         "{release} was trained on “{dataset}”, which is not pinned by a digest, or has a teacher that cannot be.",
-        "`training_data.pinned` is true, and no digest of a data set is named, or its teacher is a hosted service.",
+        "`training_data.pinned` is true, and no digest of a data set is named, or its teacher is a hosted service or a"
+        " branch.",
     ),
     "training-dataset-refused": ReasonKind(
         _R,

@@ -2,18 +2,15 @@
 
 import difflib
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from packageurl import PackageURL
 
 from registry.artifacts.declared_license import slug
 from registry.artifacts.manifest import ExternalParent, TrainingData
 from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.named_file import read_named
+from registry.artifacts.pinned_package import pinned_package
 from registry.artifacts.statement import Access
 from registry.artifacts.training.forms import MAX_DOCUMENT, TrainingDocument, import_training_data
 from registry.chain.identifiers import TermsId, parse_release_id
@@ -24,8 +21,6 @@ from registry.errors import InvalidDocument, InvalidIdentifier, ReleaseNotFound
 from registry.policy.catalogue import CatalogueEntry, catalogue, whose_name
 from registry.policy.terms import FORM, import_terms, parse_terms, terms_id
 from registry.standards.oms import Verified
-
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +115,10 @@ def parents_of(texts: Sequence[str], registry: ModelRegistryClient | None) -> tu
             raise InvalidIdentifier(f"“{text}” does not say the relation: write {text}=finetune, for example.")
         relation = Relation.from_label(label)
         if what.startswith("pkg:"):
-            external.append(ExternalParent(purl=_pinned(what), relation=relation.label))
+            external.append(ExternalParent(purl=pinned_package(what), relation=relation.label))
             continue
         parent = Parent(parse_release_id(what), relation)
         if registry is not None and registry.release_record_hash(parent.release_id) == ZERO:
             raise ReleaseNotFound(f"The parent {what} is not in this registry. Name it by a package URL instead.")
         known.append(parent)
     return sorted(known), external
-
-
-def _pinned(text: str) -> str:
-    """A package URL with a version, in its canonical form; of `huggingface` that is a commit (purl-spec, types)."""
-    try:
-        purl = PackageURL.from_string(text)
-    except ValueError as error:
-        raise InvalidIdentifier(f"“{text}” is no package URL: {error}.") from error
-    if not purl.version:
-        raise InvalidIdentifier(f"“{text}” is not pinned: add @ and the revision, pkg:huggingface/org/name@COMMIT.")
-    if purl.type == "huggingface" and not _COMMIT.fullmatch(purl.version):
-        raise InvalidIdentifier(
-            f"“{text}” is not pinned: “{purl.version}” is a branch or a tag, which can move. Give the commit, 7 to 40 "
-            "hexadecimal characters, as the model's page shows it under “Files and versions”."
-        )
-    return purl.to_string()

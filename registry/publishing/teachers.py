@@ -1,11 +1,13 @@
 """The teachers of a release's training data and the grants that it names, held against the chain when publishing.
 
-A teacher that is not there is a mistake and is refused. A grant that is not in force now is a remark: the outputs may
-be of a time when it was, and whether it permitted them is judged by whoever reads the record.
+A teacher that is not there is a mistake and is refused, and so is one that a branch or a tag names. A grant that is not
+in force now is a remark: the outputs may be of a time when it was, and whether it permitted them is judged by whoever
+reads the record.
 """
 
 from collections.abc import Callable
 
+from registry.artifacts.pinned_package import pinned_package
 from registry.artifacts.training.document import Dataset, datasets_of, parse_training_manifest
 from registry.artifacts.training.forms import TrainingDocument
 from registry.chain.identifiers import parse_account, parse_release_id
@@ -22,17 +24,20 @@ Licenses = Callable[[], LicenseRegistryClient]
 
 
 def check_teachers(
-    document: TrainingDocument, registry: ModelRegistryClient, licenses: Licenses | None
+    document: TrainingDocument, registry: ModelRegistryClient | None, licenses: Licenses | None
 ) -> tuple[str, ...]:
-    """Remarks on the grants that are named, in sentences.
+    """Remarks on the grants that are named, in sentences; none without a `registry` to ask.
 
-    Raises ReleaseNotFound for a teacher that is not in this registry, InvalidDocument for a grant on another chain.
+    Raises ReleaseNotFound for a teacher that is not in this registry, InvalidIdentifier for a package that is not
+    pinned, InvalidDocument for a grant on another chain.
     """
     if document.form != "training-data-manifest":
         return ()
     remarks = []
     for dataset in datasets_of(parse_training_manifest(document.data), document.table):
-        if dataset.teacher is None or dataset.teacher.release is None:
+        if dataset.teacher is not None and dataset.teacher.package is not None:
+            pinned_package(dataset.teacher.package)
+        if registry is None or dataset.teacher is None or dataset.teacher.release is None:
             continue
         teacher = parse_release_id(dataset.teacher.release)
         if registry.release_record_hash(teacher) == ZERO:

@@ -51,7 +51,8 @@ def test_outputs_name_their_teacher(provenance: Provenance, records: Path, tmp_p
     assert "name their teacher" in provenance(*asked).err
     done = provenance(*asked, "--teacher", "pkg:huggingface/org/model@0e9e39f").json
     assert done["datasets"][0]["teacher"] == {"package": "pkg:huggingface/org/model@0e9e39f"}
-    assert "names its revision" in provenance(*asked, "--teacher", "pkg:huggingface/org/model").err
+    assert "is not pinned: add @" in provenance(*asked, "--teacher", "pkg:huggingface/org/model").err
+    assert "is a branch or a tag" in provenance(*asked, "--teacher", "pkg:huggingface/org/model@main").err
     also = tmp_path / "also.json"
     period = {"from": "2024-09-01", "to": "2024-09-30"}
     service = {"provider": "Example AI", "model": "large", "snapshot": "large-2024-08-06", "period": period}

@@ -168,10 +168,19 @@ def test_nobody_here_speaks_for_a_teacher_that_is_not_in_the_registry(teacher: d
     assert world.verdict(outputs="any").outcome == "allow"
 
 
-def test_a_hosted_teacher_cannot_be_pinned() -> None:
+@pytest.mark.parametrize(
+    ("teacher", "pinned"),
+    [
+        ({"service": SERVICE}, False),
+        ({"package": "pkg:huggingface/owner/name@main"}, False),
+        ({"package": "pkg:huggingface/owner/name@0e9e39f"}, True),
+        ({"package": "pkg:pypi/name@1.0"}, True),
+    ],
+)
+def test_a_teacher_that_is_hosted_or_a_branch_is_not_pinned(teacher: dict[str, Any], pinned: bool) -> None:
     world = Trained()
-    world.train(dataset(name="answers", role="outputs", digest=DIGEST, teacher={"service": SERVICE}))
-    assert of_training(world.verdict(pinned=True)) == ["training-not-pinned"]
+    world.train(dataset(name="answers", role="outputs", digest=DIGEST, teacher=teacher))
+    assert of_training(world.verdict(pinned=True)) == ([] if pinned else ["training-not-pinned"])
 
 
 def taught(terms: bytes | None, *, by: str = BOB, grants: Any = ()) -> Trained:

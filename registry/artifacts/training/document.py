@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from registry.artifacts.canonical import canonical, parse_canonical
 from registry.artifacts.json_schema import given, where
+from registry.artifacts.pinned_package import is_pinned
 from registry.artifacts.statement import Account, CidText, PinnedPackage, ReleaseText, TermsText
 from registry.artifacts.training.explaining import check_no_null, explained
 from registry.artifacts.training.values import (
@@ -97,8 +98,8 @@ class Teacher(Strict):
 
     @property
     def pinnable(self) -> bool:
-        """Whether the very model can be found again."""
-        return self.service is None
+        """Whether the very model can be found again: not a hosted one, nor one that a branch names."""
+        return self.service is None and (self.package is None or is_pinned(self.package))
 
 
 class GrantReference(Strict):
