@@ -16,6 +16,7 @@ from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalise
 from registry.errors import FileChanged, InvalidRecord, PathMissing, TrainingDataError, UnsupportedFormat
 
 T = TypeVar("T")
+Passing = Callable[[bytes], None]
 DataFormat = Literal["jsonl", "csv", "tsv", "text", "parquet"]
 
 PART: Final = 32 << 20
@@ -90,9 +91,10 @@ def leaves_of(part: Part, how: Normalisation, key: bytes | None) -> list[bytes]:
     return list(each_record(part, lambda record: leaf_hash(entry_of(normalised(record, how), key))))
 
 
-def each_record(part: Part, read: Callable[[bytes], T]) -> Iterator[T]:
+def each_record(part: Part, read: Callable[[bytes], T], passing: Passing | None = None) -> Iterator[T]:
     """What `read` makes of each line (without its line feed) or row (as canonical JSON) of a part, in their order.
 
+    `passing` is given the bytes of a part of lines from its `start` to its `end`: of all parts of a file, its own.
     An InvalidRecord that it raises gets the place of the record. Raises InvalidRecord, FileChanged, PathMissing.
     """
     if part.unit == "row":
@@ -100,7 +102,7 @@ def each_record(part: Part, read: Callable[[bytes], T]) -> Iterator[T]:
 
         records: Iterable[bytes] = rows(part.files[0].path, part.start, part.end)
     else:
-        records = _lines(part)
+        records = _lines(part, passing)
     for number, record in enumerate(records):
         try:
             found = read(record)
@@ -139,10 +141,12 @@ def _leaf_of_file(file: SourceFile, how: Normalisation, key: bytes | None) -> by
     return digest.digest()
 
 
-def _lines(part: Part) -> list[bytes]:
+def _lines(part: Part, passing: Passing | None = None) -> list[bytes]:
     """The lines that begin in the part, without their line feed. One that is cut by its end is read to its own."""
     (file,) = part.files
     data = _read(file, part.start, part.end - part.start)
+    if passing is not None:
+        passing(data)
     if part.start and _read(file, part.start - 1, 1) != b"\n":  # begins within a line of the part before
         first = data.find(b"\n")
         if first < 0:

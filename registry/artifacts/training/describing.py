@@ -1,9 +1,14 @@
 """A data set from its files: how many records and bytes, their digest, and the columns that the records have."""
 
+import contextlib
 import csv
-from collections.abc import Callable, Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -11,6 +16,7 @@ import orjson
 from registry.artifacts.commitments.normalising import LONGEST_RECORD
 from registry.artifacts.commitments.sources import (
     DataFormat,
+    Passing,
     SourceFile,
     check_all,
     each_record,
@@ -18,10 +24,11 @@ from registry.artifacts.commitments.sources import (
     parts,
     source_file,
 )
-from registry.artifacts.digest import digest_scan
+from registry.artifacts.digest import DigestCache, Known, digest_scan
 from registry.artifacts.hashing import Progress
 from registry.artifacts.scan import Scan
 from registry.artifacts.training.document import MAX_FIELDS, SHOWS_RECORDS, DataField, Disclosure
+from registry.content.unixfs import LEAF_SIZE, file_root
 from registry.errors import EmptySet, InvalidRecord, UnsupportedFormat
 
 _LONGEST_FIELD: Final = 500
@@ -69,26 +76,83 @@ class _Counted:
             self.columns = None
 
 
+class _Hashed(DigestCache):
+    """Hashes files while their records are read, and knows them then for the digest of the whole.
+
+    A thread hashes a part while its records are parsed; one part waits at most.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._known: dict[Path, Known] = {}
+        self._sizes = 0
+
+    @contextlib.contextmanager
+    def reading(self, path: Path, size: int) -> Iterator[Passing]:
+        """What the parts of a file are to be handed to, in their order; it is known if they are the whole of it."""
+        whole, leaves, seen = hashlib.sha256(), bytearray(), 0
+
+        def add(data: bytes) -> None:
+            whole.update(data)
+            for start in range(0, len(data), LEAF_SIZE):
+                leaves.extend(hashlib.sha256(memoryview(data)[start : start + LEAF_SIZE]).digest())
+
+        with ThreadPoolExecutor(1, "hashing") as thread:
+            before: Future[None] | None = None
+
+            def passing(data: bytes) -> None:
+                nonlocal before, seen
+                seen += len(data)
+                if before is not None:
+                    before.result()
+                before = thread.submit(add, data)
+                if self._progress is not None:
+                    self._progress(len(data))
+
+            yield passing
+        if 0 < seen == size:
+            self._known[path] = file_root(bytes(leaves), size).cid, whole.digest()
+            self._sizes += size
+
+    def find(self, files: Iterable[tuple[Path, os.stat_result]]) -> list[Known | None]:
+        """See `DigestCache`."""
+        return [self._known.get(path) for path, _ in files]
+
+    def keep(self, files: Iterable[tuple[tuple[Path, os.stat_result], Known]], since: int) -> None:
+        """Nothing: what was read is read for once."""
+
+    def progress_of_others(self, size: int) -> None:
+        """What is told of the files that are hashed on their own: what was read before is told first, and again."""
+        told = min(size, self._sizes)
+        self._sizes -= told
+        if self._progress is not None and size > told:
+            self._progress(size - told)
+
+
 def describe_files(found: Scan, *, folder: bool, progress: Progress | None = None) -> Described:
-    """Read all records of what `scan` found, then hash it. A `folder` has the digest of an artifact.
+    """Read all records of what `scan` found and hash it, both in one pass where its files are read from end to end.
+
+    A `folder` has the digest of an artifact. `progress` is told bytes.
 
     Every line of JSONL is JSON, of text UTF-8, and every row of CSV has as many values as the first. Raises EmptySet,
     InvalidRecord, UnsupportedFormat where no file has a format that is read, FileChanged, PathMissing.
     """
     counted, unread, read = _Counted(), [], []
+    hashed = _Hashed(progress)
     for entry in found.entries:
         kind = format_of(entry.path)
         if kind is not None:
             file = source_file(entry.source)
             read.append(file)
-            _READERS[kind](file, counted)
+            with hashed.reading(entry.source, file.size) as passing:
+                _READERS[kind](file, counted, passing)
         elif not entry.path.rpartition("/")[2].lower().startswith(_BESIDE):
             unread.append(entry.path)
     if not read:
         raise UnsupportedFormat("There is no Parquet, JSONL, CSV, TSV or text here, by the names of the files.")
     if not counted.records:
         raise EmptySet("There is no record in these files.")
-    artifact = digest_scan(found, progress=progress)
+    artifact = digest_scan(found, progress=hashed.progress_of_others, cache=hashed)
     check_all(read)
     digest = artifact.digest if folder else artifact.files[0].sha256
     assert digest is not None  # noqa: S101  # asked for above
@@ -128,7 +192,7 @@ def _fields(counted: _Counted) -> tuple[DataField, ...]:
     return tuple(DataField(name=name, type=kind[:_LONGEST_FIELD]) for name, kind in types.items())
 
 
-def _read_parquet(file: SourceFile, counted: _Counted) -> None:
+def _read_parquet(file: SourceFile, counted: _Counted, _: Passing) -> None:
     from registry.artifacts.commitments.parquet import shape
 
     rows, columns = shape(file.path)
@@ -137,7 +201,7 @@ def _read_parquet(file: SourceFile, counted: _Counted) -> None:
         counted.column(name, kind)
 
 
-def _read_json(file: SourceFile, counted: _Counted) -> None:
+def _read_json(file: SourceFile, counted: _Counted, passing: Passing) -> None:
     def read(record: bytes) -> None:
         try:
             value: Any = orjson.loads(record)
@@ -151,18 +215,18 @@ def _read_json(file: SourceFile, counted: _Counted) -> None:
             counted.columns = None
 
     for part in parts([file], "line"):
-        for _ in each_record(part, read):
+        for _ in each_record(part, read, passing):
             pass
 
 
-def _read_text(file: SourceFile, counted: _Counted) -> None:
+def _read_text(file: SourceFile, counted: _Counted, passing: Passing) -> None:
     counted.columns = None
-    counted.records += sum(1 for _ in _texts(file))
+    counted.records += sum(1 for _ in _texts(file, passing))
 
 
-def _read_table(file: SourceFile, counted: _Counted, delimiter: str) -> None:
+def _read_table(file: SourceFile, counted: _Counted, passing: Passing, delimiter: str) -> None:
     """RFC 4180, with a first row of names. A value may have line feeds within its quotes."""
-    reader = csv.reader((line + "\n" for line in _texts(file)), delimiter=delimiter, strict=True)
+    reader = csv.reader((line + "\n" for line in _texts(file, passing)), delimiter=delimiter, strict=True)
     longest = csv.field_size_limit(LONGEST_RECORD)
     try:
         names = next(reader, [])
@@ -184,9 +248,9 @@ def _read_table(file: SourceFile, counted: _Counted, delimiter: str) -> None:
         counted.column(name.removeprefix("\ufeff"), "string")
 
 
-def _texts(file: SourceFile) -> Iterator[str]:
+def _texts(file: SourceFile, passing: Passing) -> Iterator[str]:
     for part in parts([file], "line"):
-        yield from each_record(part, _decoded)
+        yield from each_record(part, _decoded, passing)
 
 
 def _decoded(record: bytes) -> str:
@@ -196,7 +260,7 @@ def _decoded(record: bytes) -> str:
         raise InvalidRecord(f"It is not UTF-8 (byte {error.start}).") from None
 
 
-_READERS: Final[dict[DataFormat, Callable[[SourceFile, _Counted], None]]] = {
+_READERS: Final[dict[DataFormat, Callable[[SourceFile, _Counted, Passing], None]]] = {
     "jsonl": _read_json,
     "text": _read_text,
     "csv": partial(_read_table, delimiter=","),

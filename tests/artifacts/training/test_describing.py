@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from registry.artifacts.commitments.sources import PART
 from registry.artifacts.digest import digest_artifact
 from registry.artifacts.scan import scan
 from registry.artifacts.training.describing import Described, describe_files, keys_of, shown_at
@@ -57,6 +58,30 @@ def test_a_folder_has_the_digest_of_an_artifact(tmp_path: Path) -> None:
     found = described(tmp_path)
     assert found.digest == digest_artifact(tmp_path).digest
     assert (found.files, found.records, found.fields, found.unread) == (3, 4, (), ())
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the kernel does not say what a process read")
+@pytest.mark.parametrize("line", [b'{"text": "one"}\n', b"one\n"])
+def test_a_file_is_read_once_for_its_records_and_its_digest(tmp_path: Path, line: bytes) -> None:
+    size = 2 * PART + 5 * (1 << 20) + 1
+    data = (line * (size // len(line) + 1))[:size].rsplit(b"\n", 1)[0]
+    name = "a.jsonl" if line.startswith(b"{") else "a.txt"
+    path = write(tmp_path / "set" / name, data)
+    write(tmp_path / "set" / "README.md", b"# About")
+    told: list[int] = []
+    before = bytes_read()
+    found = describe_files(scan(path), folder=False, progress=told.append)
+    assert bytes_read() - before < 1.2 * len(data)
+    assert (found.digest, sum(told)) == (hashlib.sha256(data).digest(), len(data))
+    told.clear()
+    whole = describe_files(scan(path.parent), folder=True, progress=told.append)
+    assert (whole.digest, sum(told)) == (digest_artifact(path.parent).digest, len(data) + 7)
+
+
+def bytes_read() -> int:
+    """By this process, since it began (proc(5))."""
+    (line,) = (line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("rchar:"))
+    return int(line.partition(":")[2])
 
 
 def test_rows_of_parquet(tmp_path: Path) -> None:
