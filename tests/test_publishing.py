@@ -14,6 +14,7 @@ import pytest
 
 from registry.artifacts.digest import digest_artifact
 from registry.artifacts.manifest import parse_manifest
+from registry.artifacts.training.forms import MAX_PUBLISHED
 from registry.chain.devnode import DevNode, dev_key, dev_signer
 from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import ZERO, Relation
@@ -262,6 +263,22 @@ def test_preflight_stops_a_wrong_release_and_an_override_is_recorded(
     made = plan(folder, publisher, Asked("m", "1", allow_incomplete=True))
     recorded = json.loads(made.documents[-1])["predicate"]["preflight"]
     assert recorded["overridden"] and recorded["findings"][0]["path"] == ".env"
+
+
+def test_training_data_that_no_index_reads_is_not_published(
+    folder: Path, publisher: ModelRegistryClient, tmp_path: Path
+) -> None:
+    document = tmp_path / "croissant.json"
+    croissant = {"@context": {}, "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0", "name": "x"}
+    padding = MAX_PUBLISHED - len(json.dumps(croissant | {"description": ""}))
+    for more, fits in ((0, True), (1, False)):
+        document.write_text(json.dumps(croissant | {"description": "x" * (padding + more)}))
+        asked = Asked("m", "1", training_data=document)
+        if fits:
+            assert plan(folder, publisher, asked).release.training_data != ZERO
+        else:
+            with pytest.raises(InvalidDocument, match=r"an index reads at most 16,777,216.*names it by its CID"):
+                plan(folder, publisher, asked)
 
 
 def test_training_data_is_disclosed_by_its_digest(folder: Path, publisher: ModelRegistryClient, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Training data that names a teacher is held against a real chain before the release is published."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from registry.artifacts.digest import digest_artifact
 from registry.artifacts.training.document import TRAINING_DATA_TYPE
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode
-from registry.chain.identifiers import Account, ReleaseId
+from registry.chain.identifiers import Account, ReleaseId, TermsId
+from registry.chain.license_registry import EVERYONE
 from registry.chain.licenses import Grant
-from registry.chain.records import Release
+from registry.chain.records import ZERO, Reason, Release, Status
 from registry.errors import InvalidDocument, InvalidIdentifier, ReleaseNotFound
-from registry.policy.terms import Use
+from registry.policy.terms import Use, parse_terms, terms_id
 from registry.publishing import Asked, Plan, prepare
+from tests.policy.world import terms_document
 
 DIGEST = b"\7" * 32
 PERIOD = {"from": "2024-09-01", "to": "2024-09-30"}
@@ -32,8 +35,8 @@ def student(node: DevNode) -> Registries:
     return newcomer(node.chain)
 
 
-def published(registries: Registries) -> bytes:
-    return registries.models.publish(Release(address_of(registries), "teacher", "1", DIGEST, DIGEST)).release_id
+def published(registries: Registries, name: str = "teacher", terms: bytes = ZERO) -> bytes:
+    return registries.models.publish(Release(address_of(registries), name, "1", DIGEST, DIGEST, terms)).release_id
 
 
 def permit(registries: Registries, grantee: str, **changes: Any) -> None:
@@ -100,6 +103,46 @@ def test_a_grant_is_remarked_on_unless_it_is_in_force(teacher: Registries, stude
     assert remarks() == ("The grant that “answers” names permits neither to distil nor to train on outputs now.",)
     permit(teacher, account.address, uses=0, until=0)
     assert remarks() == ("The grant that “answers” names was taken back.",)
+
+
+def test_a_grant_to_somebody_else_or_of_a_revoked_teacher_is_remarked_on(
+    teacher: Registries, student: Registries, tmp_path: Path
+) -> None:
+    release = published(teacher)
+    other = Account(student.models.chain.chain_id, address_of(teacher))
+    permit(teacher, other.address)
+    (elsewhere,) = planned(student, tmp_path, named(release, other)).remarks
+    assert f"is one to {other}, and permits nothing to the publisher, {address_of(student)}" in elsewhere
+    permit(teacher, EVERYONE)
+    assert planned(student, tmp_path, named(release)).remarks == ()
+    teacher.models.set_status("teacher", "1", Status.REVOKED, Reason.LICENSING)
+    (revoked,) = planned(student, tmp_path, named(release)).remarks
+    assert revoked == "The teacher of “answers” was revoked, and permits nothing since."
+
+
+def test_terms_that_are_named_are_held_against_the_teachers(
+    teacher: Registries, student: Registries, tmp_path: Path
+) -> None:
+    open_, closed = terms_document("open"), terms_document("closed", train_on_outputs="denied", distil="conditional")
+    ids = [terms_id(document, parse_terms(document)) for document in (open_, closed)]
+    releases = [published(teacher, f"under-{place}", terms) for place, terms in enumerate(ids)]
+
+    def remarks(release: bytes, terms: bytes) -> tuple[str, ...]:
+        dataset = {"teacher": {"release": str(ReleaseId(release))}, "grant": {"terms": str(TermsId(terms))}}
+        return planned(student, tmp_path, dataset).remarks
+
+    says = "The terms that “answers” names"
+    unknown = f"{says} are neither in the catalogue nor registered: what they permit is not known here."
+    assert remarks(releases[0], ids[0]) == (unknown,)
+    for document, terms in zip((open_, closed), ids, strict=True):
+        teacher.licenses.register_terms(terms, sha256(document).digest(), parse_terms(document).packed_uses)
+    assert remarks(releases[0], ids[0]) == ()
+    denied = f"{says} allow neither to distil nor to train on outputs without a condition."
+    assert remarks(releases[1], ids[1]) == (denied,)
+    assert remarks(releases[1], ids[0]) == (f"{says} are not its teacher's, which is under {TermsId(ids[1])}.",)
+    assert remarks(published(teacher), ids[0]) == (f"{says} are not its teacher's, which is under none.",)
+    package = {"teacher": {"package": "pkg:pypi/name@1"}, "grant": {"terms": str(TermsId(ids[1]))}}
+    assert planned(student, tmp_path, package).remarks == (denied,)
 
 
 def test_a_grant_that_expired_is_remarked_on(

@@ -14,7 +14,7 @@ from registry.cli.permission import answers
 from registry.cli.registered import own_names, registered_terms, release_terms
 from registry.errors import InvalidIdentifier
 from registry.policy.catalogue import catalogue, of_catalogue, whose_name
-from registry.policy.terms import Terms, Use, UseState, parse_terms, terms_id
+from registry.policy.terms import Terms, Use, packed_state, parse_terms, terms_id
 from registry.publishing import check_own_name, terms_document
 
 license = typer.Typer(
@@ -191,4 +191,4 @@ def _terms_json(terms: Terms, identity: bytes) -> dict[str, Any]:
 
 
 def _states(packed: int) -> dict[str, str]:
-    return {use.value: UseState(packed >> (2 * place) & 3).name.lower() for place, use in enumerate(Use)}
+    return {use.value: packed_state(packed, use).name.lower() for use in Use}

@@ -11,7 +11,7 @@ from registry.chain.static import NOBODY
 from registry.content.cid import DAG_PB, Cid
 from registry.index.queries import AnchorState, DelegateState, Edge, Located, LogHead, Model, PublisherState
 from registry.index.queries import StatementState as StatementInIndex
-from registry.policy.terms import Use, UseState
+from registry.policy.terms import Use, packed_state
 
 
 def place_json(located: Located[Any]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def terms_json(terms: Located[TermsRecord], chain_id: int) -> dict[str, Any]:
 
 def uses_json(packed: int) -> dict[str, str]:
     """The state of each use from the packed states."""
-    return {use.value: UseState(packed >> (2 * place) & 3).name.lower() for place, use in enumerate(Use)}
+    return {use.value: packed_state(packed, use).name.lower() for use in Use}
 
 
 def grant_json(grant: Located[GrantRecord], chain_id: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, update
 
 from registry.artifacts.manifest import Manifest, describe_manifest
 from registry.artifacts.statement import TrainingData
-from registry.artifacts.training.document import MAX_DATASETS_TABLE
+from registry.artifacts.training.forms import MAX_PUBLISHED
 from registry.content import dagpb
 from registry.content.cid import RAW, Cid
 from registry.content.reader import read_document
@@ -34,7 +34,7 @@ from registry.index.keeping import keep, kept_bytes, pause, storable
 from registry.index.queries import chunks
 from registry.index.schema import manifests
 from registry.index.training_keeping import is_declared, keep_declared
-from registry.index.training_rows import MAX_READ, Declared, read_declared, table_of
+from registry.index.training_rows import Declared, read_declared, table_of
 from registry.index.training_schema import training_data
 
 _log = logging.getLogger(__name__)
@@ -165,13 +165,13 @@ def _read(source: BlockSource, digest: bytes, cid: Cid) -> _Read:
     """The document with this sha2-256, and its table. Raises InvalidDocument and others."""
     if cid.codec != RAW:
         size = decode_data(dagpb.decode(source.get_block(cid)).data).size
-        if size > MAX_READ:
-            raise ContentError(f"The document has {size:,} bytes, and an index reads at most {MAX_READ:,} of one.")
-    data = read_document(source, cid, MAX_READ)
+        if size > MAX_PUBLISHED:
+            raise ContentError(f"The document has {size:,} bytes, and an index reads at most {MAX_PUBLISHED:,} of one.")
+    data = read_document(source, cid, MAX_PUBLISHED)
     if hashlib.sha256(data).digest() != digest:
         raise InvalidDocument("The manifest says where the document is, and there is another one than the chain names.")
     documents = {cid: data}
     place, table = table_of(data), None
     if place is not None:
-        table = documents[place] = read_document(source, place, MAX_DATASETS_TABLE)
+        table = documents[place] = read_document(source, place, MAX_PUBLISHED)
     return _Read(cid, documents, read_declared(data, table))

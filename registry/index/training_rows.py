@@ -12,20 +12,17 @@ from packageurl import PackageURL
 
 from registry.artifacts.canonical import canonical, parse_json
 from registry.artifacts.training.document import (
-    MAX_DATASETS_TABLE,
     Dataset,
     Teacher,
     dataset_json,
     datasets_of,
     parse_training_manifest,
 )
-from registry.artifacts.training.forms import TrainingDataForm, read_training_data
+from registry.artifacts.training.forms import MAX_PUBLISHED, TrainingDataForm, read_training_data
 from registry.chain.identifiers import ReleaseId
 from registry.content.cid import Cid
 from registry.content.unixfs import document_shape
 
-MAX_READ: Final = MAX_DATASETS_TABLE
-"""Bytes of the longest document that an index reads: only a Croissant document can be longer."""
 _LONGEST_NAME: Final = 200
 _LONGEST_ADDRESS: Final = 2000
 
@@ -124,7 +121,7 @@ def _keys_of_teacher(teacher: Teacher) -> Iterator[bytes]:
 
 def _of_croissant(data: bytes) -> DeclaredDataset:
     """Of a Croissant document what it is found by; the rest stands in it, and is judged by whoever reads it."""
-    value = parse_json(data, MAX_READ)
+    value = parse_json(data, MAX_PUBLISHED)
     cid = document_shape(data).cid
     declared: dict[str, Any] = {"name": value["name"][:_LONGEST_NAME], "croissant": str(cid)}
     keys = {key_of_croissant(cid)}

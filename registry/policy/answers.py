@@ -13,7 +13,7 @@ from registry.chain.records import ZERO, Status
 from registry.policy.evidence import StatusState
 from registry.policy.names import time_text
 from registry.policy.permissions import EVERYONE, Basis, GrantLike, decided, grant_in_force
-from registry.policy.terms import Terms, Use, UseState
+from registry.policy.terms import Terms, Use, UseState, packed_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def answer_of_terms(terms: DeclaredTerms, use: Use) -> Answer:
         return Answer(UseState.UNKNOWN, "no-terms", "the release names no terms, and no grant is in force")
     if terms.packed is None:
         return Answer(UseState.UNKNOWN, "terms-not-registered", register_hint(terms.name))
-    state = UseState(terms.packed >> (2 * list(Use).index(use)) & 3)
+    state = packed_state(terms.packed, use)
     reading = None if terms.document is None else terms.document.reading(use)
     clause = f": {reading.clause}" if reading is not None and reading.clause else ""
     if reading is not None and reading.conditions:

@@ -169,6 +169,11 @@ def import_terms(data: bytes) -> bytes:
         raise InvalidDocument(f"{error.message} {FORM}", **error.details) from error
 
 
+def packed_state(packed: int, use: Use) -> UseState:
+    """The state of a use in packed states."""
+    return UseState(packed >> (2 * list(Use).index(use)) & 3)
+
+
 def terms_id(data: bytes, terms: Terms) -> bytes:
     """The id of terms: 32 bytes that bind the document's bytes and the packed states."""
     return packed_terms_id(hashlib.sha256(data).digest(), terms.packed_uses)

@@ -12,7 +12,7 @@ from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.named_file import read_named
 from registry.artifacts.pinned_package import pinned_package
 from registry.artifacts.statement import Access
-from registry.artifacts.training.forms import MAX_DOCUMENT, TrainingDocument, import_training_data
+from registry.artifacts.training.forms import MAX_DOCUMENT, TrainingDocument, check_publishable, import_training_data
 from registry.chain.identifiers import TermsId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Parent, Relation, check_name, check_version
@@ -93,8 +93,13 @@ def terms_reference(document: bytes) -> TermsReference:
 
 
 def training_document(path: Path) -> TrainingDocument:
-    """The document as it is stored: a manifest of ours in its one form, a Croissant document as it is."""
-    return import_training_data(read_named(path, MAX_DOCUMENT))
+    """The document as it is stored: a manifest of ours in its one form, a Croissant document as it is.
+
+    Raises PathMissing, InvalidDocument, also for one that no index reads.
+    """
+    document = import_training_data(read_named(path, MAX_DOCUMENT))
+    check_publishable(document)
+    return document
 
 
 def training_reference(document: TrainingDocument) -> TrainingData:

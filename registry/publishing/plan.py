@@ -119,7 +119,7 @@ def prepare(
     declared, differs = compare_licenses(artifact, asked, terms, code_terms, model.stated)
     oms, bundle = _oms(artifact, asked.signature)
     training = None if asked.training_data is None else training_document(asked.training_data)
-    remarks: tuple[str, ...] = () if training is None else check_teachers(training, client, licenses)
+    remarks: tuple[str, ...] = () if training is None else check_teachers(training, client, licenses, publisher)
     parents, external = parents_of(asked.parents, client)
     remarks += unnamed_bases(artifact, model.stated, external, lambda: _names_of(parents, client))
     manifest = build_manifest(

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, NamedTuple
 from registry.artifacts.canonical import parse_json
 from registry.artifacts.training.croissant import check_croissant, conforms_to_croissant
 from registry.artifacts.training.document import (
+    MAX_DATASETS_TABLE,
     TRAINING_DATA_TYPE,
     datasets_of,
     import_training_manifest,
@@ -15,7 +16,10 @@ from registry.errors import InvalidDocument
 TrainingDataForm = Literal["croissant", "training-data-manifest"]
 
 MAX_DOCUMENT: Final = 64 << 20
-"""Bytes of the longest training-data document that is read, which only a Croissant document can have."""
+"""Bytes of the longest training-data document that is read from a file."""
+MAX_PUBLISHED: Final = MAX_DATASETS_TABLE
+"""Bytes of the longest document, or table of one, that an index reads, and that is published: only a Croissant document
+can be longer."""
 
 
 class TrainingDocument(NamedTuple):
@@ -56,6 +60,16 @@ def import_training_data(data: bytes, table: bytes | None = None) -> TrainingDoc
         _check_croissant(value)
         return TrainingDocument("croissant", data)
     return TrainingDocument("training-data-manifest", *import_training_manifest(value))
+
+
+def check_publishable(document: TrainingDocument) -> None:
+    """Raises InvalidDocument for one that no index reads: nobody would ever be told what it says."""
+    if len(document.data) > MAX_PUBLISHED:
+        raise InvalidDocument(
+            f"This training-data document has {len(document.data):,} bytes, and an index reads at most "
+            f"{MAX_PUBLISHED:,}: whoever asks about the release would be told that it is unavailable. Publish a "
+            "manifest that names it by its CID: `provenance data describe` makes one."
+        )
 
 
 def _object(data: bytes) -> dict[str, Any]:
