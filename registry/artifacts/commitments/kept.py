@@ -12,6 +12,7 @@ import shutil
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
+from struct import iter_unpack
 from typing import Final
 
 from registry.artifacts.commitments.commitment import HASH_SIZE, Commitment, node_hash, parse_commitment
@@ -159,11 +160,17 @@ def root_of_blocks(roots: Sequence[bytes]) -> bytes:
 def _block_root(data: bytes) -> bytes:
     if len(data) != BLOCK * HASH_SIZE:
         return levels(_split(data), node_hash)[-1][0]
-    sha256 = hashlib.sha256
+    # `node_hash` for whole levels at once: much of what a tree costs is what is done beside hashing
+    begun = hashlib.sha256(b"\x01").copy
     while len(data) > HASH_SIZE:
-        data = b"".join([sha256(b"\x01" + data[at : at + 64]).digest() for at in range(0, len(data), 64)])
+        level = []
+        for (children,) in iter_unpack(f"{2 * HASH_SIZE}s", data):
+            node = begun()
+            node.update(children)
+            level.append(node.digest())
+        data = b"".join(level)
     return data
 
 
 def _split(data: bytes) -> list[bytes]:
-    return [data[start : start + HASH_SIZE] for start in range(0, len(data), HASH_SIZE)]
+    return [leaf for (leaf,) in iter_unpack(f"{HASH_SIZE}s", data)]

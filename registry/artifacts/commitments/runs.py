@@ -1,4 +1,4 @@
-"""Runs: files of leaves in ascending order, each once, and their merge by ranges of leading bytes.
+"""Runs: files of leaves in ascending order, each once, and their merge by ranges of leaves.
 
 A run begins with how many records it was made of and how many leaves it holds, 8 bytes each, most significant first.
 """
@@ -8,8 +8,10 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
+from operator import eq
 from pathlib import Path
+from struct import iter_unpack
 from typing import Final
 
 from registry.artifacts.commitments.commitment import HASH_SIZE
@@ -21,14 +23,20 @@ _MOST: Final = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Leaves that begin with these bytes."""
+    """Leaves whose first 8 bytes, as a number, are from `first` to below `end`."""
 
-    prefix: bytes
+    first: int
+    end: int
 
     @property
     def name(self) -> str:
-        """The prefix in hexadecimal digits; "all" for none."""
-        return self.prefix.hex() or "all"
+        """A name for a file, the same for the same range."""
+        return f"{self.first:016x}-{self.end - 1:016x}"
+
+
+_LEADING: Final = 8
+"""Bytes that ranges are divided by: nobody can find records of which many leaves agree in these."""
+_ALL: Final = Range(0, 1 << 8 * _LEADING)
 
 
 class _Leaves(Sequence[bytes]):
@@ -48,10 +56,12 @@ class _Leaves(Sequence[bytes]):
         start = _HEAD + index * HASH_SIZE
         return self._map[start : start + HASH_SIZE]
 
-    def span(self, prefix: bytes) -> tuple[int, int]:
-        """The first leaf with a prefix, and the first after them."""
-        end = _after(prefix)
-        return bisect_left(self, prefix), self._count if end is None else bisect_left(self, end)
+    def span(self, piece: Range) -> tuple[int, int]:
+        """The place of the first leaf of a range, and of the first after it."""
+        first = bisect_left(self, piece.first.to_bytes(_LEADING, "big"))
+        if piece.end == _ALL.end:
+            return first, self._count
+        return first, bisect_left(self, piece.end.to_bytes(_LEADING, "big"), first)
 
     def bytes(self, first: int, last: int) -> bytes:
         return self._map[_HEAD + first * HASH_SIZE : _HEAD + last * HASH_SIZE]
@@ -67,7 +77,7 @@ def write_run(path: Path, leaves: Sequence[bytes]) -> tuple[int, int]:
     put = [bucket.append for bucket in buckets]
     for leaf in leaves:
         put[leaf[0]](leaf)
-    pieces = [sorted(set(bucket)) for bucket in buckets]  # each fits a core's cache, which all of them would not
+    pieces = [_in_order(bucket) for bucket in buckets]  # each fits a core's cache, which all of them would not
     sizes = len(leaves), sum(map(len, pieces))
     head = [size.to_bytes(8, "big") for size in sizes]
     write_whole(path, b"".join(chain(head, *pieces)))
@@ -89,7 +99,7 @@ def ranges(runs: Sequence[Path]) -> list[Range]:
     """Ranges that together hold every leaf, in order, none with more than can be merged at once."""
     opened = [_Leaves(path) for path in runs]
     try:
-        return list(_divided(opened, b""))
+        return list(_divided(opened, _ALL))
     finally:
         for leaves in opened:
             leaves.close()
@@ -100,10 +110,10 @@ def merged(runs: Sequence[Path], piece: Range) -> bytes:
     found: list[bytes] = []
     for path in runs:
         leaves = _Leaves(path)
-        data = leaves.bytes(*leaves.span(piece.prefix))
+        data = leaves.bytes(*leaves.span(piece))
         leaves.close()
-        found += [data[start : start + HASH_SIZE] for start in range(0, len(data), HASH_SIZE)]
-    return b"".join(sorted(set(found)))
+        found += [leaf for (leaf,) in iter_unpack(f"{HASH_SIZE}s", data)]
+    return b"".join(_in_order(found))
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -116,18 +126,21 @@ def write_whole(path: Path, data: bytes) -> None:
     new.rename(path)
 
 
-def _divided(runs: Sequence[_Leaves], prefix: bytes) -> Iterator[Range]:
-    size = sum(HASH_SIZE * (last - first) for first, last in (leaves.span(prefix) for leaves in runs))
+def _divided(runs: Sequence[_Leaves], piece: Range) -> Iterator[Range]:
+    size = sum(HASH_SIZE * (last - first) for first, last in (leaves.span(piece) for leaves in runs))
     if size == 0:
         return
-    if size <= _MOST or len(prefix) == HASH_SIZE:
-        yield Range(prefix)
+    if size <= _MOST or piece.end - piece.first == 1:
+        yield piece
         return
-    for byte in range(256):
-        yield from _divided(runs, prefix + bytes([byte]))
+    middle = (piece.first + piece.end) // 2
+    yield from _divided(runs, Range(piece.first, middle))
+    yield from _divided(runs, Range(middle, piece.end))
 
 
-def _after(prefix: bytes) -> bytes | None:
-    """The first value after all that begin with a prefix; None where there is none."""
-    kept = prefix.rstrip(b"\xff")
-    return kept[:-1] + bytes([kept[-1] + 1]) if kept else None
+def _in_order(leaves: list[bytes]) -> list[bytes]:
+    """The leaves in order, each once. Rows of them that are in order already are merged, not sorted again."""
+    leaves.sort()
+    if any(map(eq, leaves, islice(leaves, 1, None))):
+        return list(dict.fromkeys(leaves))
+    return leaves

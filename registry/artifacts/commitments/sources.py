@@ -30,6 +30,10 @@ _FORMATS: Final[dict[str, DataFormat]] = {
 }
 _FILES_AT_ONCE: Final = 1_000
 _READ: Final = 4 << 20
+_READ_FIRST: Final = 4 << 10
+"""Bytes that are read at first, and then twice as many each time, where a line is longer than its part."""
+_CACHED: Final = 512 << 10
+"""Bytes whose lines stay in a core's cache until they are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,13 @@ def leaves_of(part: Part, how: Normalisation, key: bytes | None) -> list[bytes]:
     if part.unit == "file":
         return [_leaf_of_file(file, how, key) for file in part.files]
     if part.unit == "line" and how == "bytes" and key is None:  # what most do, many millions of times
-        sha256 = hashlib.sha256
-        return [sha256(b"\x00" + record).digest() for record in _lines(part)]
+        begun, leaves = hashlib.sha256(b"\x00").copy, list[bytes]()  # a copy costs less than a new one
+        for start in range(part.start, part.end, _CACHED):
+            for record in _lines(Part(part.unit, part.files, start, min(start + _CACHED, part.end))):
+                leaf = begun()
+                leaf.update(record)
+                leaves.append(leaf.digest())
+        return leaves
     return list(each_record(part, lambda record: leaf_hash(entry_of(normalised(record, how), key))))
 
 
@@ -165,8 +174,10 @@ def _lines(part: Part, passing: Passing | None = None) -> list[bytes]:
 def _rest_of_line(file: SourceFile, start: int, room: int) -> bytes:
     """The bytes up to the next line feed, or the end. Raises InvalidRecord beyond `room` bytes."""
     pieces: list[bytes] = []
+    wanted = _READ_FIRST
     while start < file.size:
-        piece = _read(file, start, min(_READ, file.size - start))
+        piece = _read(file, start, min(wanted, file.size - start))
+        wanted = min(2 * wanted, _READ)
         end = piece.find(b"\n")
         if end >= 0:
             pieces.append(piece[:end])
