@@ -60,7 +60,7 @@ def _named_places(digest: bytes, parts: Parts) -> list[Cid]:
 
     try:
         with parts.reader(naming) as reader, reader.snapshot() as snapshot:
-            manifests = [snapshot.release(identifier).manifest for identifier in naming(snapshot)]
+            manifests = [snapshot.manifest(identifier) for identifier in naming(snapshot)]
     except ChainError:
         return []
     said = [manifest.predicate.training_data for manifest in manifests if manifest is not None]
