@@ -11,7 +11,8 @@ from registry.artifacts.training.document import (
     datasets_of,
     parse_training_manifest,
 )
-from registry.artifacts.training.forms import MAX_DOCUMENT, TrainingDocument, import_training_data, read_training_data
+from registry.artifacts.training.files import read_training_file
+from registry.artifacts.training.forms import TrainingDocument, read_training_data
 from registry.chain.identifiers import ReleaseId
 from registry.chain.records import ZERO
 from registry.cli.naming import find_release, identify_release
@@ -37,7 +38,7 @@ def commitment_root(text: str) -> bytes:
 
 def roots_of_file(manifest: Path, table: Path | None) -> set[bytes]:
     """The commitments that a manifest names, as a person wrote it or as it is stored. Raises InvalidDocument."""
-    return _roots(_local(manifest, table))
+    return _roots(read_training_file(manifest, table))
 
 
 def roots_of_release(parts: Parts, text: str, manifest: Path | None, table: Path | None) -> set[bytes]:
@@ -51,18 +52,13 @@ def roots_of_release(parts: Parts, text: str, manifest: Path | None, table: Path
     if digest == ZERO:
         raise InputError(f"The publisher of {text} says nothing about its training data: there is no commitment.")
     if manifest is not None:
-        document = _local(manifest, table)
+        document = read_training_file(manifest, table)
         if sha256(document.data).digest() != digest:
             raise InputError(f"“{manifest}” is not the training data that {text} is bound to: sha256:{digest.hex()}.")
         return _roots(document)
     given = None if table is None else read_named(table, MAX_DATASETS_TABLE)
     with parts.sources() as sources:
         return _roots(_fetched(Sources(sources), digest, given))
-
-
-def _local(manifest: Path, table: Path | None) -> TrainingDocument:
-    given = None if table is None else read_named(table, MAX_DATASETS_TABLE)
-    return import_training_data(read_named(manifest, MAX_DOCUMENT), given)
 
 
 def _fetched(source: BlockSource, digest: bytes, table: bytes | None) -> TrainingDocument:

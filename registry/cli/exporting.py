@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from registry.artifacts.training.document import Dataset, datasets_of, parse_training_manifest
-from registry.artifacts.training.forms import import_training_data
+from registry.artifacts.training.files import read_training_file
 from registry.cli.digest import hashed
 from registry.cli.output import Output, count
 from registry.errors import InputError, InvalidDocument
@@ -38,7 +38,10 @@ TrainingData = Annotated[
     Path, typer.Argument(metavar="FILE", help="The training-data manifest.", dir_okay=False, exists=True)
 ]
 
-
+Table = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The table of data sets of a manifest that was stored in two documents."),
+]
 ModelName = Annotated[str, typer.Option("--name", metavar="NAME", help="The model's name.")]
 ModelVersion = Annotated[str | None, typer.Option("--version", metavar="VERSION", help="Its version.")]
 
@@ -66,13 +69,14 @@ def export_summary(
     parent: Annotated[
         list[str] | None, typer.Option(metavar="MODEL", help="What it was made from; repeatable.")
     ] = None,
+    table: Table = None,
 ) -> None:
     """Write a draft of the public summary of training content, by the European Commission's template (July 2025).
 
     What the manifest does not say is marked as missing. A draft is no legal advice.
     """
     output = Output(as_json=False)
-    draft = training_summary(_datasets(manifest), ModelNamed(name, version, provider, tuple(parent or ())))
+    draft = training_summary(_datasets(manifest, table), ModelNamed(name, version, provider, tuple(parent or ())))
     output.text(draft)
     output.note(f"{count(missing_fields(draft), 'field')} missing.")
 
@@ -82,9 +86,10 @@ def export_cyclonedx(
     manifest: TrainingData,
     name: ModelName,
     version: ModelVersion = None,
+    table: Table = None,
 ) -> None:
     """Write a CycloneDX 1.6 ML-BOM of the model: each data set of the manifest is a component of it."""
-    Output(as_json=False).document(ml_bom(_datasets(manifest), name, version))
+    Output(as_json=False).document(ml_bom(_datasets(manifest, table), name, version))
 
 
 @export.command("spdx")
@@ -99,10 +104,11 @@ def export_spdx(
         ),
     ] = None,
     creator: Annotated[str, typer.Option(metavar="TEXT", help="Who writes the document.")] = "provenance",
+    table: Table = None,
 ) -> None:
     """Write SPDX 3.0.1 (profiles AI and Dataset) as JSON-LD: the model, and the data sets that it was trained on."""
     output = Output(as_json=False)
-    datasets = _datasets(manifest)
+    datasets = _datasets(manifest, table)
     time = (created or datetime.now(UTC)).strftime(_TIME)
     exported = spdx_of(
         datasets, f"urn:sha256:{sha256(manifest.read_bytes()).hexdigest()}", name, version, time, creator
@@ -113,10 +119,10 @@ def export_spdx(
 
 
 @export.command("model-card")
-def export_model_card(manifest: TrainingData) -> None:
+def export_model_card(manifest: TrainingData, table: Table = None) -> None:
     """Write the `datasets:` block of a model card: identifiers of the data sets that are on the Hugging Face hub."""
     output = Output(as_json=False)
-    block = card_datasets(_datasets(manifest))
+    block = card_datasets(_datasets(manifest, table))
     output.text(block.text)
     if block.left_out:
         output.note(f"{count(len(block.left_out), 'data set')} not on the hub, and so not named.")
@@ -128,18 +134,19 @@ def export_croissant(
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which data set, where the manifest has several.")
     ] = None,
+    table: Table = None,
 ) -> None:
     """Write a data set of the manifest as a Croissant 1.1 document. Where it names one (`croissant`), take that."""
     output = Output(as_json=False)
-    exported = croissant_of(_chosen(_datasets(manifest), dataset))
+    exported = croissant_of(_chosen(_datasets(manifest, table), dataset))
     output.document(exported.document)
     if exported.missing:
         output.note(f"Missing, since the manifest does not say it: {', '.join(exported.missing)}.")
 
 
-def _datasets(path: Path) -> tuple[Dataset, ...]:
+def _datasets(path: Path, table: Path | None) -> tuple[Dataset, ...]:
     """The data sets of a manifest. Raises `InvalidDocument`."""
-    found = import_training_data(path.read_bytes())
+    found = read_training_file(path, table)
     if found.form != "training-data-manifest":
         raise InvalidDocument("This is a Croissant document already; a training-data manifest is exported.")
     return datasets_of(parse_training_manifest(found.data), found.table)

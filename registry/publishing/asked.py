@@ -12,7 +12,8 @@ from registry.artifacts.manifest import Terms as TermsReference
 from registry.artifacts.named_file import read_named
 from registry.artifacts.pinned_package import pinned_package
 from registry.artifacts.statement import Access
-from registry.artifacts.training.forms import MAX_DOCUMENT, TrainingDocument, check_publishable, import_training_data
+from registry.artifacts.training.files import read_training_file
+from registry.artifacts.training.forms import TrainingDocument, check_publishable
 from registry.chain.identifiers import TermsId, parse_release_id
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import ZERO, Parent, Relation, check_name, check_version
@@ -97,7 +98,7 @@ def training_document(path: Path) -> TrainingDocument:
 
     Raises PathMissing, InvalidDocument, also for one that no index reads.
     """
-    document = import_training_data(read_named(path, MAX_DOCUMENT))
+    document = read_training_file(path)
     check_publishable(document)
     return document
 

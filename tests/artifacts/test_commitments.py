@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -41,6 +43,7 @@ from registry.errors import (
     ProofRefused,
     SetNotKept,
     StoreBusy,
+    StoreFull,
 )
 
 records = st.lists(st.binary(max_size=12).filter(lambda record: b"\n" not in record), min_size=1, max_size=40)
@@ -301,6 +304,30 @@ def test_runs_are_merged_by_ranges_that_hold_everything_once(tmp_path: Path, mon
     assert len(found) > 1 and len({piece.name for piece in found}) == len(found)
     assert b"".join(merged(runs, piece) for piece in found) == b"".join(sorted(hashes))
     assert merged(runs, Range(0, 1 << 64)) == b"".join(sorted(hashes))
+
+
+def _commit_with_little_room(path: Path, kept: Path, result: "multiprocessing.Queue[str]") -> None:
+    """In a process of its own: no file may grow beyond 256 KiB."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, 256 << 10))
+    try:
+        commit(Asked((source_file(path),), "line", "bytes"), kept)
+    except StoreFull as error:
+        result.put(error.message)
+
+
+def test_where_the_disk_is_full_it_is_said_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    path = lines(tmp_path, [b"%d" % number for number in range(20_000)])
+    context = multiprocessing.get_context("spawn")
+    result: multiprocessing.Queue[str] = context.Queue()
+    process = context.Process(target=_commit_with_little_room, args=(path, tmp_path / "kept", result))
+    process.start()
+    assert "Make room, and run the command again" in result.get(timeout=60)
+    process.join()
+    assert kept_roots(tmp_path / "kept") == []
+    done = committed(tmp_path, path)
+    assert kept_roots(tmp_path / "kept") == [done.commitment.root]
+    assert done.commitment.tree == reference([b"%d" % number for number in range(20_000)])
 
 
 def test_a_file_that_changed_meanwhile_is_not_committed_to(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry.artifacts.training.document import TRAINING_DATA_TYPE
+from registry.artifacts.training.forms import import_training_data
 from registry.chain.devnode import DevNode
 from registry.settings import load_settings
 from tests.api.conftest import serving
@@ -89,5 +90,14 @@ def test_training_data_is_exported_in_the_forms_that_others_ask_for(provenance: 
     assert spdx.json["@graph"][0]["created"] == "2026-01-02T03:04:05Z" and "Missing of “own”" in spdx.err
     unclear = provenance("export", "croissant", str(path))
     assert unclear.code == 2 and "“wiki”, “own”" in unclear.err
+    many = [other | {"name": f"{n} {'x' * 30}"} for n in range(15_000)]
+    stored = import_training_data(json.dumps({"type": TRAINING_DATA_TYPE, "datasets": [known, *many]}).encode())
+    assert stored.table is not None
+    path.write_bytes(stored.data)
+    table = tmp_path / "table.json"
+    table.write_bytes(stored.table)
+    long = provenance("export", "model-card", str(path), "--table", str(table))
+    assert long.out.splitlines()[:2] == ["datasets:", "- wiki"] and "15,000 data sets not on the hub" in long.err
+    assert "was not given" in provenance("export", "model-card", str(path)).err
     path.write_text(json.dumps(croissant.json))
     assert provenance("export", "summary", str(path)).code == 2

@@ -34,6 +34,7 @@ from registry.errors import EmptySet, StoreBusy, StoreFull, StoreUnavailable, Tr
 
 _HASHED_AT_ONCE: Final = 256 * BLOCK
 _AHEAD: Final = 4
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -212,7 +213,7 @@ def _errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in _FULL:
             raise StoreFull(f"The disk of “{folder}” is full. Make room, and run the command again.") from error
         raise StoreUnavailable(f"“{folder}” cannot be written: {error.strerror}.") from error
     except BrokenProcessPool as error:

@@ -8,7 +8,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from operator import eq
 from pathlib import Path
 from struct import iter_unpack
@@ -77,10 +77,10 @@ def write_run(path: Path, leaves: Sequence[bytes]) -> tuple[int, int]:
     put = [bucket.append for bucket in buckets]
     for leaf in leaves:
         put[leaf[0]](leaf)
-    pieces = [_in_order(bucket) for bucket in buckets]  # each fits a core's cache, which all of them would not
-    sizes = len(leaves), sum(map(len, pieces))
+    pieces = [b"".join(_in_order(bucket)) for bucket in buckets]  # each fits a core's cache; all of them would not
+    sizes = len(leaves), sum(map(len, pieces)) // HASH_SIZE
     head = [size.to_bytes(8, "big") for size in sizes]
-    write_whole(path, b"".join(chain(head, *pieces)))
+    write_whole(path, b"".join((*head, *pieces)))
     return sizes
 
 
