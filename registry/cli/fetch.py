@@ -16,7 +16,7 @@ from registry.cli.options import Json, configured
 from registry.cli.output import Output, count, human_bytes
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, RAW, Cid
-from registry.content.reader import fetch_artifact, is_file
+from registry.content.reader import check_destination, fetch_artifact, is_file
 from registry.content.sources import Sources
 from registry.content.store import BlockSource
 from registry.errors import BlockNotFound, InvalidIdentifier, InvalidQuery, ReleaseNotFound, SourceChanged
@@ -52,6 +52,7 @@ def fetch(
     output = Output(as_json=as_json)
     selection = Selected(files) if files else None
     parts = Parts(configured(store=store, gateways=gateways, rpc_url=rpc_url))
+    check_destination(destination)
     release, root = _found(what, parts)
     with parts.sources() as sources:
         together = Sources(sources)

@@ -155,7 +155,7 @@ def fetch_artifact(
     BlockMismatch, StoreUnavailable, StoreFull, PathMissing.
     """
     destination = Path(os.path.abspath(destination))
-    _check_destination(destination)
+    check_destination(destination)
     together = Sources(sources)
     part = None if selection is None else selection.key
     with _translated(destination):
@@ -165,7 +165,7 @@ def fetch_artifact(
             raise PathMissing(f"No file of {root} is among those that are asked for.", cid=str(root))
         destination.parent.mkdir(parents=True, exist_ok=True)
         with partial_folder(destination, root, part) as partial:
-            _check_destination(destination)
+            check_destination(destination)
             partial.prepare(layout.files, layout.empty_directories)
             runs, kept = _missing(partial, layout)
             _check_room(layout.size - max(kept, partial.allocated(layout.files)), room(partial.folder))
@@ -214,7 +214,8 @@ def _missing_of(partial: PartialFolder, files: Sequence[FileLayout]) -> tuple[li
     return runs, size * len(files)
 
 
-def _check_destination(destination: Path) -> None:
+def check_destination(destination: Path) -> None:
+    """Raises DestinationNotEmpty where an artifact could not go, and PathMissing for a name that nothing can have."""
     try:
         empty = not destination.is_symlink() and next(destination.iterdir(), None) is None
     except FileNotFoundError:
