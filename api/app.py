@@ -23,9 +23,9 @@ from api import (
     training,
     verify,
 )
-from api.kept import KeptVerdicts
 from api.limiter import WINDOW_SECONDS, Limiter, TokenBuckets
 from api.limits import BodyLimit
+from api.quick import QuickVerdicts
 from api.rates import RateLimit
 from api.service import Service, open_service
 from api.sharing import SharedBuckets
@@ -102,7 +102,7 @@ def limiter_of(limit: int, service: Service) -> Limiter:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     """What stands around the routes, the innermost first."""
-    app.add_middleware(KeptVerdicts)
+    app.add_middleware(QuickVerdicts)
     app.add_middleware(BodyLimit, longest=settings.max_body_bytes, seconds=settings.body_seconds)
     if settings.rate_limit:
         app.add_middleware(RateLimit, limit=settings.rate_limit, limiter=lambda: app.state.limiter)

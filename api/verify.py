@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from api.as_of import AsOfQuery, parse_block
 from api.caching import answered
@@ -18,7 +19,7 @@ from api.service import Service
 from api.shapes.verdicts import VerdictOf
 from registry.index.answers import Answer
 from registry.index.queries import NotQuick
-from registry.index.verify import answer, kept
+from registry.index.verify import answer
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
 
@@ -27,6 +28,7 @@ router = APIRouter(tags=["verify"])
 _QUICK_BYTES = 16 << 10
 _QUICK_FILES = 100
 _QUICK_PUBLISHERS = 16
+_TAKES_LONG = "registry.takes_long"
 _QUESTION = b"body:"
 """Stands before a body, which so is no other kind of question."""
 
@@ -53,7 +55,8 @@ async def post_verify(request: Request, service: ServiceOf, as_of: AsOfQuery = N
     block = parse_block(as_of)
     body = await whole_body(request)
     verdict = await service.answer(
-        lambda *, quick: _verdict(service, body, block, quick=quick), quick=len(body) <= _QUICK_BYTES
+        lambda *, quick: _verdict(service, body, block, quick=quick),
+        quick=len(body) <= _QUICK_BYTES and _TAKES_LONG not in request.scope,
     )
     return answered(request, verdict)
 
@@ -66,12 +69,18 @@ async def whole_body(request: Request) -> bytes:
         raise HTTPException(400, "The body did not come whole.") from None
 
 
-def kept_verdict(service: Service, body: bytes) -> bytes | None:
-    """The bytes of a verdict that was given to this body before and still is, if it can be told at once."""
+def verdict_at_once(service: Service, scope: Scope, body: bytes) -> bytes | None:
+    """The bytes of the verdict that a body asks for, where that takes long neither to find nor to judge.
+
+    What takes long is noted in the scope, so that nobody tries again. Raises what reading a question does.
+    """
     if len(body) > _QUICK_BYTES or not service.reads_at_once:
         return None
-    found = kept(service.reader, _QUESTION + body, asked_at=int(time.time()))
-    return None if found is None else counted(service, found)
+    try:
+        return _verdict(service, body, None, quick=True)
+    except NotQuick:
+        scope[_TAKES_LONG] = True
+        return None
 
 
 def counted(service: Service, found: Answer) -> bytes:

@@ -33,6 +33,14 @@ def canonical(value: Any) -> bytes:
         raise InvalidDocument(f"This value cannot be written as canonical JSON: {error}.") from error
 
 
+def canonical_of_plain(value: Any) -> bytes:
+    """The same for a value that by its making has no floats, and no keys but ASCII ones: it is not looked through."""
+    try:
+        return orjson.dumps(value, option=_PLAINLY)
+    except orjson.JSONEncodeError:
+        return canonical(value)
+
+
 def parse_canonical(data: bytes, limit: int) -> Any:
     """Read canonical JSON of at most `limit` bytes. Raises InvalidDocument when it is any other bytes."""
     value = parse_json(data, limit)

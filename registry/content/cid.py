@@ -6,6 +6,7 @@ These are all that the profile `unixfs-v1-2025` uses (IPIP-0499). A CIDv0 is rea
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from registry.errors import InvalidIdentifier
@@ -67,10 +68,15 @@ class Cid:
         return bytes((1, self.codec, _SHA2_256, _DIGEST_SIZE)) + self.digest
 
     def __str__(self) -> str:
-        return "b" + base64.b32encode(self.to_bytes()).decode("ascii").rstrip("=").lower()
+        return _text(self.to_bytes())
 
     def __repr__(self) -> str:
         return f"Cid({str(self)!r})"
+
+
+@lru_cache(maxsize=256)  # who reads a CID writes the same one soon
+def _text(data: bytes) -> str:
+    return "b" + base64.b32encode(data).decode("ascii").rstrip("=").lower()
 
 
 def _parse_any(text: str) -> Cid:

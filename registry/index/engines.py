@@ -110,11 +110,13 @@ def _configure_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        # By the driver itself: SQLAlchemy's way to it takes ten times as long.
+        driver: Any = connection.connection.driver_connection
         writes = connection.get_execution_options().get("registry_writes", False)
         if writes:
-            connection.exec_driver_sql(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+            driver.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}").close()
         # A write that began as a read could fail half-way, when another has written meanwhile.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -152,7 +152,13 @@ def evidence_of(
     strangers = _shared(snapshot, wanted, snapshot.releases(sought.others, "none"))
     known = candidates | related
     grants, statements = Room(limits.grants), Room(limits.statements)
-    evidence = Evidence(
+    granted = read_grants(snapshot, policy, known, grants)
+    stated = read_statements(snapshot, policy, known.values(), statements)
+    reached = (
+        [CANDIDATES_LIMIT] * sought.counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
+    )
+    reached += [GRANTS_LIMIT] * grants.cut + [STATEMENTS_LIMIT] * statements.cut
+    return Evidence(
         as_of=sought.as_of,
         candidates=_ordered(candidates.values()),
         others=_ordered(strangers.values()),
@@ -163,15 +169,11 @@ def evidence_of(
             **sought.freezes,
             **read_freezes(snapshot, _addresses(policy, snapshot, known.values()) - sought.freezes.keys()),
         },
-        grants=read_grants(snapshot, policy, known, grants),
-        statements=read_statements(snapshot, policy, known.values(), statements),
+        limits_reached=tuple(reached),
+        grants=granted,
+        statements=stated,
         asked_at=asked_at,
     )
-    reached = (
-        [CANDIDATES_LIMIT] * sought.counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
-    )
-    reached += [GRANTS_LIMIT] * grants.cut + [STATEMENTS_LIMIT] * statements.cut
-    return replace(evidence, limits_reached=tuple(reached))
 
 
 def _teachers(

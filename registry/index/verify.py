@@ -95,7 +95,7 @@ def _answers(
         key = _key(question)
         found: Answer | ProvenanceError | None = None
         if snapshot.is_newest:
-            found = reader.answers.get(snapshot.state(), key, asked_at)
+            found = reader.answers.get(snapshot.state, key, asked_at)
         if found is None:
             try:
                 open_.append((place, key, *ask()))
@@ -123,7 +123,7 @@ def _keep(
 ) -> Answer:
     made = Answer(verdict.outcome, verdict.to_bytes(), *same_between(policy, verdict.as_of, asked_at))
     if snapshot.is_newest:
-        reader.answers.put(snapshot.state(), key, made)
+        reader.answers.put(snapshot.state, key, made)
     return made
 
 

@@ -8,6 +8,7 @@ the manifest *declares*. Up to one leaf the SHA-256 is the digest of the CID (un
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from registry.artifacts.manifest import FileRecord
@@ -186,9 +187,13 @@ class Acceptance:
 
     def __init__(self, policy: Policy) -> None:
         self._kinds = policy.accept
-        self._globs = Globs(policy.extra_files)
+        self._patterns = policy.extra_files
         self._extra: dict[str, bool] = {}
         self.cut = False
+
+    @cached_property
+    def _globs(self) -> Globs:
+        return Globs(self._patterns)
 
     def __call__(self, match: Match) -> bool:
         """Whether the policy takes this match. What was cut is not taken."""

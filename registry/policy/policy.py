@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
@@ -109,9 +109,12 @@ class TrainingPolicy:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
-    """A policy that was read: sorted, without duplicates, licences as terms ids (None: any)."""
+    """A policy that was read: sorted, without duplicates, licences as terms ids (None: any).
+
+    What follows from it is worked out once: many questions are asked under one policy.
+    """
 
     publishers: tuple[TrustedPublisher, ...] = ()
     licenses: tuple[bytes, ...] | None = None
@@ -131,13 +134,9 @@ class Policy:
     max_age: int | None = None
     otherwise: Literal["unknown", "refuse"] = "unknown"
 
-    def publishers_on(self, deployment: Deployment) -> dict[str, int | None]:
+    def publishers_on(self, deployment: Deployment) -> Mapping[str, int | None]:
         """The trusted addresses of this chain, each with the last block that counts (None: every block)."""
-        return {
-            publisher.address: publisher.until_block
-            for publisher in self.publishers
-            if publisher.chain_id == deployment.chain_id
-        }
+        return self._named.get(deployment.chain_id, {})
 
     def account_on(self, deployment: Deployment) -> str | None:
         """Whose permission is asked, as an address of this chain; None: what everyone may."""
@@ -149,8 +148,7 @@ class Policy:
 
     def issuers_on(self, deployment: Deployment) -> frozenset[str]:
         """The addresses of this chain of all whose statements the policy reads."""
-        named = [*self.disputes, *self.rulings, *(issuer for one in self.require for issuer in one.issuers)]
-        return addresses_on(deployment, named)
+        return addresses_on(deployment, self._issuers)
 
     def to_json(self) -> dict[str, Any]:
         """The normalised document: every key but those that are absent by meaning, licences as `terms:0x…`."""
@@ -185,15 +183,22 @@ class Policy:
             document["licenses"] = [str(TermsId(terms)) for terms in self.licenses]
         return document
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """sha2-256 of the canonical JSON of the normalised document."""
-        return _digest(self)
+        return hashlib.sha256(canonical(self.to_json())).digest()
 
+    @cached_property
+    def _named(self) -> dict[int, dict[str, int | None]]:
+        """The trusted addresses of each chain."""
+        found: dict[int, dict[str, int | None]] = {}
+        for publisher in self.publishers:
+            found.setdefault(publisher.chain_id, {})[publisher.address] = publisher.until_block
+        return found
 
-@lru_cache(maxsize=64)  # of those that are asked with: it takes as long as a verdict
-def _digest(policy: Policy) -> bytes:
-    return hashlib.sha256(canonical(policy.to_json())).digest()
+    @cached_property
+    def _issuers(self) -> frozenset[Account]:
+        return frozenset((*self.disputes, *self.rulings, *(issuer for one in self.require for issuer in one.issuers)))
 
 
 def addresses_on(deployment: Deployment, accounts: Iterable[Account]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from registry.artifacts.canonical import canonical
+from registry.artifacts.canonical import canonical_of_plain
 from registry.policy.case import Case, case_of
 from registry.policy.claims import claim_reasons, declared_reasons, manifest_reasons, superseded, too_young
 from registry.policy.evidence import (
@@ -70,7 +70,7 @@ class Verdict:
 
     def to_bytes(self) -> bytes:
         """The verdict as canonical JSON: same inputs, same bytes."""
-        return canonical(self.to_json())
+        return canonical_of_plain(self.to_json())
 
 
 def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdict:
@@ -132,6 +132,8 @@ def _claims(subject: Subject, case: Case | None, evidence: Evidence) -> tuple[Cl
 
 def _same_bytes(claims: list[Claim]) -> list[Claim]:
     """Counted claims on one artifact match alike: one manifest that was read speaks for those that were not."""
+    if all(claim.release.manifest is not None for claim in claims if claim.counted):
+        return claims
     read = {
         claim.release.record.release.artifact: claim.match
         for claim in sorted(claims, key=lambda claim: claim.order, reverse=True)
@@ -319,7 +321,8 @@ def _verdict(
 
 
 def _as_asked(policy: Policy, as_of: AsOf) -> AsOf:
-    return replace(as_of, finality=policy.finality_on(as_of.deployment))
+    finality = policy.finality_on(as_of.deployment)
+    return as_of if as_of.finality == finality else replace(as_of, finality=finality)
 
 
 def _documents(releases: Iterable[ClaimedRelease]) -> set[tuple[str, DocumentState]]:

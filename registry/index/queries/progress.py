@@ -124,6 +124,7 @@ class ProgressQueries(Base):
         """Seconds from the newest block that was read until now, whichever block the answers are of; see `as_of`."""
         return now - (0 if self._cursor is None else int(self._cursor.timestamp or 0))
 
+    @cached_property
     def state(self) -> State | None:
         """What answers of the newest block rest on; None while no block was read."""
         return state_of(self._cursor)
@@ -172,7 +173,7 @@ class ProgressQueries(Base):
 
     @cached_property
     def _state_name(self) -> str | None:
-        state = self.state() if self.is_newest else None
+        state = self.state if self.is_newest else None
         return None if state is None else repr(state)
 
     def _records(self) -> int:

@@ -1,6 +1,6 @@
-"""Verdicts that were given before, found by the bytes of the question: FastAPI's way to a route takes longer than that.
+"""Verdicts that are given at once, kept ones above all: FastAPI's way to a route takes longer than that.
 
-Whatever is not found goes on to the route, which says everything that there is to say about it.
+Whatever is none goes on to the route, which says everything that there is to say about it.
 """
 
 import contextlib
@@ -10,15 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.caching import answered
 from api.service import Service
-from api.verify import kept_verdict, router
+from api.verify import router, verdict_at_once
 from registry.errors import ProvenanceError
 
 _ROUTE = router.routes[0]
 _PATH = "/v1/verify"
 
 
-class KeptVerdicts:
-    """ASGI middleware: answers what was asked before and is answered alike, and hands on everything else untouched."""
+class QuickVerdicts:
+    """ASGI middleware: answers what has a verdict at once, and hands on everything else untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -32,7 +32,7 @@ class KeptVerdicts:
         if first["type"] == "http.request" and not first.get("more_body", False):
             service: Service = scope["app"].state.service
             with contextlib.suppress(ProvenanceError):
-                verdict = kept_verdict(service, first.get("body", b""))
+                verdict = verdict_at_once(service, scope, first.get("body", b""))
                 if verdict is not None:
                     scope["route"] = _ROUTE
                     await answered(Request(scope), verdict)(scope, receive, send)
