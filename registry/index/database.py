@@ -34,6 +34,9 @@ LOCKS: Final = 0x50524F56
 _TURN: Final = text(f"SELECT set_config('lock_timeout', '{BUSY_SECONDS}s', true), pg_advisory_xact_lock({LOCKS}, 0)")
 
 
+_IDLE: Final = 4
+"""Connections to a file that are kept open for whoever reads next."""
+
 T = TypeVar("T")
 _awaiting: ContextVar[bool] = ContextVar("awaiting", default=False)
 
@@ -46,6 +49,7 @@ class Database:
         self._awaited: AsyncEngine | None = None
         self._watch: Any = None
         self._watching = threading.Lock()
+        self._idle: list[Connection] = []
         self.name = name
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.file = Path(engine.url.database or "").expanduser() if self.is_sqlite else None
@@ -54,11 +58,30 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state. Raises `IndexUnavailable`."""
-        with _wrapped(self.name), self._engine.connect() as connection:
-            if not self.is_sqlite:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin():
-                yield connection
+        with _wrapped(self.name), self._reading() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A connection for one read. That to a file is kept for the next: taking one out of the pool takes as long as
+        some queries do."""
+        if not self.is_sqlite:
+            with self._engine.connect() as connection:
+                yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            return
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._own.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if len(self._idle) < _IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def version(self) -> int | None:
         """A number that is another once anything was committed, at next to no cost; None where there is none.
@@ -150,6 +173,8 @@ class Database:
             if self._watch is not None:
                 self._watch.close()
                 self._watch = None
+        while self._idle:
+            self._idle.pop().close()
         self._own.dispose()
 
 

@@ -133,7 +133,8 @@ class Base:
         """
         known = self.once(build)
         wanted = list(dict.fromkeys(keys))
-        for part in chunks([key for key in wanted if key not in known]):
+        lacking = [key for key in wanted if key not in known]
+        for part in chunks(lacking) if lacking else ():
             self._fill(known, part, column, self.ask(build, keys=part).all())
         return {key: known[key] for key in wanted}
 

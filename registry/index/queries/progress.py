@@ -105,6 +105,12 @@ class ProgressQueries(Base):
 
     def as_of(self, finality: Finality = "latest") -> AsOf:
         """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
+        known = self._as_of.get(finality)
+        if known is None:
+            known = self._as_of[finality] = self._read_as_of(finality)
+        return known
+
+    def _read_as_of(self, finality: Finality) -> AsOf:
         row = self._cursor
         if row is None or not row.hash:
             head = "" if row is None or row.chain_head is None else f"; the head of the chain is block {row.chain_head}"
@@ -170,6 +176,10 @@ class ProgressQueries(Base):
     def _cursor(self) -> Row[Any] | None:
         """How far the index is, read once: a snapshot is of one state."""
         return self.ask(_cursor).first()
+
+    @cached_property
+    def _as_of(self) -> dict[Finality, AsOf]:
+        return {}
 
     @cached_property
     def _state_name(self) -> str | None:
