@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registry.artifacts.canonical import MAX_DEPTH, canonical, parse_canonical, parse_json
+from registry.artifacts.canonical import MAX_DEPTH, canonical, canonical_of_plain, parse_canonical, parse_json
 from registry.errors import InvalidDocument
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -66,6 +66,28 @@ def test_every_value_is_written_as_by_the_reference(value: object) -> None:
             canonical(value)
     else:
         assert canonical(value) == expected
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**54), 2**54) | st.text(max_size=8) | st.sampled_from(Named),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(max_codepoint=0x7F), max_size=8), inner, max_size=4)
+    ),
+)
+
+
+@given(plain)
+@example(["\ud800"])
+@example({"b": 2**53, "a": 1})
+def test_what_is_plain_by_its_making_is_written_as_anything_is(value: object) -> None:
+    try:
+        expected = canonical(value)
+    except InvalidDocument:
+        with pytest.raises(InvalidDocument):
+            canonical_of_plain(value)
+    else:
+        assert canonical_of_plain(value) == expected
 
 
 @given(st.binary(max_size=60))

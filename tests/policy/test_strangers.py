@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import ALICE, BOB, MALLORY, World, account, artifact, entries, folder, listed, policy, terms_document
 
+from registry.artifacts.canonical import canonical
 from registry.chain.records import Relation, Status
 from registry.chain.statements import Kind, SubjectKind
 from registry.policy.evidence import FileSubject, Subject
@@ -278,6 +279,7 @@ def test_allow_rests_on_an_accepted_match_and_a_counted_permission_for_every_use
     verdict = world.judge(subject, asked)
     if verdict.outcome != "allow":
         return
+    assert verdict.to_bytes() == canonical(verdict.to_json())
     assert verdict.match.kind in asked.accept
     assert {reason.effect for reason in verdict.reasons} <= {Effect.ALLOW, Effect.INFO}
     for use in asked.uses:
