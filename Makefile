@@ -42,11 +42,12 @@ migration: setup ## begins a migration of the index (NAME='what changes'), from 
 demo: setup $(if $(filter kubo,$(STORE)),kubo) ## publishes and verifies real models on a local chain (KEEP=1 leaves it running; STORE=kubo)
 	@KEEP=$(KEEP) STORE=$(STORE) $(BIN)/python scripts/demo.py
 
-test: setup-contracts ## every test: the contracts under Brownie, then the rest
+WORKERS ?= auto
+test: setup-contracts ## every test: the contracts under Brownie, then the rest on all cores (WORKERS=1 for one)
 	@$(PYTHON) scripts/setup.py postgres || true
 	@$(PYTHON) scripts/setup.py btrfs || true
 	@$(BIN)/python scripts/contract_tests.py
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 attack: setup-contracts ## random histories against the contracts (STEPS=100000, SEED= of a run to repeat)
 	@STEPS=$(or $(STEPS),100000) SEED=$(SEED) $(BIN)/python scripts/contract_tests.py -q tests/contracts/attacks/test_any_system_history.py
