@@ -58,22 +58,16 @@ def named_in(path: str, stream: BinaryIO, size: int) -> Iterator[Named]:
             yield "auto_map", ["not looked into: it is not sound JSON"]
         return
     seen: dict[str, set[str]] = {}
-    pending: list[Any] = [value]
-    while pending:
-        inner = pending.pop()
-        if isinstance(inner, list):
-            pending += inner
-        elif isinstance(inner, dict):
-            pending += inner.values()
-            if inner.get("trust_remote_code"):
-                seen.setdefault("trust_remote_code", set())
-            for key in ("auto_map", "custom_pipelines"):
-                if inner.get(key):
-                    seen.setdefault("auto_map", set()).update(_texts(inner[key]))
-            mapping = inner.get("auto_mapping")
-            library = mapping.get("parent_library") if isinstance(mapping, dict) else None
-            if isinstance(library, str) and library.partition(".")[0] != "transformers":
-                seen.setdefault("auto_map", set()).add(library)
+    for inner in _objects(value):
+        if inner.get("trust_remote_code"):
+            seen.setdefault("trust_remote_code", set())
+        for key in ("auto_map", "custom_pipelines"):
+            if inner.get(key):
+                seen.setdefault("auto_map", set()).update(_texts(inner[key]))
+        mapping = inner.get("auto_mapping")
+        library = mapping.get("parent_library") if isinstance(mapping, dict) else None
+        if isinstance(library, str) and library.partition(".")[0] != "transformers":
+            seen.setdefault("auto_map", set()).add(library)
     if name == "modules.json":
         seen.setdefault("auto_map", set()).update(_modules(value))
     elif name == "model_index.json":
@@ -127,20 +121,23 @@ def _modules_of_entries(data: bytes, size: int) -> list[str]:
     if size > MAX_CONFIG:
         return [f"not looked into: it is longer than {MAX_CONFIG} bytes"]
     try:
-        pending = [parse_json(data, MAX_CONFIG)]
+        entries = _objects(parse_json(data, MAX_CONFIG))
     except InvalidDocument:
         return _of_others(_MODULE.findall(_unescaped(data.translate(None, _SPACES))))
-    found: set[str] = set()
+    named = (one.get("module") for one in entries if "class_name" in one and "config" in one)
+    return sorted({module for module in named if isinstance(module, str) and not _is_own(module)})
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON value, at any depth."""
+    pending: list[Any] = [value]
     while pending:
         inner = pending.pop()
         if isinstance(inner, list):
             pending += inner
         elif isinstance(inner, dict):
             pending += inner.values()
-            module = inner.get("module")
-            if isinstance(module, str) and "class_name" in inner and "config" in inner and not _is_own(module):
-                found.add(module)
-    return sorted(found)
+            yield inner
 
 
 def _windows(stream: BinaryIO) -> Iterator[bytes]:

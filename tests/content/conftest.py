@@ -1,4 +1,4 @@
-"""What several tests share: a port nobody listens on, an HTTP server that misbehaves, a disk that shares blocks."""
+"""What several tests share: an artifact, an HTTP server that misbehaves, a disk that shares blocks, an unused port."""
 
 import os
 import socket
@@ -9,7 +9,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from artifact_files import every_block, write_artifact
 from http_answers import Answer, Serve
+from memory_blocks import Blocks
+
+from registry.artifacts.digest import Artifact
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    """See `write_artifact`."""
+    return write_artifact(tmp_path / "artifact")
+
+
+@pytest.fixture
+def source(artifact: Artifact) -> Blocks:
+    """Its blocks, in memory."""
+    return Blocks(every_block(artifact))
 
 
 @pytest.fixture

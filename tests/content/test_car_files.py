@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
+from artifact_files import every_block
 from kubo_node import Kubo
 from trees import write_tree
 
@@ -40,11 +40,6 @@ FOLDER = b"\x08\x01"
 @pytest.fixture
 def store(tmp_path: Path) -> EmbeddedStore:
     return EmbeddedStore(tmp_path / "store")
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
 
 
 def take(store: EmbeddedStore, root: Cid, blocks: Iterable[tuple[Cid, bytes]]) -> Cid:

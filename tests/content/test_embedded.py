@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
+from artifact_files import every_block
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import places
@@ -25,11 +25,6 @@ from registry.content.store import Store, open_store
 from registry.content.unixfs import LEAF_SIZE, document_shape
 from registry.content.upkeep import verify
 from registry.errors import BlockMismatch, BlockNotFound, FileChanged, InvalidSettings, StoreFull, StoreUnavailable
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ from registry.errors import (
 )
 
 
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
-
-
 def shared_extents(path: Path) -> bool:
     """Whether the file system says that a file shares blocks (`FIEMAP_EXTENT_SHARED`)."""
     request = bytearray(32 + 56)

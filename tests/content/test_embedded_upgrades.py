@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from artifact_files import assert_gives_every_block, every_block, write_artifact
+from artifact_files import assert_gives_every_block, every_block
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import places
@@ -15,12 +15,6 @@ from registry.content.upkeep import collect, verify
 from registry.errors import (
     StoreUnavailable,
 )
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
-
 
 OLD_SCHEMA = """
 CREATE TABLE leaves (digest BLOB PRIMARY KEY, file BLOB NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;

@@ -15,11 +15,6 @@ from registry.errors import (
 )
 
 
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
-
-
 class TestIntake:
     """Copies made while the files are hashed."""
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
+from artifact_files import every_block
 from kubo_node import OUR_PROFILE, STOCK_PROFILE, Kubo, running_kubo
 
 from registry.artifacts.digest import Artifact, digest_artifact
@@ -25,11 +25,6 @@ from registry.content.unixfs import LEAF_SIZE
 from registry.errors import PartlyKept, StoreFull, StoreUnavailable
 
 pytestmark = pytest.mark.kubo
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
 
 
 @pytest.fixture

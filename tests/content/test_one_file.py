@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
 from memory_blocks import Blocks
 
 from registry.artifacts.digest import Artifact
@@ -16,16 +15,6 @@ from registry.content.reader import fetch_file, is_file, read_document
 from registry.content.sources import Sources
 from registry.content.unixfs import LEAF_SIZE, encode_file_data, file_root
 from registry.errors import DestinationNotEmpty, InvalidDag, PathMissing, StoreFull
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
-
-
-@pytest.fixture
-def source(artifact: Artifact) -> Blocks:
-    return Blocks(every_block(artifact))
 
 
 class TestDocuments:

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from artifact_files import write_artifact
 from kubo_node import Kubo
 
 from registry.artifacts.digest import Artifact
@@ -154,11 +153,6 @@ class Service:
     @staticmethod
     def failure(status: int, reason: str) -> tuple[int, bytes]:
         return status, json.dumps({"error": {"reason": reason, "details": "see the specification"}}).encode()
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
 
 
 @pytest.fixture

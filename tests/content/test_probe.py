@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
+from artifact_files import every_block
 from http_answers import Answer, Serve
 
 from registry.artifacts.digest import Artifact
@@ -16,11 +16,6 @@ from registry.content.gateway import GatewaySource
 from registry.content.probe import probe
 from registry.content.several import SeveralStores
 from registry.errors import InvalidDag, UnsafeName
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
 
 
 @pytest.fixture

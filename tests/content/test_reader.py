@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_blocks import Blocks
@@ -32,16 +31,6 @@ from registry.errors import (
     StoreUnavailable,
     UnsafeName,
 )
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
-
-
-@pytest.fixture
-def source(artifact: Artifact) -> Blocks:
-    return Blocks(every_block(artifact))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from artifact_files import every_block, write_artifact
+from artifact_files import every_block
 
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.content import unixfs
@@ -18,11 +18,6 @@ from registry.content.embedded import EmbeddedStore
 from registry.content.unixfs import LEAF_SIZE
 from registry.content.upkeep import Collected, collect, verify
 from registry.errors import BlockNotFound, StoreBusy, StoreDamaged
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_artifact(tmp_path / "artifact")
 
 
 @pytest.fixture
