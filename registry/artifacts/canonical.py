@@ -13,7 +13,8 @@ from registry.errors import InvalidDocument
 MAX_DEPTH: Final = 64
 """Levels of nesting. A fixed number, so that no reader accepts what another refuses."""
 
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+# A text that nobody closes is one token, up to the end: else each quote in it would be tried as the first of one.
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _LARGEST_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785, section 3.2.2.3, and RFC 7493 (I-JSON)
 _PLAIN: Final = frozenset({dict, list, tuple, str, int, bool, type(None)})

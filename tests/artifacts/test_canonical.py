@@ -155,6 +155,13 @@ def test_depth_and_length_have_fixed_limits() -> None:
         parse_canonical(deepest, len(deepest) - 1)
 
 
+@pytest.mark.parametrize("unclosed", [b'"' + b'\\"' * (1 << 20), b'"' + b"[" * (1 << 20), b'"' * ((1 << 20) + 1)])
+def test_a_text_that_nobody_closes_is_looked_through_once(unclosed: bytes) -> None:
+    # Looked through again from each of its quotes, a body of 64 KiB takes half a minute, and this one hours.
+    with pytest.raises(InvalidDocument, match="not JSON"):
+        parse_json(unclosed, len(unclosed))
+
+
 def test_a_key_twice_is_refused_in_loose_json_too() -> None:
     assert parse_json(b'{ "b": 1,\n "a": 2 }', 100) == {"b": 1, "a": 2}
     with pytest.raises(InvalidDocument, match="'a' twice"):
