@@ -1,7 +1,7 @@
 """SPDX licence expressions: what is one, and which licences it names."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from license_expression import ExpressionError, get_spdx_licensing
@@ -45,6 +45,7 @@ def check_license_expression(expression: str) -> str:
     return expression
 
 
+@lru_cache(maxsize=4096)
 def license_names(expression: str) -> frozenset[str]:
     """The licences that a checked expression names, in lower case: `Apache-2.0 OR MIT` names `apache-2.0` and `mit`."""
     symbols = _licensing().license_symbols(expression, unique=True, decompose=True)

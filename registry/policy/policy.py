@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from registry.artifacts.canonical import canonical, parse_json
 from registry.artifacts.spdx import license_names
+from registry.artifacts.training.identity import comparable
 from registry.chain.identifiers import Account, TermsId, parse_account, parse_terms_id
 from registry.chain.records import Deployment
 from registry.chain.statements import Kind, SubjectKind
@@ -76,9 +77,12 @@ class Requirement:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainingPolicy:
-    """What training data is taken; see `TrainingDataDocument`. `teachers` None: whoever the policy trusts."""
+    """What training data is taken; see `TrainingDataDocument`. `teachers` None: whoever the policy trusts.
+
+    What follows from it is worked out once: one document can have very many data sets.
+    """
 
     disclosure: Literal["full", "committed", "summarised"] | None = None
     pinned: bool = False
@@ -87,10 +91,20 @@ class TrainingPolicy:
     outputs: Literal["any", "permitted", "refused"] = "any"
     teachers: tuple[Account, ...] | None = None
 
-    @property
+    @cached_property
     def refused_license_names(self) -> frozenset[str]:
         """In lower case."""
         return frozenset(name for one in self.refuse_licenses for name in license_names(one))
+
+    @cached_property
+    def refused_datasets(self) -> Mapping[str, str]:
+        """As they were written, by what they are compared by."""
+        return {comparable(one): one for one in reversed(self.refuse_datasets)}
+
+    @cached_property
+    def refused_kinds(self) -> frozenset[str]:
+        """In which ways they are named: `https`, `sha256`, `croissant`."""
+        return frozenset(one.partition(":")[0] if ":" in one else "croissant" for one in self.refuse_datasets)
 
     @property
     def asks_more_than_disclosure(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 
 from registry.artifacts.spdx import license_names
 from registry.artifacts.training.document import DISCLOSURES, Dataset
+from registry.artifacts.training.identity import comparable
 from registry.chain.records import Status
 from registry.content.names import printable
 from registry.policy.case import Case
@@ -99,8 +100,8 @@ def _unread(about: _About, policy: TrainingPolicy, declared: DeclaredTraining | 
 
 def _of_croissant(about: _About, policy: TrainingPolicy, cid: str, url: str | None) -> Iterator[VerdictReason]:
     """A Croissant document is the description of one data set, shown in full; whose outputs it holds it cannot say."""
-    for named in (cid, url):
-        if named in policy.refuse_datasets:
+    for named in filter(None, (cid, url)):
+        if comparable(named) in policy.refused_datasets:
             yield about.because("training-dataset-refused", named, named=named)
             return
     if policy.asks_more_than_disclosure:
@@ -129,23 +130,19 @@ def _level(disclosure: str) -> int:
 
 
 def _named(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy) -> Iterator[VerdictReason]:
-    """Whether a data set is one of those that are refused. What it does not show of itself might be theirs."""
-    shown = {
-        "croissant": (dataset.croissant,),
-        "sha256": (dataset.digest, dataset.commitment),
-        "https": (dataset.url,),
-    }
-    said = {kind: {str(one) for one in values if one is not None} for kind, values in shown.items()}
-    refused = [one for one in policy.refuse_datasets if one in said[_kind(one)]]
-    if refused:
-        yield about.because("training-dataset-refused", name, named=refused[0])
-    elif any(not said[_kind(one)] for one in policy.refuse_datasets):
+    """Whether a data set is one of those that are refused. What it does not show of itself might be theirs.
+
+    A commitment alone does not settle which bytes they are: one set has as many as there are keys.
+    """
+    croissant = None if dataset.croissant is None else str(dataset.croissant)
+    said = (croissant, dataset.digest, dataset.commitment, dataset.url)
+    refused = [policy.refused_datasets.get(comparable(one)) for one in said if one is not None]
+    named = next((one for one in refused if one is not None), None)
+    settled = {"croissant": croissant, "sha256": dataset.digest, "https": dataset.url}
+    if named is not None:
+        yield about.because("training-dataset-refused", name, named=named)
+    elif any(settled[kind] is None for kind in policy.refused_kinds):
         yield about.because("training-dataset-unknown", name)
-
-
-def _kind(identifier: str) -> str:
-    kind, colon, _ = identifier.partition(":")
-    return kind if colon else "croissant"
 
 
 def _outputs(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy, case: Case) -> VerdictReason:

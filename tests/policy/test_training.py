@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.artifacts.training.document import Dataset
+from registry.artifacts.training.identity import comparable
 from registry.chain.identifiers import ReleaseId
 from registry.chain.licenses import GrantRecord
 from registry.chain.records import Relation
@@ -22,6 +24,7 @@ from registry.policy.verdict import Verdict
 from tests.policy.world import ALICE, BOB, MALLORY, MODEL, World, account, artifact, codes, policy, terms_document
 
 DIGEST = "sha256:" + "ab" * 32
+OTHER = "sha256:" + "cd" * 32
 CROISSANT = str(document_shape(b"{}").cid)
 URL = "https://example.com/pairs"
 PERIOD = {"from": "2026-01-01", "to": "2026-02-28"}
@@ -117,7 +120,10 @@ def test_a_policy_that_asks_nothing_judges_nothing() -> None:
         ({"commitment": DIGEST}, {"refuse_datasets": [DIGEST]}, "training-dataset-refused", "refuse"),
         ({"croissant": CROISSANT}, {"refuse_datasets": [CROISSANT]}, "training-dataset-refused", "refuse"),
         ({"url": URL}, {"refuse_datasets": [URL]}, "training-dataset-refused", "refuse"),
-        ({"url": URL + "/"}, {"refuse_datasets": [URL]}, None, "allow"),
+        ({"url": URL + "/"}, {"refuse_datasets": [URL]}, "training-dataset-refused", "refuse"),
+        ({"url": URL + "/2"}, {"refuse_datasets": [URL]}, None, "allow"),
+        ({"digest": DIGEST}, {"refuse_datasets": [OTHER]}, None, "allow"),
+        ({"commitment": DIGEST}, {"refuse_datasets": [OTHER]}, "training-dataset-unknown", "unknown"),
         ({"url": URL}, {"refuse_datasets": [DIGEST]}, "training-dataset-unknown", "unknown"),
         ({"disclosure": "undisclosed"}, {"refuse_datasets": [URL]}, "training-dataset-unknown", "unknown"),
         (
@@ -140,6 +146,52 @@ def test_a_data_set_is_held_against_what_is_asked(
     for reason in verdict.reasons:
         if reason.code == code:
             assert reason.dataset == "pairs" and reason.to_json()["dataset"] == "pairs" and "pairs" in reason.sentence
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://Example.com/Pairs",
+        "https://example.com:443/pairs",
+        "https://example.com./pairs",
+        "https://someone@example.com/pairs",
+        "https://\uff45xample.com/pairs",
+        "https://example.com/%70airs",
+        "https://example.com//x/.././pairs/#part",
+        "https://example.com\\pairs?",
+    ],
+)
+def test_an_address_is_refused_however_it_is_written(written: str) -> None:
+    world = Trained()
+    world.train(dataset(url=written))
+    assert of_training(world.verdict(refuse_datasets=[URL])) == ["training-dataset-refused"]
+    turned = Trained()
+    turned.train(dataset(url=URL))
+    assert of_training(turned.verdict(refuse_datasets=[written])) == ["training-dataset-refused"]
+    described = Trained()
+    described.train(croissant=(CROISSANT, written))
+    assert of_training(described.verdict(refuse_datasets=[URL])) == ["training-dataset-refused"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="?#%\\"), max_size=40))
+def test_a_path_is_one_whether_its_characters_are_escaped_or_not(path: str) -> None:
+    escaped = quote(path, safe="/")
+    assert comparable(f"https://example.com/{path}") == comparable(f"https://EXAMPLE.com:443/{escaped}/#part")
+
+
+def test_what_is_refused_is_worked_out_once_for_all_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(expression: str) -> frozenset[str]:
+        asked.append(expression)
+        return frozenset({expression.lower()})
+
+    monkeypatch.setattr("registry.policy.policy.license_names", counted)
+    world = Trained()
+    world.train(*(dataset(name=f"set {index}", license="MIT") for index in range(50)))
+    refused = [f"LicenseRef-{index}" for index in range(20)]
+    assert world.verdict(refuse_licenses=refused).outcome == "allow"
+    assert len(asked) == len(refused)
 
 
 def test_the_reason_names_the_ancestor_and_the_way_to_it() -> None:
