@@ -14,10 +14,12 @@ from typing import Final
 from registry.artifacts.spdx import license_names
 from registry.artifacts.training.document import DISCLOSURES, Dataset
 from registry.artifacts.training.identity import comparable
-from registry.chain.records import Status
+from registry.chain.identifiers import ReleaseId
+from registry.chain.records import Relation, Status
 from registry.content.names import printable
 from registry.policy.case import Case
 from registry.policy.evidence import ClaimedRelease, DeclaredTraining
+from registry.policy.lineage import USE_OF
 from registry.policy.names import release_name
 from registry.policy.permissions import Moment, granted, grantees_of
 from registry.policy.policy import TrainingPolicy, addresses_on
@@ -88,6 +90,26 @@ def _of_release(about: _About, policy: TrainingPolicy, case: Case) -> Iterator[V
     else:
         for dataset in declared.datasets:
             yield from _of_dataset(about, dataset, policy, case)
+    yield from _of_parents(about, policy, case)
+
+
+def _of_parents(about: _About, policy: TrainingPolicy, case: Case) -> Iterator[VerdictReason]:
+    """What the release learnt from its parents, whatever its data sets say: by the record, and by its manifest.
+
+    Parents outside the registry declare nothing here. Without the manifest, which names them, the verdict is open.
+    """
+    record, manifest = about.release.record.release, about.release.manifest
+    said = () if about.release.training is None else about.release.training.teachers
+    for parent in record.parents:
+        use = USE_OF[parent.relation]
+        if use in _TEACHES and parent.release_id not in said and policy.outputs != "any":
+            teacher = case.known.get(parent.release_id)
+            name = str(ReleaseId(parent.release_id)) if teacher is None else release_name(teacher)
+            yield _outputs(about, f"{parent.relation.label}: {name}", teacher, (use,), policy, case)
+    for purl, relation in () if manifest is None else manifest.external_parents:
+        if USE_OF[Relation.from_label(relation)] in _TEACHES and policy.outputs != "any":
+            yield _outputs(about, f"{relation}: {purl}", None, _TEACHES, policy, case)
+        yield about.because("training-external", purl)
 
 
 def _unread(about: _About, policy: TrainingPolicy, declared: DeclaredTraining | None) -> VerdictReason:
@@ -122,7 +144,9 @@ def _of_dataset(about: _About, dataset: Dataset, policy: TrainingPolicy, case: C
         elif license_names(dataset.license) & policy.refused_license_names:
             yield about.because("training-license-refused", name, license=dataset.license)
     if dataset.role == "outputs" and policy.outputs != "any":
-        yield _outputs(about, dataset, name, policy, case)
+        named = None if dataset.teacher is None else dataset.teacher.release
+        teacher = None if named is None else case.known.get(bytes.fromhex(named.removeprefix("release:0x")))
+        yield _outputs(about, name, teacher, _TEACHES, policy, case)
 
 
 def _level(disclosure: str) -> int:
@@ -145,17 +169,26 @@ def _named(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy) -
         yield about.because("training-dataset-unknown", name)
 
 
-def _outputs(about: _About, dataset: Dataset, name: str, policy: TrainingPolicy, case: Case) -> VerdictReason:
-    """Whether a release may hold what it learnt from another model's outputs, at the end of the release's block."""
+def _outputs(
+    about: _About,
+    name: str,
+    teacher: ClaimedRelease | None,
+    uses: tuple[Use, ...],
+    policy: TrainingPolicy,
+    case: Case,
+) -> VerdictReason:
+    """Whether a release may hold what it learnt from another model's outputs, at the end of the release's block.
+
+    Any of the `uses` permits it; what the terms deny of the first, no other does.
+    """
     if policy.outputs == "refused":
         return about.because("training-outputs-refused", name)
-    named = None if dataset.teacher is None else dataset.teacher.release
-    teacher = None if named is None else case.known.get(bytes.fromhex(named.removeprefix("release:0x")))
     if teacher is None:  # nobody here speaks for a package or a hosted service
         return about.because("training-outputs-unknown", name)
     if not _speaks(teacher, policy, case):
         return about.because("training-outputs-untrusted", name, teacher=release_name(teacher))
-    code = "training-outputs-permitted" if _permits(teacher, about.release, case) else _otherwise(teacher, about)
+    permits = _permits(teacher, about.release, uses, case)
+    code = "training-outputs-permitted" if permits else _otherwise(teacher, uses, about)
     return about.because(code, name, teacher=release_name(teacher))
 
 
@@ -166,7 +199,7 @@ def _speaks(teacher: ClaimedRelease, policy: TrainingPolicy, case: Case) -> bool
     return teacher.record.release.publisher in addresses_on(case.evidence.as_of.deployment, policy.teachers)
 
 
-def _permits(teacher: ClaimedRelease, child: ClaimedRelease, case: Case) -> bool:
+def _permits(teacher: ClaimedRelease, child: ClaimedRelease, uses: tuple[Use, ...], case: Case) -> bool:
     """Its terms or a grant in force then; a publisher needs no permission from itself. A later release permits none."""
     if teacher.block_number > child.block_number or _was_revoked(teacher, child) or case.is_compromised(teacher):
         return False
@@ -177,15 +210,20 @@ def _permits(teacher: ClaimedRelease, child: ClaimedRelease, case: Case) -> bool
         return False
     at = Moment(child.block_number, child.record.timestamp)
     grantees = grantees_of(child.record.release.publisher)
-    return any(
-        (teacher.terms is not None and teacher.terms.state(use) is UseState.ALLOWED)
-        or granted(case.grants(teacher), grantees, use, at, case.believed_until(publisher)) is not None
-        for use in _TEACHES
+    until = case.believed_until(publisher)
+    if any(granted(case.grants(teacher), grantees, use, at, until) is not None for use in uses):
+        return True
+    return not _denies(teacher, uses) and any(
+        teacher.terms is not None and teacher.terms.state(use) is UseState.ALLOWED for use in uses
     )
 
 
-def _otherwise(teacher: ClaimedRelease, about: _About) -> str:
-    denied = teacher.terms is not None and teacher.terms.state(Use.TRAIN_ON_OUTPUTS) is UseState.DENIED
+def _denies(teacher: ClaimedRelease, uses: tuple[Use, ...]) -> bool:
+    return teacher.terms is not None and teacher.terms.state(uses[0]) is UseState.DENIED
+
+
+def _otherwise(teacher: ClaimedRelease, uses: tuple[Use, ...], about: _About) -> str:
+    denied = _denies(teacher, uses)
     return "training-outputs-denied" if denied or _was_revoked(teacher, about.release) else "training-outputs-unsettled"
 
 

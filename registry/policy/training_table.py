@@ -29,6 +29,12 @@ TRAINING_REASONS: Final[Mapping[str, ReasonKind]] = {
         " settle what the policy asks.",
         "`training_data` asks for more than disclosure, and the document is Croissant.",
     ),
+    "training-external": ReasonKind(
+        _U,
+        "{release} was made from {dataset}, which is not in this registry: nobody says here what that was trained on.",
+        "A release in the lineage has a parent that is known by its package URL only, and `training_data` asks what is"
+        " in it.",
+    ),
     "training-disclosure": ReasonKind(
         _R,
         "{release} was trained on “{dataset}”, which is {is_}; the policy asks for {least} at least.",

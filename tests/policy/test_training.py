@@ -249,6 +249,7 @@ DENIED = terms_document("closed", train_on_outputs="denied", distil="denied")
 SILENT = terms_document("silent", train_on_outputs="unknown", distil="unknown")
 CONDITIONAL = terms_document("conditional", train_on_outputs="conditional", distil="unknown")
 DISTIL = terms_document("distil", train_on_outputs="unknown")
+DISTIL_ALONE = terms_document("distil-alone", train_on_outputs="denied")
 OPEN = terms_document("open")
 
 
@@ -261,6 +262,8 @@ OPEN = terms_document("open")
         (SILENT, (), "training-outputs-unsettled", "unknown"),
         (CONDITIONAL, (), "training-outputs-unsettled", "unknown"),
         (None, (), "training-outputs-unsettled", "unknown"),
+        (DISTIL_ALONE, (), "training-outputs-denied", "refuse"),
+        (DISTIL_ALONE, ({"use": Use.DISTIL},), "training-outputs-permitted", "allow"),
         (DENIED, ({"use": Use.TRAIN_ON_OUTPUTS},), "training-outputs-permitted", "allow"),
         (SILENT, ({"use": Use.DISTIL, "grantee": ALICE},), "training-outputs-permitted", "allow"),
         (SILENT, ({"use": Use.DISTIL, "grantee": MALLORY},), "training-outputs-unsettled", "unknown"),
@@ -313,6 +316,54 @@ def test_a_publisher_who_registers_a_teacher_as_its_own_is_believed_only_where_i
     assert of_training(world.verdict(outputs="permitted", teachers=[account(MALLORY)])) == [
         "training-outputs-permitted"
     ]
+
+
+LEARNT = (Relation.DISTILLATION, Relation.TRAINED_ON_OUTPUTS, Relation.PREFERENCE_MODEL)
+
+
+@pytest.mark.parametrize("relation", LEARNT)
+def test_a_parent_that_it_learnt_from_is_a_teacher_whatever_the_data_sets_say(relation: Relation) -> None:
+    world = Trained()
+    teacher = world.train(publisher=BOB, files={"teacher": b"t"})
+    mine = world.train(parents=[(teacher, relation)])
+    refused = world.verdict(outputs="refused")
+    assert (of_training(refused), refused.outcome) == (["training-outputs-refused"], "refuse")
+    (reason,) = (one for one in refused.reasons if one.code == "training-outputs-refused")
+    assert reason.release == mine and reason.dataset is not None and relation.label in reason.dataset
+    stranger = world.verdict(outputs="permitted")
+    assert (of_training(stranger), stranger.outcome) == (["training-outputs-untrusted"], "unknown")
+    allowed = world.verdict(outputs="permitted", teachers=[account(BOB)])
+    assert (of_training(allowed), allowed.outcome) == (["training-outputs-permitted"], "allow")
+    assert of_training(world.verdict(outputs="any", disclosure="full")) == []
+
+
+def test_a_teacher_that_is_named_twice_is_judged_once_and_weights_teach_nothing() -> None:
+    world = Trained()
+    teacher = world.train(publisher=BOB, files={"teacher": b"t"})
+    world.train(outputs(release=str(ReleaseId(teacher))), parents=[(teacher, Relation.TRAINED_ON_OUTPUTS)])
+    assert of_training(world.verdict(outputs="refused")) == ["training-outputs-refused"]
+    tuned = Trained()
+    base = tuned.train(publisher=BOB, files={"base": b"b"})
+    tuned.train(parents=[(base, Relation.FINETUNE)])
+    assert of_training(tuned.verdict(outputs="refused")) == []
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_nobody_says_what_a_parent_outside_the_registry_was_trained_on(asked: dict[str, Any]) -> None:
+    package = "pkg:huggingface/owner/name@0e9e39f"
+    world = Trained()
+    world.train(external=[(package, "finetune")])
+    verdict = world.verdict(**asked)
+    assert (of_training(verdict), verdict.outcome) == (["training-external"], "unknown")
+    above = Trained()
+    base = above.train(publisher=BOB, files={"base": b"b"}, external=[(package, "finetune")])
+    above.train(parents=[(base, Relation.FINETUNE)])
+    assert of_training(above.verdict(**asked)) == ["training-external"]
+    taught = Trained()
+    taught.train(external=[(package, "trained-on-outputs")])
+    of_outputs = {"refused": ["training-outputs-refused"], "permitted": ["training-outputs-unknown"]}
+    expected = {"training-external", *of_outputs.get(asked.get("outputs", "any"), [])}
+    assert set(of_training(taught.verdict(**asked))) == expected
 
 
 def test_a_teacher_that_was_registered_later_permitted_nothing_then() -> None:
