@@ -73,6 +73,30 @@ def test_a_verdict_rests_on_what_was_read_along_the_lineage(publisher, stranger,
         assert all(one.training is None for one in plain.candidates)
 
 
+def test_very_many_short_data_sets_are_not_looked_at_and_columns_never(
+    publisher, store, follower, documents, reader, stranger
+):
+    columns = [{"name": f"column {index}", "type": "string"} for index in range(100)]
+    short = [{"name": f"{index:x}", "role": "finetuning", "disclosure": "full"} for index in range(1_000)]
+    many, wide = manifest(*short), manifest(dataset("wide", fields=columns))
+    for data in (many, wide):
+        store.put_document(data)
+    base = release(stranger, "base", many)
+    release(publisher, "mine", wide, parents=(base,))
+    follower.catch_up()
+    documents.catch_up()
+    with reader.snapshot() as snapshot:
+        policy = asking(publisher, disclosure="full")
+        whole = gather(snapshot, SUBJECT, policy)
+        (mine,), (parent,) = whole.candidates, whole.related.values()
+        assert mine.training is not None and mine.training.datasets[0].fields is None
+        assert parent.training is not None and len(parent.training.datasets) == len(short)
+        cut = gather(snapshot, SUBJECT, policy, limits=Limits(documents=1 << 20))
+        (parent,) = cut.related.values()
+        assert parent.training is not None and parent.training.state.state == "unavailable"
+        assert "documents" in cut.limits_reached and len(many) < 1 << 20
+
+
 def test_a_teacher_and_the_grants_on_it_are_gathered(publisher, stranger, store, follower, documents, reader, node):
     teacher = release(stranger, "teacher")
     hosted = {"service": SERVICE | {"period": PERIOD}}

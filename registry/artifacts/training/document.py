@@ -36,6 +36,9 @@ MAX_TRAINING_MANIFEST: Final = LEAF_SIZE
 MAX_DATASETS_TABLE: Final = 16 << 20
 """Bytes of the longest table of data sets, which a manifest refers to when it would be longer than a block."""
 
+MAX_DATASETS: Final = 20_000
+"""Data sets of one manifest. Read, a short one takes a hundred times its bytes: this bounds the memory of a reader."""
+
 Role = Literal["pretraining", "continued-pretraining", "finetuning", "preference", "evaluation", "outputs"]
 Disclosure = Literal["full", "committed", "summarised", "undisclosed"]
 Modality = Literal["text", "code", "image", "audio", "video", "tabular", "other"]
@@ -217,7 +220,7 @@ def _named_once(datasets: Sequence[Dataset]) -> Sequence[Dataset]:
     return datasets
 
 
-Datasets = Annotated[tuple[Dataset, ...], AfterValidator(_named_once)]
+Datasets = Annotated[tuple[Dataset, ...], Field(max_length=MAX_DATASETS), AfterValidator(_named_once)]
 _DATASETS: Final = TypeAdapter(Datasets)
 
 

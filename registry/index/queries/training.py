@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+import orjson
 from sqlalchemy import Select, and_, func, select, tuple_
 
 from registry.artifacts.training.document import Dataset
@@ -26,6 +27,9 @@ from registry.policy.evidence import ClaimedRelease, DeclaredTraining, DocumentS
 
 _PAGE_BYTES: Final = 1 << 20
 """A page ends where the data sets in it are longer together, but for the first."""
+
+_DATASET_BYTES: Final = 2 << 10
+"""What a data set costs a verdict beside its own bytes, so that very many short ones are no way to fill the memory."""
 
 DeclarationState = Literal["undisclosed", "available", "unavailable", "invalid"]
 DeclarationKey = tuple[int, bytes, int]
@@ -202,7 +206,7 @@ class TrainingQueries(LineageQueries, DocumentQueries, ProgressQueries):
         mine = datasets.c.digest == row.training_data
         sizes = select(func.coalesce(func.sum(datasets.c.size), 0)).where(mine)
         size = int(self.connection.execute(sizes).scalar_one())
-        if not allowance.takes(size):
+        if not allowance.takes(size + row.datasets * _DATASET_BYTES):
             return DeclaredTraining(DocumentState(row.training_data, "unavailable", TOO_LONG))
         self._slow(size)
         query = select(datasets.c.data).where(mine).order_by(datasets.c.position)
@@ -210,7 +214,7 @@ class TrainingQueries(LineageQueries, DocumentQueries, ProgressQueries):
         if row.form == "croissant":
             (one,) = map(json.loads, declared)
             return DeclaredTraining(state, croissant=(one["croissant"], one.get("url")))
-        return DeclaredTraining(state, tuple(map(Dataset.model_validate_json, declared)))
+        return DeclaredTraining(state, tuple(map(_without_columns, declared)))
 
     def _add(
         self,
@@ -271,6 +275,13 @@ class TrainingQueries(LineageQueries, DocumentQueries, ProgressQueries):
             for row in self.connection.execute(query):
                 found[row.digest, row.position] = DatasetRow(row.position, row.pinned, bytes(row.data))
         return found
+
+
+def _without_columns(data: bytes) -> Dataset:
+    """A data set as a verdict takes it. Nothing is asked of its columns, of which there may be very many."""
+    said = orjson.loads(data)
+    said.pop("fields", None)
+    return Dataset.model_validate_json(orjson.dumps(said))
 
 
 def _declared(ids: Sequence[bytes]) -> Select[Any]:

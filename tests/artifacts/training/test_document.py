@@ -12,12 +12,14 @@ from jsonschema import Draft202012Validator
 from registry.artifacts.canonical import canonical
 from registry.artifacts.training.document import (
     DISCLOSURES,
+    MAX_DATASETS,
     MAX_DATASETS_TABLE,
     MAX_TRAINING_MANIFEST,
     ROLES,
     TRAINING_DATA_TYPE,
     Dataset,
     datasets_of,
+    import_training_manifest,
     parse_training_manifest,
     write_training_manifest,
 )
@@ -252,6 +254,22 @@ def test_a_table_is_read_as_strictly() -> None:
 def test_a_table_has_an_end() -> None:
     with pytest.raises(InvalidDocument, match=f"at most {MAX_DATASETS_TABLE:,}"):
         write_training_manifest(many(16_000))
+
+
+def test_a_table_has_so_many_data_sets_however_short_they_are() -> None:
+    short = [PLAIN | {"name": f"{index:x}"} for index in range(MAX_DATASETS + 1)]
+    whole = import_training_manifest({"type": TRAINING_DATA_TYPE, "datasets": short[:-1]})
+    assert (
+        whole.table is not None and len(datasets_of(parse_training_manifest(whole.data), whole.table)) == MAX_DATASETS
+    )
+    with pytest.raises(InvalidDocument, match=f"at most {MAX_DATASETS}"):
+        import_training_manifest({"type": TRAINING_DATA_TYPE, "datasets": short})
+    table = canonical(short)
+    reference = {"cid": str(document_shape(table).cid), "count": len(short)}
+    with pytest.raises(InvalidDocument, match=f"at most {MAX_DATASETS}"):
+        datasets_of(
+            parse_training_manifest(canonical({"type": TRAINING_DATA_TYPE, "datasets_table": reference})), table
+        )
 
 
 def test_a_manifest_is_one_block_of_canonical_json() -> None:
