@@ -227,6 +227,14 @@ def test_nobody_here_speaks_for_a_teacher_that_is_not_in_the_registry(teacher: d
         ({"package": "pkg:huggingface/owner/name@main"}, False),
         ({"package": "pkg:huggingface/owner/name@0e9e39f"}, True),
         ({"package": "pkg:pypi/name@1.0"}, True),
+        ({"package": "pkg:github/owner/name@v1.0"}, False),
+        ({"package": "pkg:gitlab/owner/name@master"}, False),
+        ({"package": "pkg:github/owner/name@0e9e39f249a16976918f6564b8830bc894c89659"}, True),
+        ({"package": "pkg:docker/owner/name@latest"}, False),
+        ({"package": "pkg:docker/owner/name@1.0"}, False),
+        ({"package": f"pkg:oci/name@sha256:{'0e' * 32}"}, True),
+        ({"package": f"pkg:docker/owner/name@sha256%3A{'0e' * 32}"}, True),
+        ({"package": "pkg:generic/name@Latest"}, False),
     ],
 )
 def test_a_teacher_that_is_hosted_or_a_branch_is_not_pinned(teacher: dict[str, Any], pinned: bool) -> None:
