@@ -52,8 +52,12 @@ def parse_canonical(data: bytes, limit: int) -> Any:
     return value
 
 
-def parse_json(data: bytes, limit: int) -> Any:
-    """Read JSON in any form, of at most `limit` bytes and MAX_DEPTH levels, refusing a key that stands twice."""
+def parse_json(data: bytes, limit: int, *, exact: bool = False) -> Any:
+    """Read JSON in any form, of at most `limit` bytes and MAX_DEPTH levels, refusing a key that stands twice.
+
+    `exact` also refuses integers that canonical JSON would write as another one: of several that are one double, it
+    takes one.
+    """
     if len(data) > limit:
         raise InvalidDocument(f"This document has {len(data)} bytes; at most {limit} are read.")
     _check_brackets(data)
@@ -61,7 +65,7 @@ def parse_json(data: bytes, limit: int) -> Any:
         value = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_object,
-            parse_int=_number,
+            parse_int=_exact if exact else _number,
             parse_constant=_refuse_constant,
         )
         if _SURROGATE.search(data):
@@ -89,6 +93,16 @@ def _number(text: str) -> int | float:
     if len(text) <= 17 and abs(int(text)) <= _LARGEST_SAFE_INTEGER:
         return int(text)
     return float(text)
+
+
+def _exact(text: str) -> int | float:
+    number = _number(text)
+    if isinstance(number, float) and canonical(number) != text.encode():
+        raise InvalidDocument(
+            f"The integer {text[:40]} is beyond 2^53 - 1, where JSON does not tell it from the next (RFC 7493, section "
+            "2.2): it is written as text."
+        )
+    return number
 
 
 def _refuse_constant(text: str) -> Any:

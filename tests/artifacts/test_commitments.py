@@ -1,5 +1,6 @@
 """Commitments to records: the tree, its proofs, and building it from files in bounded memory."""
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -210,10 +211,28 @@ def test_normalisations_are_what_they_are_called() -> None:
         (b"\xff", "text-nfc"),
         (b"{", "json-rfc8785"),
         (b'{"a":1,"a":2}', "json-rfc8785"),
+        (b'{"id":9007199254740993}', "json-rfc8785"),
+        (b'{"id":-1234567890123456789}', "json-rfc8785"),
+        (b"9" * 400, "json-rfc8785"),
         (b"", "json-rfc8785"),
     ):
         with pytest.raises(InvalidRecord):
             normalised(record, how)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53) + 1, 2**53 - 1))
+def test_a_normal_form_is_its_own(number: float) -> None:
+    once = normalised(json.dumps([number]).encode(), "json-rfc8785")
+    assert normalised(once, "json-rfc8785") == once
+
+
+@given(st.integers(-(2**70), 2**70), st.integers(-(2**10), 2**10))
+def test_no_two_integers_have_one_normal_form(number: int, apart: int) -> None:
+    found = set()
+    for one in {number, number + apart}:
+        with contextlib.suppress(InvalidRecord):
+            found.add((one, normalised(str(one).encode(), "json-rfc8785")))
+    assert len({form for _, form in found}) == len(found)
 
 
 def test_a_line_that_has_no_such_form_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ def normalised(record: bytes, how: Normalisation) -> bytes:
     """The bytes of a record that are hashed.
 
     `bytes`: as they are. `text-nfc`: UTF-8 in Unicode's form NFC (UAX #15), as this Python's Unicode data has it.
-    `json-rfc8785`: canonical JSON of the value that the record holds. Raises InvalidRecord.
+    `json-rfc8785`: canonical JSON of the value that the record holds. An integer beyond 2^53 - 1 that it would write
+    as another one is refused: records that differ in it would be the same. Raises InvalidRecord.
     """
     if how == "bytes":
         return record
@@ -24,6 +25,6 @@ def normalised(record: bytes, how: Normalisation) -> bytes:
         except UnicodeDecodeError as error:
             raise InvalidRecord(f"It is not UTF-8 (byte {error.start}), which text-nfc needs.") from None
     try:
-        return canonical(parse_json(record, LONGEST_RECORD))
+        return canonical(parse_json(record, LONGEST_RECORD, exact=True))
     except InvalidDocument as error:
         raise InvalidRecord(f"It is not JSON that can be hashed in one form. {error.message}") from None
