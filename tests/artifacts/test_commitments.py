@@ -439,6 +439,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(tmp_path: Path) -> None:
         {"count": 1 << 41},
         {"tree": "00"},
         {"tree": "G" * 64},
+        {"tree": "00" * 31 + "  "},
         {"tree": "A" * 64},
         {"more": 1},
     ],

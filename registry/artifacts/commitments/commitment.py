@@ -90,9 +90,11 @@ def parse_hash(text: Any, what: str) -> bytes:
     """32 bytes from 64 lower-case hexadecimal digits. Raises InvalidCommitment."""
     if isinstance(text, str) and len(text) == 2 * HASH_SIZE and text.isascii() and text == text.lower():
         try:
-            return bytes.fromhex(text)
+            found = bytes.fromhex(text)
         except ValueError:
-            pass
+            found = b""
+        if len(found) == HASH_SIZE:  # spaces between the digits are passed over
+            return found
     raise InvalidCommitment(f"The {what} is written as {2 * HASH_SIZE} hexadecimal digits, in lower case.")
 
 
