@@ -210,7 +210,9 @@ def test_an_address_in_the_place_of_a_digest_pins_nothing_and_is_not_asked(asked
     assert asked.requests == 0
 
 
-@pytest.mark.parametrize("place", ["alone", "in a list", "imported", "of a term", "of a file"])
+@pytest.mark.parametrize(
+    "place", ["alone", "in a list", "imported", "of a term", "of a term called data", "deep", "of a file"]
+)
 def test_a_context_that_lies_elsewhere_is_refused_and_not_asked_for(asked: Asked, place: str) -> None:
     address = f"{asked.address}/context"
     changes: dict[str, dict[str, Any]] = {
@@ -218,6 +220,8 @@ def test_a_context_that_lies_elsewhere_is_refused_and_not_asked_for(asked: Asked
         "in a list": {"@context": [CONTEXT, address]},
         "imported": {"@context": CONTEXT | {"@version": 1.1, "@import": address}},
         "of a term": {"@context": CONTEXT | {"thing": {"@id": "cr:thing", "@context": address}}},
+        "of a term called data": {"@context": CONTEXT | {"data": {"@id": "cr:data", "@context": address}}},
+        "deep": {"@context": CONTEXT | {"examples": {"@id": "cr:examples", "@context": [{"@import": address}]}}},
         "of a file": {"distribution": [FILE | {"@context": address}]},
     }
     with pytest.raises(InvalidDocument, match=r"takes its context from .* Nothing is fetched"):

@@ -4,7 +4,6 @@ Nothing here follows an address. A document whose context lies elsewhere means w
 reads it would have to ask there: it is refused.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from registry.errors import InvalidDocument
@@ -34,21 +33,29 @@ def check_croissant(value: dict[str, Any]) -> None:
         raise InvalidDocument("A Croissant document is JSON-LD with an @context, and its @type is sc:Dataset.")
     if not isinstance(value.get("name"), str) or not value["name"]:
         raise InvalidDocument("A Croissant document has a name.")
-    for key, inner in _members(value):
-        if key == "@context":
-            _check_context(inner)
+    _check_contexts(value, inside=False)
 
 
-def _check_context(context: Any) -> None:
-    """A context that stands here, and no other one that it leads to (JSON-LD 1.1, sections 3.1 and 4.1.10)."""
-    for one in context if isinstance(context, list) else [context]:
-        if not isinstance(one, dict | None):
-            raise _remote(one)
-    for key, inner in _members(context):
-        if key == "@import":
-            raise _remote(inner)
-        if key == "@context" and not isinstance(inner, dict | list | None):
-            raise _remote(inner)
+def _check_contexts(value: Any, *, inside: bool) -> None:
+    """That every context stands here, and leads to no other one (JSON-LD 1.1, sections 3.1 and 4.1.10).
+
+    `inside` a context no key holds records: a term called `data` is defined like any. Each value is looked at once; the
+    depth is bounded by the reader of JSON.
+    """
+    if isinstance(value, list):
+        for inner in value:
+            _check_contexts(inner, inside=inside)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "@context":
+                for one in inner if isinstance(inner, list) else [inner]:
+                    if not isinstance(one, dict | None):
+                        raise _remote(one)
+                _check_contexts(inner, inside=True)
+            elif key == "@import" and inside:
+                raise _remote(inner)
+            elif inside or key not in _LITERAL:
+                _check_contexts(inner, inside=inside)
 
 
 def _remote(context: Any) -> InvalidDocument:
@@ -56,18 +63,6 @@ def _remote(context: Any) -> InvalidDocument:
         f"This Croissant document takes its context from {_shown(context)}. Nothing is fetched: write the context into "
         "the document, as Croissant's own examples do."
     )
-
-
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key of every object in it with its value. The depth is bounded by the reader of JSON."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield key, inner
-            if key not in _LITERAL:
-                yield from _members(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _members(inner)
 
 
 def _shown(value: Any) -> str:
