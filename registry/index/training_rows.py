@@ -10,15 +10,16 @@ from typing import Any, Final, NamedTuple
 
 from packageurl import PackageURL
 
-from registry.artifacts.canonical import canonical, parse_json
+from registry.artifacts.canonical import canonical
 from registry.artifacts.training.document import (
+    MAX_TRAINING_MANIFEST,
     Dataset,
     Teacher,
     dataset_json,
     datasets_of,
     parse_training_manifest,
 )
-from registry.artifacts.training.forms import MAX_PUBLISHED, TrainingDataForm, read_training_data
+from registry.artifacts.training.forms import TrainingDataForm, opened_training_data, read_training_data
 from registry.chain.identifiers import ReleaseId
 from registry.content.cid import Cid
 from registry.content.unixfs import document_shape
@@ -44,8 +45,11 @@ class Declared(NamedTuple):
 
 
 def table_of(data: bytes) -> Cid | None:
-    """Where a document has its data sets, if they stand apart. Raises InvalidDocument for one of no known form."""
-    if read_training_data(data) == "croissant":
+    """Where a document has its data sets, if they stand apart. Raises InvalidDocument for one of no known form.
+
+    None also for any that is longer than a manifest: what that is says `read_declared`.
+    """
+    if len(data) > MAX_TRAINING_MANIFEST or read_training_data(data) == "croissant":
         return None
     reference = parse_training_manifest(data).datasets_table
     return None if reference is None else reference.cid
@@ -53,9 +57,9 @@ def table_of(data: bytes) -> Cid | None:
 
 def read_declared(data: bytes, table: bytes | None) -> Declared:
     """What a document declares. Raises InvalidDocument."""
-    form = read_training_data(data)
+    form, value = opened_training_data(data)
     if form == "croissant":
-        return Declared(form, None, (_of_croissant(data),))
+        return Declared(form, None, (_of_croissant(data, value),))
     manifest = parse_training_manifest(data)
     reference = manifest.datasets_table
     declared = tuple(map(_of_dataset, datasets_of(manifest, table)))
@@ -119,9 +123,8 @@ def _keys_of_teacher(teacher: Teacher) -> Iterator[bytes]:
         yield key_of_service(teacher.service.provider, teacher.service.model)
 
 
-def _of_croissant(data: bytes) -> DeclaredDataset:
+def _of_croissant(data: bytes, value: dict[str, Any]) -> DeclaredDataset:
     """Of a Croissant document what it is found by; the rest stands in it, and is judged by whoever reads it."""
-    value = parse_json(data, MAX_PUBLISHED)
     cid = document_shape(data).cid
     declared: dict[str, Any] = {"name": value["name"][:_LONGEST_NAME], "croissant": str(cid)}
     keys = {key_of_croissant(cid)}

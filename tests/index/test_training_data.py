@@ -11,7 +11,7 @@ from releases import folder
 from releases import publish as publish_folder
 from sqlalchemy import delete, select, update
 
-from registry.artifacts.canonical import canonical
+from registry.artifacts.canonical import canonical, parse_json
 from registry.artifacts.training.document import TRAINING_DATA_TYPE, Dataset, write_training_manifest
 from registry.chain.followed import followed_contracts
 from registry.chain.identifiers import ReleaseId
@@ -223,6 +223,21 @@ def test_a_table_of_data_sets_is_read_beside_the_manifest(publisher, store, sour
             if after is None:
                 break
     assert shown == [one.name for one in many]
+
+
+def test_a_long_document_is_parsed_once(monkeypatch):
+    parsed: list[int] = []
+
+    def counted(data: bytes, limit: int) -> Any:
+        parsed.append(len(data))
+        return parse_json(data, limit)
+
+    monkeypatch.setattr("registry.artifacts.training.forms.parse_json", counted)
+    conforming = {"conformsTo": "http://mlcommons.org/croissant/1.0", "@context": {}, "@type": "sc:Dataset"}
+    long = json.dumps(conforming | {"name": "long", "records": ["x" * 1000] * 1100}).encode()
+    assert training_rows.table_of(long) is None
+    assert training_rows.read_declared(long, None).form == "croissant"
+    assert parsed == [len(long)]
 
 
 def test_a_croissant_document_is_one_data_set_and_may_be_longer_than_a_block(

@@ -36,12 +36,17 @@ def read_training_data(data: bytes) -> TrainingDataForm:
     A Croissant document is a JSON-LD `Dataset` whose `conformsTo` names a version of mlcommons.org/croissant. Ours is
     a manifest in canonical JSON.
     """
+    return opened_training_data(data)[0]
+
+
+def opened_training_data(data: bytes) -> tuple[TrainingDataForm, dict[str, Any]]:
+    """The same with the JSON object that the document is, so that a long one is parsed once."""
     value = _object(data)
     if value.get("type") == TRAINING_DATA_TYPE:
         parse_training_manifest(data)
-        return "training-data-manifest"
+        return "training-data-manifest", value
     _check_croissant(value)
-    return "croissant"
+    return "croissant", value
 
 
 def import_training_data(data: bytes, table: bytes | None = None) -> TrainingDocument:
