@@ -47,6 +47,14 @@ def check_license_expression(expression: str) -> str:
 
 @lru_cache(maxsize=4096)
 def license_names(expression: str) -> frozenset[str]:
-    """The licences that a checked expression names, in lower case: `Apache-2.0 OR MIT` names `apache-2.0` and `mit`."""
+    """The licences that a checked expression names, in lower case: `Apache-2.0 OR MIT` names `apache-2.0` and `mit`.
+
+    A deprecated identifier that holds an exception (`GPL-2.0-with-GCC-exception`) names its licence too.
+    """
     symbols = _licensing().license_symbols(expression, unique=True, decompose=True)
-    return frozenset(symbol.key.lower() for symbol in symbols)
+    names = {symbol.key.lower() for symbol in symbols}
+    for name in tuple(names):
+        licence, holds, _ = name.partition("-with-")
+        if holds and not name.startswith("licenseref-"):
+            names |= license_names(licence)
+    return frozenset(names)

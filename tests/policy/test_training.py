@@ -133,6 +133,13 @@ def test_a_policy_that_asks_nothing_judges_nothing() -> None:
             "refuse",
         ),
         ({"license": "Apache-2.0"}, {"refuse_licenses": ["CC-BY-NC-4.0"]}, None, "allow"),
+        (
+            {"license": "GPL-2.0-with-GCC-exception"},
+            {"refuse_licenses": ["GPL-2.0-only"]},
+            "training-license-refused",
+            "refuse",
+        ),
+        ({"license": "LicenseRef-GPL-2.0-with-x"}, {"refuse_licenses": ["GPL-2.0-only"]}, None, "allow"),
         ({}, {"refuse_licenses": ["CC-BY-NC-4.0"]}, "training-license-unknown", "unknown"),
     ],
 )
