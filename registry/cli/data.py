@@ -9,21 +9,15 @@ from typing import Annotated, Literal
 import typer
 
 from registry.artifacts.commitments.building import Asked, commit
-from registry.artifacts.commitments.commitment import (
-    KEY_SIZE,
-    Normalisation,
-    RecordUnit,
-    entry_of,
-    leaf_hash,
-    new_key,
-)
+from registry.artifacts.commitments.commitment import KEY_SIZE, Normalisation, RecordUnit, new_key
 from registry.artifacts.commitments.kept import KeptSet, kept_roots
-from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalised
+from registry.artifacts.commitments.normalising import LONGEST_RECORD
 from registry.artifacts.commitments.proofs import (
     LONGEST_PROOF,
     Inclusion,
     check_proof,
     check_record,
+    leaf_of_record,
     meaning,
     parse_proof,
     write_proof,
@@ -121,8 +115,7 @@ def prove(
                 "This commitment is keyed: name its key with --key." if key is None else "This commitment has no key."
             )
         secret = None if key is None else _key(key)
-        entry = entry_of(normalised(_record(record, text), kept.commitment.normalisation), secret)
-        proof = kept.prove(leaf_hash(entry))
+        proof = kept.prove(leaf_of_record(kept.commitment, _record(record, text), secret))
     sys.stdout.buffer.write(write_proof(proof) + b"\n")
     sys.stdout.flush()
     output.note(meaning(proof, of_record=True))

@@ -47,7 +47,8 @@ from registry.errors import (
     StoreFull,
 )
 
-records = st.lists(st.binary(max_size=12).filter(lambda record: b"\n" not in record), min_size=1, max_size=40)
+line = st.binary(max_size=12).filter(lambda record: b"\n" not in record)
+records = st.lists(line, min_size=1, max_size=40)
 
 
 def lines(tmp_path: Path, found: list[bytes], name: str = "records.txt") -> Path:
@@ -85,7 +86,7 @@ def reference(found: list[bytes], key: bytes | None = None) -> bytes:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(records, st.binary(max_size=12), st.booleans())
+@given(records, line, st.booleans())
 def test_every_member_is_proven_to_be_one_and_nothing_else_is(
     tmp_path_factory: pytest.TempPathFactory, found: list[bytes], other: bytes, keyed: bool
 ) -> None:
@@ -103,7 +104,7 @@ def test_every_member_is_proven_to_be_one_and_nothing_else_is(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(records, st.binary(max_size=12), st.data())
+@given(records, line, st.data())
 def test_no_proof_that_was_changed_holds(
     tmp_path_factory: pytest.TempPathFactory, found: list[bytes], record: bytes, data: st.DataObject
 ) -> None:

@@ -177,6 +177,22 @@ def test_a_manifest_that_is_stored_in_two_documents_is_checked_with_its_table(
     assert "not the one that the manifest refers to" in provenance(*proven.check, *two).err
 
 
+def test_a_line_with_its_line_feed_is_not_said_to_be_outside_the_set(
+    provenance: Provenance, records: Path, tmp_path: Path
+) -> None:
+    root = provenance("data", "commit", str(records), "--json").json["root"]
+    saved = tmp_path / "saved"
+    saved.write_bytes(b'{"text": "one"}\n')
+    refused = provenance("data", "prove", str(saved))
+    assert refused.code == 2 and "training-data.record" in refused.err and "line feed" in refused.err
+    assert not refused.out
+    proof = kept(provenance("data", "prove", "--text", '{"text": "three"}'), tmp_path / "proof")
+    check = ("data", "check", proof, "--commitment", root, "--record", str(saved))
+    assert "training-data.record" in provenance(*check).err
+    by_value = provenance("data", "commit", str(records), "--normalise", "json-rfc8785", "--json").json["root"]
+    assert "is one of the 2 records" in provenance("data", "prove", str(saved), "--commitment", by_value).err
+
+
 def test_all_leaves_are_read_and_one_that_was_changed_is_found(
     provenance: Provenance, records: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from registry.artifacts.commitments.commitment import (
 )
 from registry.artifacts.commitments.normalising import normalised
 from registry.content.merkle import root_of
-from registry.errors import InvalidCommitment, ProofRefused
+from registry.errors import InvalidCommitment, InvalidRecord, ProofRefused
 
 PROOF_TYPE: Final = "https://model-provenance-registry.org/commitment-proof/v1"
 LONGEST_PROOF: Final = 16 << 10
@@ -121,6 +121,19 @@ def check_proof(proof: Proof, root: bytes) -> None:
         raise ProofRefused("The neighbours are not next to each other: the record may stand between them.")
 
 
+def leaf_of_record(commitment: Commitment, record: bytes, key: bytes | None) -> bytes:
+    """The hash of the leaf that a record has where it is in the set. Raises InvalidRecord for what can be none.
+
+    A line holds no line feed: one that was left at its end would make a record of the set look like one that is not.
+    """
+    if commitment.unit == "line" and commitment.normalisation != "json-rfc8785" and b"\n" in record:
+        raise InvalidRecord(
+            "A record of this commitment is a line without its line feed, and this holds one (many editors end a file "
+            "with it): give the line alone."
+        )
+    return leaf_hash(entry_of(normalised(record, commitment.normalisation), key))
+
+
 def check_record(proof: Proof, record: bytes, key: bytes | None) -> None:
     """Raises ProofRefused unless the proof is about this record, and InvalidRecord for one that has no normal form.
 
@@ -133,7 +146,7 @@ def check_record(proof: Proof, record: bytes, key: bytes | None) -> None:
             if key is None
             else "The commitment is open: no key belongs to it."
         )
-    if leaf_hash(entry_of(normalised(record, commitment.normalisation), key)) != proof.hash:
+    if leaf_of_record(commitment, record, key) != proof.hash:
         suspects = "another record, or was made with another key" if key is not None else "another record"
         raise ProofRefused(f"The proof is about {suspects}.")
 
