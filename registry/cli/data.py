@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from registry.artifacts.commitments.building import Asked, commit
-from registry.artifacts.commitments.commitment import KEY_SIZE, Normalisation, RecordUnit, new_key
+from registry.artifacts.commitments.commitment import KEY_SIZE, Normalisation, new_key
 from registry.artifacts.commitments.kept import KeptSet, kept_roots
 from registry.artifacts.commitments.normalising import LONGEST_RECORD
 from registry.artifacts.commitments.proofs import (
@@ -22,14 +22,14 @@ from registry.artifacts.commitments.proofs import (
     parse_proof,
     write_proof,
 )
-from registry.artifacts.commitments.sources import source_file, unit_of
+from registry.artifacts.commitments.sources import common_unit, source_file
 from registry.cli.acting import RpcUrl
 from registry.cli.committed import commitment_root, roots_of_file, roots_of_release
 from registry.cli.describing import describe
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count
 from registry.cli.parts import Parts
-from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused
+from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused, SetNotKept
 
 data = typer.Typer(
     help="Training data: describe it, commit to records, and prove that one is in the set or is not.",
@@ -73,11 +73,11 @@ def commit_to(
     """
     output = Output(as_json=as_json)
     files = tuple(source_file(path) for given in paths for path in _files(given))
-    unit = unit or _unit(file.path for file in files)
+    unit = common_unit([file.path for file in files], unit)
     how: Normalisation = normalise or ("json-rfc8785" if unit == "row" else "bytes")
     if unit == "row" and how != "json-rfc8785":
         raise InputError("A row has no bytes of its own: it is hashed as json-rfc8785.")
-    secret = None if key is None else _key(key, make=True)
+    secret = None if key is None else _key_to_make(key, paths, output)
     with output.progress("committing", sum(file.size for file in files)) as progress:
         done = commit(Asked(files, unit, how, secret), _folder(), progress=progress)
     commitment = done.commitment
@@ -158,6 +158,8 @@ def check(
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))
+    if str(proof) == str(record) == "-":
+        raise InputError("Standard input holds the proof or the record, not both.")
     found = parse_proof(_read(proof, LONGEST_PROOF + 1).removesuffix(b"\n"))
     root = found.commitment.root
     roots = _roots(parts, commitment, release, training_data, table)
@@ -218,21 +220,23 @@ def _files(given: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names))
 
 
-def _unit(paths: Iterator[Path]) -> RecordUnit:
-    units = {unit_of(path) for path in paths}
-    if len(units) != 1:
-        raise InputError("These files hold records of several kinds, or there is none: say --unit file, line or row.")
-    return units.pop()
-
-
 def _chosen(text: str | None) -> bytes:
     if text is not None:
         return commitment_root(text)
     roots = kept_roots(_folder())
     if len(roots) != 1:
-        kept = ", ".join(f"sha256:{root.hex()}" for root in roots) or "none"
+        kept = ", ".join(map(_described, roots)) or "none"
         raise InputError(f"Say which commitment with --commitment. Kept are: {kept}.")
     return roots[0]
+
+
+def _described(root: bytes) -> str:
+    name = f"sha256:{root.hex()}"
+    try:
+        with KeptSet(_folder(), root) as kept:
+            return f"{name} ({kept.commitment.mode}, {count(kept.commitment.count, kept.commitment.unit)})"
+    except SetNotKept:
+        return f"{name} (damaged)"
 
 
 def _roots(
@@ -271,20 +275,27 @@ def _read(file: Path, limit: int) -> bytes:
         raise PathMissing(f"“{file}” cannot be read: {error.strerror}.") from error
 
 
-def _key(file: Path, *, make: bool = False) -> bytes:
-    """A key as hexadecimal digits in a file of its owner's. Raises InvalidKey, PathMissing."""
-    if make:
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise PathMissing(f"The key “{file}” cannot be made: {error.strerror}.") from error
-        else:
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(new_key().hex() + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+def _key_to_make(file: Path, paths: Sequence[Path], output: Output) -> bytes:
+    """The key in a file, which is made where there is none. Raises as `_key`, and InputError among the records."""
+    place = Path(os.path.abspath(file))
+    if any(place.is_relative_to(os.path.abspath(path)) for path in paths):
+        raise InputError(f"The key “{file}” would be one of the files that are committed to: keep it elsewhere.")
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _key(file)
+    except OSError as error:
+        raise PathMissing(f"The key “{file}” cannot be made: {error.strerror}.") from error
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(new_key().hex() + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    output.note(f"A new key was made in “{file}”: keep it, since nothing can be proven without it.")
+    return _key(file)
+
+
+def _key(file: Path) -> bytes:
+    """A key as hexadecimal digits in a file. Raises InvalidKey, PathMissing."""
     text = _read(file, 4 * KEY_SIZE).decode("ascii", "replace").strip()
     try:
         key = bytes.fromhex(text)

@@ -208,10 +208,13 @@ def test_all_leaves_are_read_and_one_that_was_changed_is_found(
 
 def test_a_key_is_made_once_and_kept_from_others(provenance: Provenance, records: Path, tmp_path: Path) -> None:
     key = tmp_path / "key"
-    first = provenance("data", "commit", str(records), "--key", str(key), "--json").json
+    made = provenance("data", "commit", str(records), "--key", str(key), "--json")
+    assert "A new key was made" in made.err
+    first = made.json
     assert key.stat().st_mode & 0o777 == 0o600
     assert first["commitment"]["mode"] == "keyed"
-    assert provenance("data", "commit", str(records), "--key", str(key), "--json").json == first
+    again = provenance("data", "commit", str(records), "--key", str(key), "--json")
+    assert again.json == first and not again.err
     ask = ("data", "prove", "--text", '{"text": "one"}')
     assert "name its key" in provenance(*ask).err
     proof = kept(provenance(*ask, "--key", str(key)), tmp_path / "proof")
@@ -229,13 +232,18 @@ def test_a_key_is_made_once_and_kept_from_others(provenance: Provenance, records
         (("commit", "records.bin"), "say --unit"),
         (("commit", "records.jsonl", "records.bin"), "say --unit"),
         (("commit", "empty.txt"), "no record"),
+        (("commit", "mixed"), "b.jsonl” holds lines and"),
+        (("commit", "mixed", "--unit", "line"), "a.parquet” is Parquet, whose records are rows"),
+        (("commit", "nothing"), "no file in this folder"),
+        (("commit", "mixed", "--unit", "file", "--key", "mixed/key"), "keep it elsewhere"),
+        (("check", "-", "--record", "-", "--commitment", f"sha256:{'00' * 32}"), "not both"),
         (("commit", "records.jsonl", "--unit", "row"), "no Parquet file"),
         (("commit", "records.jsonl", "--unit", "row", "--normalise", "bytes"), "no bytes of its own"),
         (("prove", "--text", "x"), "Kept are: none"),
         (("prove", "--text", "x", "--commitment", "ab"), "sha256:HEX"),
         (("prove", "--text", "x", "--commitment", f"sha256:{'00' * 32}"), "not kept here"),
         (("prove", "records.jsonl", "--text", "x", "--commitment", f"sha256:{'00' * 32}"), "not kept here"),
-        (("check", "records.jsonl", "--commitment", f"sha256:{'00' * 32}"), "not JSON|no proof"),
+        (("check", "records.jsonl", "--commitment", f"sha256:{'00' * 32}"), "no proof as it was printed"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -243,9 +251,14 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     (tmp_path / "records.bin").write_bytes(b"x")
     (tmp_path / "empty.txt").write_bytes(b"")
+    for folder in ("mixed", "nothing"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "mixed" / "a.parquet").write_bytes(b"")
+    (tmp_path / "mixed" / "b.jsonl").write_bytes(b"{}\n")
     ran = provenance("data", *arguments)
     assert ran.code == 2
-    assert any(part in ran.err for part in says.split("|")), ran.err
+    assert says in ran.err
+    assert not (tmp_path / "mixed" / "key").exists()
 
 
 def test_a_folder_is_all_its_files(provenance: Provenance, tmp_path: Path) -> None:
@@ -257,7 +270,11 @@ def test_a_folder_is_all_its_files(provenance: Provenance, tmp_path: Path) -> No
     assert (done["files"], done["records"], done["commitment"]["unit"]) == (2, 2, "line")
     whole = provenance("data", "commit", str(folder), "--unit", "file", "--json").json
     assert (whole["records"], whole["commitment"]["unit"]) == (2, "file")
-    assert "Say which commitment" in provenance("data", "prove", "--text", "one").err
+    unsaid = provenance("data", "prove", "--text", "one").err
+    assert "Say which commitment" in unsaid
+    assert f"{done['root']} (open, 2 lines)" in unsaid and f"{whole['root']} (open, 2 files)" in unsaid
+    (tmp_path / "home" / "commitments" / whole["root"].removeprefix("sha256:") / "blocks").write_bytes(b"")
+    assert f"{whole['root']} (damaged)" in provenance("data", "prove", "--text", "one").err
 
 
 def test_the_commands_of_the_page_do_what_it_says(node: DevNode, model: Path, tmp_path: Path) -> None:

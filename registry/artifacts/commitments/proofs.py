@@ -19,7 +19,7 @@ from registry.artifacts.commitments.commitment import (
 )
 from registry.artifacts.commitments.normalising import normalised
 from registry.content.merkle import root_of
-from registry.errors import InvalidCommitment, InvalidRecord, ProofRefused
+from registry.errors import InvalidCommitment, InvalidDocument, InvalidRecord, ProofRefused
 
 PROOF_TYPE: Final = "https://model-provenance-registry.org/commitment-proof/v1"
 LONGEST_PROOF: Final = 16 << 10
@@ -84,7 +84,10 @@ def write_proof(proof: Proof) -> bytes:
 
 def parse_proof(data: bytes) -> Proof:
     """Read a proof of at most LONGEST_PROOF bytes, unchecked. Raises InvalidDocument, InvalidCommitment."""
-    value = parse_canonical(data, LONGEST_PROOF)
+    try:
+        value = parse_canonical(data, LONGEST_PROOF)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"This is no proof as it was printed. {error.message}", **error.details) from error
     if not isinstance(value, dict) or value.get("type") != PROOF_TYPE:
         raise InvalidCommitment(f"This is no proof: its type is not {PROOF_TYPE}.")
     if value.get("kind") == "inclusion" and set(value) == {"type", "kind", "commitment", "leaf"}:

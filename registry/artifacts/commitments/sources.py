@@ -6,14 +6,22 @@ need not be done again. A line belongs to the part in which it begins.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from registry.artifacts.commitments.commitment import Normalisation, RecordUnit, entry_of, leaf_hash
 from registry.artifacts.commitments.normalising import LONGEST_RECORD, normalised
-from registry.errors import FileChanged, InvalidRecord, PathMissing, TrainingDataError, UnsupportedFormat
+from registry.errors import (
+    EmptySet,
+    FileChanged,
+    InputError,
+    InvalidRecord,
+    PathMissing,
+    TrainingDataError,
+    UnsupportedFormat,
+)
 
 T = TypeVar("T")
 Passing = Callable[[bytes], None]
@@ -230,11 +238,37 @@ def unit_of(path: Path) -> RecordUnit:
     match format_of(path.name):
         case None:
             raise UnsupportedFormat(
-                f"What a record of “{path}” is cannot be told by its name: say --unit file, line or row."
+                f"What a record of “{path}” is cannot be told by its name: name only the files that hold records, or "
+                "say --unit file, line or row."
             )
         case "parquet":
             return "row"
     return "line"
+
+
+def common_unit(paths: Collection[Path], asked: RecordUnit | None) -> RecordUnit:
+    """What a record of all these files is: what was asked for, else as their names say.
+
+    Raises EmptySet where there is no file, UnsupportedFormat as `unit_of` does, InputError where names say several
+    things, or lines are asked of Parquet: its bytes between line feeds are no records.
+    """
+    if not paths:
+        raise EmptySet("There is no file in this folder, and nothing to commit to.")
+    if asked == "file":
+        return asked
+    if asked is not None:
+        parquet = next((path for path in paths if format_of(path.name) == "parquet"), None)
+        if asked == "line" and parquet is not None:
+            raise InputError(f"“{parquet}” is Parquet, whose records are rows: commit to it apart, with --unit row.")
+        return asked
+    first = {unit_of(path): path for path in reversed(list(paths))}
+    if len(first) > 1:
+        shown = " and ".join(f"“{path}” holds {unit}s" for unit, path in sorted(first.items()))
+        raise InputError(
+            f"{shown}, and a commitment is to records of one kind: commit to each kind apart, by naming its files in "
+            "place of the folder, or to whole files with --unit file."
+        )
+    return next(iter(first))
 
 
 def check_all(files: Sequence[SourceFile]) -> None:
