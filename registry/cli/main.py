@@ -18,6 +18,9 @@ from registry.cli.commands import Commands
 from registry.cli.output import ERROR, Output, printable
 from registry.errors import ProvenanceError
 
+_STOPPED = 130
+"""What Typer makes of Ctrl-C, silently; no command of ours gives it."""
+
 app = typer.Typer(
     name="provenance",
     cls=Commands,
@@ -72,11 +75,13 @@ def run(arguments: list[str]) -> int:
     try:
         with one_command():
             code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="provenance")
+        if code == _STOPPED:
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except ProvenanceError as error:
         output.error(error)
     except typer.TyperException as error:
-        output.error(_Usage(error.format_message()))
+        output.error(_Usage(" ".join(error.format_message().split())))
     except (typer.Abort, KeyboardInterrupt):
         output.error(_Interrupted("Stopped. Nothing is half-done: the same command goes on where it was."))
     except BrokenPipeError:

@@ -55,7 +55,8 @@ class Parts:
             return self.chain.chain_id
         except RpcUnavailable as error:
             raise RpcUnavailable(
-                f"{error.message} Signing (--sign-only) needs none where PROVENANCE_CHAIN_ID says the chain.",
+                f"{error.message} Signing (--sign-only), and asking a service for ADDRESS/NAME@VERSION, need none "
+                "where PROVENANCE_CHAIN_ID says the chain.",
                 **error.details,
             ) from error
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,10 +16,17 @@ from registry.artifacts.training.forms import import_training_data
 from registry.chain.devnode import DevNode, dev_key
 from registry.settings import load_settings
 from tests.api.conftest import serving
-from tests.cli.conftest import PUBLISHER, Offline, Provenance, kept
+from tests.cli.conftest import CLOSED, PUBLISHER, Offline, Provenance, kept
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+_AS_AT_A_TERMINAL = (
+    "import signal\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from registry.cli.main import main\n"
+    "main()"
+)
+"""A test run in the background may have its children ignore Ctrl-C."""
 RECORDS = b'{"text": "one"}\n{"text": "two"}\n{"text": "two"}\n'
 
 
@@ -135,12 +143,21 @@ def test_a_proof_of_another_set_than_the_releases_is_refused(
 
 
 def test_without_a_node_the_record_is_that_of_the_index_here_or_of_a_service(
-    provenance: Provenance, proven: Proven, offline: Offline, node: DevNode, tmp_path: Path
+    provenance: Provenance,
+    proven: Proven,
+    offline: Offline,
+    node: DevNode,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = (*proven.check, "--release", proven.release)
     with offline():
         nowhere = provenance(*asked)
         assert nowhere.code == 2 and "chain.rpc-unavailable" in nowhere.err
+    with monkeypatch.context() as patch:
+        patch.setenv("PROVENANCE_RPC_URL", CLOSED)
+        unnamed = provenance(*proven.check, "--release", proven.name, "--api-url", CLOSED)
+        assert "asking a service for ADDRESS/NAME@VERSION" in unnamed.err
     settings = load_settings(home=tmp_path / "home", rpc_url=node.url, poll_seconds=0.05)
     with serving(settings) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)
@@ -259,6 +276,33 @@ def test_what_cannot_be_done_is_said(
     assert ran.code == 2
     assert says in ran.err
     assert not (tmp_path / "mixed" / "key").exists()
+
+
+def test_what_is_stopped_says_that_it_goes_on(tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    os.mkfifo(proof)
+    asked = ("data", "check", str(proof), "--commitment", f"sha256:{'00' * 32}")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AS_AT_A_TERMINAL, *asked],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PROVENANCE_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    writer: list[int] = []
+
+    def is_read() -> bool:
+        try:
+            writer.append(os.open(proof, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
+    wait_until(is_read)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    os.close(writer[0])
+    assert process.returncode == 2
+    assert "interrupted" in said and "the same command goes on" in said
 
 
 def test_a_folder_is_all_its_files(provenance: Provenance, tmp_path: Path) -> None:
