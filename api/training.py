@@ -20,6 +20,8 @@ from registry.index.queries import Snapshot
 
 router = APIRouter(tags=["training data"])
 
+_DATASETS: Final = "A data set is named by the CID of its Croissant document, sha256: or an https address."
+_TEACHERS: Final = "A teacher is named by release:0x… or a package URL (pkg:…), a hosted one by provider and model."
 _REFUSALS: Final = responses(304, 400, 404, 409, 422, 503)
 
 
@@ -119,17 +121,23 @@ def _key(dataset: str | None, teacher: str | None, provider: str | None, model: 
 def _key_of_dataset(text: str) -> bytes:
     if text.startswith("https://"):
         return training_rows.key_of_url(text)
-    match parse_identifier(text):
-        case Cid() as cid:
-            return training_rows.key_of_croissant(cid)
-        case FileHash(digest):
-            return training_rows.key_of_digest(digest)
-    raise InvalidIdentifier("A data set is named by the CID of its Croissant document, sha256: or an https address.")
+    try:
+        match parse_identifier(text):
+            case Cid() as cid:
+                return training_rows.key_of_croissant(cid)
+            case FileHash(digest):
+                return training_rows.key_of_digest(digest)
+    except InvalidIdentifier as error:
+        raise InvalidIdentifier(f"{error.message} {_DATASETS}", **error.details) from None
+    raise InvalidIdentifier(_DATASETS)
 
 
 def _key_of_teacher(text: str) -> bytes:
     if not text.startswith("pkg:"):
-        return training_rows.key_of_release(ReleaseId(parse_release_id(text)))
+        try:
+            return training_rows.key_of_release(ReleaseId(parse_release_id(text)))
+        except InvalidIdentifier as error:
+            raise InvalidIdentifier(f"{error.message} {_TEACHERS}", **error.details) from None
     try:
         return training_rows.key_of_package(PackageURL.from_string(text))
     except ValueError as error:

@@ -22,6 +22,7 @@ from registry.artifacts.training.document import (
     import_training_manifest,
 )
 from registry.artifacts.training.forms import MAX_DOCUMENT
+from registry.chain.identifiers import parse_release_id
 from registry.cli.options import Json, configured
 from registry.cli.output import Output, count
 from registry.cli.parts import Parts
@@ -162,7 +163,15 @@ def _period(text: str) -> dict[str, str]:
 
 
 def _teacher(text: str) -> dict[str, str]:
-    return {"package": pinned_package(text)} if text.startswith("pkg:") else {"release": text}
+    if text.startswith("pkg:"):
+        return {"package": pinned_package(text)}
+    if not text.startswith("release:"):
+        raise InputError(
+            f"“{text}” is no teacher: write release:0x… or pkg:huggingface/org/name@COMMIT. A hosted service goes into "
+            "the file of --also."
+        )
+    parse_release_id(text)
+    return {"release": text}
 
 
 def _object(path: Path) -> dict[str, Any]:

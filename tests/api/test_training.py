@@ -155,6 +155,13 @@ def test_what_cannot_be_answered_says_why(still: httpx.Client, path: str, status
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
 
+def test_what_names_no_data_set_or_teacher_is_told_what_does(still: httpx.Client) -> None:
+    for asked in ("pairs", "http://example.com", "release:0x" + "ab" * 32):
+        assert "or an https address" in still.get("/v1/training-data", params={"dataset": asked}).json()["detail"]
+    for asked in ("meta-llama/Llama-3-8B", "sha256:" + "ab" * 32):
+        assert "a package URL (pkg:…)" in still.get("/v1/training-data", params={"teacher": asked}).json()["detail"]
+
+
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A service over a node on which nothing was recorded."""

@@ -80,6 +80,16 @@ def test_what_is_not_understood_is_said(provenance: Provenance, records: Path, t
     assert ran.code == 2 and "input.unsupported-format" in ran.err
 
 
+def test_an_option_that_is_wrong_is_told_what_is_right(provenance: Provenance, records: Path) -> None:
+    asked = ("data", "describe", str(records))
+    assert "Choose from: pretraining, continued-pretraining, finetuning" in provenance(*asked).err
+    outputs = (*asked, "--role", "outputs")
+    assert "an address begins with https://" in provenance(*outputs, "--url", "http://example.com").err
+    assert "pkg:huggingface/org/name@COMMIT" in provenance(*outputs, "--teacher", "org/name").err
+    short = provenance(*outputs, "--teacher", "release:0x12")
+    assert short.code == 2 and "input.identifier" in short.err
+
+
 def test_a_croissant_document_is_described_and_kept(provenance: Provenance, tmp_path: Path) -> None:
     document = tmp_path / "croissant.json"
     document.write_text(

@@ -19,6 +19,7 @@ _LANGUAGE: Final = re.compile(
 )
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_URL: Final = re.compile(r"https://\S+")
 _NO_BYTES: Final = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _GIT_COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
 
@@ -68,6 +69,12 @@ def _digest(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ValueError("an address begins with https:// and has no space in it")
+    return text
+
+
 def distinct(what: str) -> Callable[[Sequence[str]], Sequence[str]]:
     """A validator: no entry stands twice, in whatever case."""
 
@@ -85,7 +92,12 @@ Language = Annotated[str, Field(max_length=100), AfterValidator(_language)]
 Day = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"format": "date"})]
 Digest = Annotated[str, AfterValidator(_digest), Field(json_schema_extra={"pattern": "^sha256:[0-9a-f]{64}$"})]
 License = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(check_license_expression)]
-Url = Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=2000), AfterValidator(_one_line)]
+Url = Annotated[
+    str,
+    Field(max_length=2000, json_schema_extra={"pattern": r"^https://[^\s]+$"}),
+    AfterValidator(_url),
+    AfterValidator(_one_line),
+]
 Count = Annotated[int, Field(ge=1, lt=2**53)]
 
 
