@@ -106,19 +106,25 @@ def describe(
         **({} if also is None else _object(also)),
     }
     level: Disclosure = disclosure or ("committed" if commitment else "summarised" if summary else "full")
+    before = [] if into is None or not into.exists() else _datasets(into)
+
+    def made(found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        dataset = shown_at(level, found) | {key: value for key, value in said.items() if value is not None}
+        dataset |= {"role": role, "disclosure": level}
+        manifest = {"type": TRAINING_DATA_TYPE, "datasets": [*before, dataset]}
+        import_training_manifest(manifest)
+        return dataset, manifest
+
     croissant = _croissant(path)
     if croissant is None:
+        made({"name": path.resolve().name})  # what is said wrongly is told before hours of reading
         found, remarks = _from_files(path, output)
     else:
         from registry.standards.croissant import read_croissant
 
         read = read_croissant(croissant)
         found, remarks = read.keys, list(read.warnings)
-    dataset = shown_at(level, found) | {key: value for key, value in said.items() if value is not None}
-    dataset |= {"role": role, "disclosure": level}
-    before = [] if into is None or not into.exists() else _datasets(into)
-    manifest = {"type": TRAINING_DATA_TYPE, "datasets": [*before, dataset]}
-    import_training_manifest(manifest)
+    dataset, manifest = made(found)
     if croissant is not None and "croissant" in dataset:
         Parts(configured(store=store)).store.put_document(croissant)
     for remark in remarks:
@@ -175,14 +181,21 @@ def _teacher(text: str) -> dict[str, str]:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    value = parse_json(read_named(path, 1 << 20), 1 << 20)
+    value = _json(path, 1 << 20)
     if not isinstance(value, dict):
         raise InvalidDocument(f"“{path}” holds no JSON object with keys of a data set.")
     return value
 
 
+def _json(path: Path, limit: int) -> Any:
+    try:
+        return parse_json(read_named(path, limit), limit)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"“{path}”: {error.message}", **error.details) from error
+
+
 def _datasets(path: Path) -> list[Any]:
-    value = parse_json(read_named(path, MAX_DOCUMENT), MAX_DOCUMENT)
+    value = _json(path, MAX_DOCUMENT)
     if (
         not isinstance(value, dict)
         or value.get("type") != TRAINING_DATA_TYPE

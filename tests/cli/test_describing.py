@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.artifacts.training.document import TRAINING_DATA_TYPE
 from registry.artifacts.training.forms import import_training_data
 from registry.content.cid import Cid
 from registry.content.reader import read_document
@@ -88,6 +89,26 @@ def test_an_option_that_is_wrong_is_told_what_is_right(provenance: Provenance, r
     assert "pkg:huggingface/org/name@COMMIT" in provenance(*outputs, "--teacher", "org/name").err
     short = provenance(*outputs, "--teacher", "release:0x12")
     assert short.code == 2 and "input.identifier" in short.err
+
+
+def test_what_is_said_wrongly_is_told_before_the_records_are_read(provenance: Provenance, records: Path) -> None:
+    records.write_bytes(b"not JSON\n")
+    manifest = records.with_name("training-data.json")
+    asked = ("data", "describe", str(records), "--role", "finetuning")
+    assert "training-data.record" in provenance(*asked).err
+    assert "is not an SPDX licence" in provenance(*asked, "--license", "Foo").err
+    manifest.write_text(
+        json.dumps(
+            {
+                "type": TRAINING_DATA_TYPE,
+                "datasets": [{"name": records.name, "role": "finetuning", "disclosure": "undisclosed"}],
+            }
+        )
+    )
+    assert "each data set is named once" in provenance(*asked, "--into", str(manifest)).err
+    also = records.with_name("also.json")
+    also.write_text("{")
+    assert f"“{also}”: This is not JSON" in provenance(*asked, "--also", str(also)).err
 
 
 def test_a_croissant_document_is_described_and_kept(provenance: Provenance, tmp_path: Path) -> None:
