@@ -79,6 +79,13 @@ def _dataset_text(text: str) -> str:
     raise ValueError(f"“{text}” names no data set: write the CID of its Croissant document, sha256:HEX, or https://….")
 
 
+def _license_name(text: str) -> str:
+    """One licence of SPDX's list, or `LicenseRef-`. Expressions take long to read, and a policy may name many."""
+    if not re.fullmatch(r"[A-Za-z0-9.+-]+", text, re.ASCII):
+        raise ValueError(f"“{text}” is no name of one licence: write each by itself, as in CC-BY-NC-4.0.")
+    return check_license_expression(text)
+
+
 class TrainingDataDocument(_Document):
     """What the training data of a release and of its ancestors must be, as far as it is declared.
 
@@ -101,7 +108,7 @@ class TrainingDataDocument(_Document):
         list[Annotated[str, Field(max_length=2000), AfterValidator(_dataset_text)]], Field(max_length=_MANY)
     ] = []
     refuse_licenses: Annotated[
-        list[Annotated[str, Field(max_length=500), AfterValidator(check_license_expression)]], Field(max_length=_MANY)
+        list[Annotated[str, Field(max_length=500), AfterValidator(_license_name)]], Field(max_length=_MANY)
     ] = []
     outputs: Literal["any", "permitted", "refused"] = "any"
     teachers: _AccountsText | None = None
