@@ -9,6 +9,9 @@ from license_expression import ExpressionError, get_spdx_licensing
 # SPDX 2.3, annex D: idstring
 _LICENSE_REF: Final = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
+_KEPT: Final = 1 << 14
+"""Expressions that are kept as they were read: a long one takes milliseconds, and one document may have very many."""
+
 
 @cache
 def _licensing() -> Any:
@@ -16,6 +19,7 @@ def _licensing() -> Any:
     return get_spdx_licensing()
 
 
+@lru_cache(maxsize=_KEPT)
 def check_license_expression(expression: str) -> str:
     """An SPDX expression; names that SPDX does not know are `LicenseRef-…`.
 
@@ -45,7 +49,7 @@ def check_license_expression(expression: str) -> str:
     return expression
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT)
 def license_names(expression: str) -> frozenset[str]:
     """The licences that a checked expression names, in lower case: `Apache-2.0 OR MIT` names `apache-2.0` and `mit`.
 
