@@ -165,7 +165,7 @@ def test_a_data_set_is_held_against_what_is_asked(
         "https://\uff45xample.com/pairs",
         "https://example.com/%70airs",
         "https://example.com//x/.././pairs/#part",
-        "https://example.com\\pairs?",
+        "https://example.com/pairs?",
     ],
 )
 def test_an_address_is_refused_however_it_is_written(written: str) -> None:
@@ -178,6 +178,12 @@ def test_an_address_is_refused_however_it_is_written(written: str) -> None:
     described = Trained()
     described.train(croissant=(CROISSANT, written))
     assert of_training(described.verdict(refuse_datasets=[URL])) == ["training-dataset-refused"]
+
+
+def test_a_reader_of_addresses_takes_a_backslash_for_a_slash() -> None:
+    world = Trained()
+    world.train(croissant=(CROISSANT, "https://example.com\\pairs"))
+    assert of_training(world.verdict(refuse_datasets=[URL])) == ["training-dataset-refused"]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="?#%\\"), max_size=40))

@@ -19,7 +19,8 @@ _LANGUAGE: Final = re.compile(
 )
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-_URL: Final = re.compile(r"https://\S+")
+# Without what no IRI has (RFC 3987, section 2.2): an export with such an address is not of its form.
+_URL: Final = re.compile(r'https://[^\s<>"{}|\\^`]+')
 _NO_BYTES: Final = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _GIT_COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
 
@@ -71,7 +72,7 @@ def _digest(text: str) -> str:
 
 def _url(text: str) -> str:
     if not _URL.fullmatch(text):
-        raise ValueError("an address begins with https:// and has no space in it")
+        raise ValueError('an address begins with https:// and has no space in it, nor any of < > " { } | \\ ^ `')
     return text
 
 
@@ -94,7 +95,7 @@ Digest = Annotated[str, AfterValidator(_digest), Field(json_schema_extra={"patte
 License = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(check_license_expression)]
 Url = Annotated[
     str,
-    Field(max_length=2000, json_schema_extra={"pattern": r"^https://[^\s]+$"}),
+    Field(max_length=2000, json_schema_extra={"pattern": f"^{_URL.pattern}$"}),
     AfterValidator(_url),
     AfterValidator(_one_line),
 ]

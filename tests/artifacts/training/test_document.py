@@ -119,6 +119,8 @@ SHAPES: list[tuple[dict[str, Any], str]] = [
     (PLAIN | {"disclosure": "committed", "commitment": "5a" * 32}, "64 hexadecimal digits"),
     (PLAIN | {"url": "http://example.com"}, "url"),
     (PLAIN | {"url": "file:///etc/passwd"}, "url"),
+    (PLAIN | {"url": "https://example.com/<x>"}, "url"),
+    (PLAIN | {"url": "https://example.com\\x"}, "url"),
     (PLAIN | {"croissant": "https://example.com/croissant.json"}, "croissant"),
     (PLAIN | {"fields": [{"name": "x"}]}, r"fields\[0\]\.type"),
     (PLAIN | {"teacher": {"release": RELEASE}}, "only a data set of a model's outputs has a teacher"),
