@@ -7,7 +7,8 @@ in properties of the namespace below; what the manifest does not say is left out
 from collections.abc import Sequence
 from typing import Any, Final
 
-from registry.artifacts.training.document import Dataset, Teacher
+from registry.artifacts.training.document import Dataset
+from registry.standards.said import said_of
 
 _NAMESPACE: Final = "model-provenance-registry:training-data:"
 _MODEL: Final = "model"
@@ -54,36 +55,5 @@ def _component(dataset: Dataset, reference: str) -> dict[str, Any]:
     ]
     if addresses:
         component["externalReferences"] = addresses
-    component["properties"] = [{"name": _NAMESPACE + key, "value": value} for key, value in _properties(dataset)]
+    component["properties"] = [{"name": _NAMESPACE + key, "value": value} for key, value in said_of(dataset)]
     return component
-
-
-def _properties(dataset: Dataset) -> list[tuple[str, str]]:
-    period = None if dataset.period is None else f"{dataset.period.from_}/{dataset.period.to}"
-    said: list[tuple[str, object]] = [
-        ("role", dataset.role),
-        ("disclosure", dataset.disclosure),
-        ("obtained", dataset.obtained),
-        ("records", dataset.records),
-        ("bytes", dataset.bytes),
-        ("period", period),
-        ("digest", dataset.digest),
-        ("commitment", dataset.commitment),
-        *(("modality", one) for one in dataset.modalities or ()),
-        *(("language", one) for one in dataset.languages or ()),
-        *([] if dataset.teacher is None else _teacher(dataset.teacher)),
-    ]
-    return [(key, str(value)) for key, value in said if value is not None]
-
-
-def _teacher(teacher: Teacher) -> list[tuple[str, object]]:
-    service = teacher.service
-    if service is None:
-        return [("teacher", teacher.release or teacher.package)]
-    return [
-        ("teacher:provider", service.provider),
-        ("teacher:model", service.model),
-        ("teacher:snapshot", service.snapshot),
-        ("teacher:terms", service.terms),
-        ("teacher:period", f"{service.period.from_}/{service.period.to}"),
-    ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from registry.artifacts.training.document import Dataset
+from registry.standards.said import said_of
 
 CONTEXT: Final = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 _VERSION: Final = "3.0.1"
@@ -22,6 +23,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "other": "other",
 }
 """Our modalities in SPDX's DatasetType."""
+_PLACED: Final = frozenset({"role", "obtained", "bytes", "modality"})
+"""What has a property of SPDX's own; the rest of what is said stands in the comment."""
 
 
 class ExportedSpdx(NamedTuple):
@@ -83,11 +86,17 @@ def _package(dataset: Dataset, identifier: str) -> dict[str, Any]:
         "dataset_datasetSize": dataset.bytes,
         "dataset_intendedUse": dataset.role,
         "dataset_dataCollectionProcess": dataset.obtained,
-        "comment": f"disclosure: {dataset.disclosure}",
+        "comment": _comment(dataset),
     }
     return _element("dataset_DatasetPackage", identifier, dataset.name) | {
         key: value for key, value in said.items() if value is not None
     }
+
+
+def _comment(dataset: Dataset) -> str:
+    """A line for each thing that is said and has no other place; no value has a line feed in it."""
+    croissant = [] if dataset.croissant is None else [("croissant", dataset.croissant)]
+    return "\n".join(f"{key}: {value}" for key, value in (*said_of(dataset), *croissant) if key not in _PLACED)
 
 
 def _relations(datasets: Sequence[Dataset], elements: Sequence[str], model: str, base: str) -> list[dict[str, Any]]:

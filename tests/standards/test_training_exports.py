@@ -202,22 +202,26 @@ def test_cyclonedx_is_valid_by_its_schema_and_leaves_nothing_out() -> None:
 
 def test_spdx_is_read_by_its_own_model_and_names_what_it_lacks() -> None:
     time = "2026-01-02T03:04:05Z"
-    exported = spdx_of(datasets(WIKIPEDIA, ANSWERS, HELD_OUT), "urn:sha256:ab", "student", "1.0", time, "Example")
+    root = "sha256:" + "2" * 64
+    own = {"name": "own", "role": "finetuning", "disclosure": "committed", "commitment": root}
+    exported = spdx_of(datasets(WIKIPEDIA, ANSWERS, HELD_OUT, own), "urn:sha256:ab", "student", "1.0", time, "Example")
     read = spdx.SHACLObjectSet()
     spdx.JSONLDDeserializer().read(io.BytesIO(json.dumps(exported.document).encode()), read)
     spdx.JSONLDSerializer().write(read, io.BytesIO())  # which raises for what the specification's shapes do not allow
     assert read.missing_ids == set(), "every element that is referred to is there"
     packages = {one.name: one for one in read.foreach_type(spdx.dataset_DatasetPackage)}
-    assert set(packages) == {"wikipedia", "answers", "held out"}
+    assert set(packages) == {"wikipedia", "answers", "held out", "own"}
     wikipedia = packages["wikipedia"]
     assert wikipedia.dataset_datasetSize == 20_000_000_000 and wikipedia.software_packageVersion == "20231101.en"
     relations = {one.relationshipType.rpartition("/")[2]: one for one in read.foreach_type(spdx.Relationship)}
-    assert {one.name for one in relations["trainedOn"].to} == {"wikipedia", "answers"}
+    assert {one.name for one in relations["trainedOn"].to} == {"wikipedia", "answers", "own"}
     assert {one.name for one in relations["testedOn"].to} == {"held out"}
     (licence,) = relations["hasDeclaredLicense"].to
     assert licence.simplelicensing_licenseExpression == "CC-BY-SA-4.0"
     assert relations["hasDeclaredLicense"].from_ is wikipedia
-    assert "undisclosed" in packages["answers"].comment
+    assert "disclosure: undisclosed\nteacher:provider: Example AI\n" in packages["answers"].comment
+    assert packages["own"].comment == f"disclosure: committed\ncommitment: {root}"
+    assert "period: 2001-01-15/2023-11-01" in wikipedia.comment and "languag" in wikipedia.comment
     assert "downloadLocation" in exported.missing["answers"] and "downloadLocation" not in exported.missing["wikipedia"]
     spoilt = json.loads(json.dumps(exported.document))
     spoilt["@graph"][-1]["relationshipType"] = "invented"
