@@ -49,6 +49,17 @@ def test_a_value_of_each_type_has_its_form(tmp_path: Path) -> None:
     )
 
 
+def test_a_duration_is_the_same_text_in_every_unit_and_with_pandas_or_without(tmp_path: Path) -> None:
+    """In nanoseconds pyarrow gives pandas' own durations where pandas is installed."""
+    for unit, factor in (("ms", 1), ("us", 10**3), ("ns", 10**6)):
+        table = pa.table({"x": pa.array([90_061_000 * factor, -factor], pa.duration(unit))})
+        found = list(rows(written(tmp_path / f"{unit}.parquet", table), 0, 1))
+        assert found == [b'{"x":"1 day, 1:01:01"}', b'{"x":"-1 day, 23:59:59.999000"}'], unit
+    odd = pa.table({"x": pa.array([3_000_000_001, 1_000_002], pa.duration("ns"))})
+    found = list(rows(written(tmp_path / "odd.parquet", odd), 0, 1))
+    assert found == [b'{"x":"0:00:03.000000001"}', b'{"x":"0:00:00.001000002"}']
+
+
 def test_the_set_is_the_rows_and_not_the_files_layout(tmp_path: Path) -> None:
     table = pa.table({"id": list(range(3_000)), "text": [f"number {number % 1_000}" for number in range(3_000)]})
     one = written(tmp_path / "one.parquet", table)

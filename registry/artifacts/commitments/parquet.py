@@ -2,8 +2,8 @@
 
 A column is a member. Text, truth values, null, lists and structs are what they are in JSON; integers are numbers up to
 2^53 - 1 in size and text in decimal digits beyond, floating-point numbers are numbers where they are finite. Binary
-values are text in base64 (RFC 4648, section 4), times and dates text in ISO 8601, decimals text, a map a list of
-objects with `key` and `value`.
+values are text in base64 (RFC 4648, section 4), times and dates text in ISO 8601, durations text as Python writes
+them, decimals text, a map a list of objects with `key` and `value`.
 """
 
 import base64
@@ -72,6 +72,15 @@ def _arrow_error() -> type[Exception]:
     return found
 
 
+def _duration(value: datetime.timedelta) -> str:
+    """As Python writes it, to the nanosecond. Where pandas is there, pyarrow gives its own, which writes itself
+    otherwise: what is installed must not decide what a record is.
+    """
+    text = str(datetime.timedelta(value.days, value.seconds, value.microseconds))
+    nanoseconds = getattr(value, "nanoseconds", 0)
+    return text if not nanoseconds else f"{text}{'' if value.microseconds else '.000000'}{nanoseconds:03}"
+
+
 def _json(value: Any) -> Any:
     match value:
         case bool() | None | str():
@@ -89,7 +98,7 @@ def _json(value: Any) -> Any:
         case datetime.datetime() | datetime.date() | datetime.time():
             return value.isoformat()
         case datetime.timedelta():
-            return str(value)
+            return _duration(value)
         case dict():
             return {str(name): _json(inner) for name, inner in value.items()}
         case tuple() if len(value) == 2:  # an entry of a map
