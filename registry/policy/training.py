@@ -143,10 +143,14 @@ def _of_dataset(about: _About, dataset: Dataset, policy: TrainingPolicy, case: C
             yield about.because("training-license-unknown", name)
         elif license_names(dataset.license) & policy.refused_license_names:
             yield about.because("training-license-refused", name, license=dataset.license)
-    if dataset.role == "outputs" and policy.outputs != "any":
+    if policy.outputs == "any":
+        return
+    if dataset.role == "outputs":
         named = None if dataset.teacher is None else dataset.teacher.release
         teacher = None if named is None else case.known.get(bytes.fromhex(named.removeprefix("release:0x")))
         yield _outputs(about, name, teacher, _TEACHES, policy, case)
+    elif dataset.obtained == "synthetic":
+        yield about.because("training-synthetic", name)
 
 
 def _level(disclosure: str) -> int:

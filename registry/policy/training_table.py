@@ -95,6 +95,12 @@ TRAINING_REASONS: Final[Mapping[str, ReasonKind]] = {
         "`training_data.outputs` is `permitted`, and the teacher is by nobody whom `training_data.teachers` names, or"
         " without that key by nobody who counts under `publishers`.",
     ),
+    "training-synthetic": ReasonKind(
+        _U,
+        "{release} was trained on synthetic data (“{dataset}”), and it is not said which model made it, if any did.",
+        "`training_data.outputs` is `permitted` or `refused`, and a data set of another role was obtained as"
+        " synthetic.",
+    ),
     "training-outputs-permitted": ReasonKind(
         _I,
         "{release} was trained on outputs of {teacher} (“{dataset}”), as its publisher permitted.",

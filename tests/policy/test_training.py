@@ -256,6 +256,15 @@ def test_a_teacher_that_is_hosted_or_a_branch_is_not_pinned(teacher: dict[str, A
     assert of_training(world.verdict(pinned=True)) == ([] if pinned else ["training-not-pinned"])
 
 
+def test_synthetic_data_of_another_role_may_be_a_models_outputs() -> None:
+    world = Trained()
+    world.train(dataset(obtained="synthetic"))
+    for outputs_are in ("permitted", "refused"):
+        verdict = world.verdict(outputs=outputs_are)
+        assert (of_training(verdict), verdict.outcome) == (["training-synthetic"], "unknown")
+    assert world.verdict(outputs="any").outcome == "allow"
+
+
 def taught(terms: bytes | None, *, by: str = BOB, grants: Any = ()) -> Trained:
     """Alice's release, trained on outputs of a release of somebody's."""
     world = Trained()
