@@ -7,7 +7,7 @@ that a contract reads are one thing. A state says what the text of the licence s
 
 import hashlib
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -172,6 +172,16 @@ def import_terms(data: bytes) -> bytes:
 def packed_state(packed: int, use: Use) -> UseState:
     """The state of a use in packed states."""
     return UseState(packed >> (2 * list(Use).index(use)) & 3)
+
+
+TEACHING: Final = (Use.TRAIN_ON_OUTPUTS, Use.DISTIL)
+"""What is done with a model when another learns from its outputs."""
+
+
+def permits_teaching(packed: int, uses: tuple[Use, ...] = TEACHING) -> bool:
+    """Whether packed states let others learn by any of these uses: what is denied of the first, no other lifts."""
+    states = [packed_state(packed, use) for use in uses]
+    return states[0] is not UseState.DENIED and UseState.ALLOWED in states
 
 
 def terms_id(data: bytes, terms: Terms) -> bytes:

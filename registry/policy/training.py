@@ -24,11 +24,10 @@ from registry.policy.names import release_name
 from registry.policy.permissions import Moment, granted, grantees_of
 from registry.policy.policy import TrainingPolicy, addresses_on
 from registry.policy.reasons import VerdictReason, because
-from registry.policy.terms import Use, UseState
+from registry.policy.terms import TEACHING, Use, UseState, permits_teaching
 
 _MOST: Final = 10
 """Data sets of one release that one code is given for."""
-_TEACHES: Final = (Use.TRAIN_ON_OUTPUTS, Use.DISTIL)
 """Either of these, allowed or granted, lets another learn from a model's outputs."""
 
 
@@ -102,13 +101,13 @@ def _of_parents(about: _About, policy: TrainingPolicy, case: Case) -> Iterator[V
     said = () if about.release.training is None else about.release.training.teachers
     for parent in record.parents:
         use = USE_OF[parent.relation]
-        if use in _TEACHES and parent.release_id not in said and policy.outputs != "any":
+        if use in TEACHING and parent.release_id not in said and policy.outputs != "any":
             teacher = case.known.get(parent.release_id)
             name = str(ReleaseId(parent.release_id)) if teacher is None else release_name(teacher)
             yield _outputs(about, f"{parent.relation.label}: {name}", teacher, (use,), policy, case)
     for purl, relation in () if manifest is None else manifest.external_parents:
-        if USE_OF[Relation.from_label(relation)] in _TEACHES and policy.outputs != "any":
-            yield _outputs(about, f"{relation}: {purl}", None, _TEACHES, policy, case)
+        if USE_OF[Relation.from_label(relation)] in TEACHING and policy.outputs != "any":
+            yield _outputs(about, f"{relation}: {purl}", None, TEACHING, policy, case)
         yield about.because("training-external", purl)
 
 
@@ -148,7 +147,7 @@ def _of_dataset(about: _About, dataset: Dataset, policy: TrainingPolicy, case: C
     if dataset.role == "outputs":
         named = None if dataset.teacher is None else dataset.teacher.release
         teacher = None if named is None else case.known.get(bytes.fromhex(named.removeprefix("release:0x")))
-        yield _outputs(about, name, teacher, _TEACHES, policy, case)
+        yield _outputs(about, name, teacher, TEACHING, policy, case)
     elif dataset.obtained == "synthetic":
         yield about.because("training-synthetic", name)
 
@@ -217,9 +216,7 @@ def _permits(teacher: ClaimedRelease, child: ClaimedRelease, uses: tuple[Use, ..
     until = case.believed_until(publisher)
     if any(granted(case.grants(teacher), grantees, use, at, until) is not None for use in uses):
         return True
-    return not _denies(teacher, uses) and any(
-        teacher.terms is not None and teacher.terms.state(use) is UseState.ALLOWED for use in uses
-    )
+    return teacher.terms is not None and permits_teaching(teacher.terms.packed_uses, uses)
 
 
 def _denies(teacher: ClaimedRelease, uses: tuple[Use, ...]) -> bool:

@@ -18,11 +18,10 @@ from registry.chain.records import ZERO, Status
 from registry.errors import InvalidDocument, ReleaseNotFound
 from registry.policy.catalogue import of_catalogue
 from registry.policy.permissions import grant_in_force
-from registry.policy.terms import Use, UseState, packed_state
+from registry.policy.terms import TEACHING, permits_teaching
 
 Licenses = Callable[[], LicenseRegistryClient]
 """Opens the LicenseRegistry, which is asked only where a grant is named."""
-_TEACHES = (Use.DISTIL, Use.TRAIN_ON_OUTPUTS)
 
 
 def check_teachers(
@@ -88,7 +87,7 @@ def _of_grant(
         yield f"{named} was taken back."
     elif entry.until <= block.timestamp:
         yield f"{named} has expired."
-    elif not any(grant_in_force(entry, entry.since, use, block.timestamp, NEVER) for use in _TEACHES):
+    elif not any(grant_in_force(entry, entry.since, use, block.timestamp, NEVER) for use in TEACHING):
         yield f"{named} permits neither to distil nor to train on outputs now."
 
 
@@ -105,5 +104,5 @@ def _of_terms(
     packed = licenses().registered_uses(terms) if known is None else known.terms.packed_uses
     if packed is None:
         yield f"{named} are neither in the catalogue nor registered: what they permit is not known here."
-    elif not any(packed_state(packed, use) is UseState.ALLOWED for use in _TEACHES):
+    elif not permits_teaching(packed):
         yield f"{named} allow neither to distil nor to train on outputs without a condition."

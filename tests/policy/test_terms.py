@@ -18,6 +18,7 @@ from registry.policy.terms import (
     UseState,
     import_terms,
     parse_terms,
+    permits_teaching,
     read_terms,
     terms_id,
     write_terms,
@@ -135,3 +136,17 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     for place in ("title", "uses.run.state", "more"):
         assert place in caught.value.message
     assert len(caught.value.details["problems"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("states", "permits"),
+    [
+        ({"train_on_outputs": "allowed", "distil": "unknown"}, True),
+        ({"train_on_outputs": "unknown", "distil": "allowed"}, True),
+        ({"train_on_outputs": "conditional", "distil": "unknown"}, False),
+        ({"train_on_outputs": "unknown", "distil": "unknown"}, False),
+        ({"train_on_outputs": "denied", "distil": "allowed"}, False),
+    ],
+)
+def test_what_is_denied_of_training_on_outputs_distilling_does_not_lift(states: dict[str, str], permits: bool) -> None:
+    assert permits_teaching(parse_terms(terms_document("t", **states)).packed_uses) is permits
