@@ -110,6 +110,8 @@ class _Hashed(DigestCache):
                     self._progress(len(data))
 
             yield passing
+            if before is not None:
+                before.result()  # raises what went wrong with the last part
         if 0 < seen == size:
             self._known[path] = file_root(bytes(leaves), size).cid, whole.digest()
             self._sizes += size

@@ -78,6 +78,13 @@ def test_a_file_is_read_once_for_its_records_and_its_digest(tmp_path: Path, line
     assert (whole.digest, sum(told)) == (digest_artifact(path.parent).digest, len(data) + 7)
 
 
+def test_what_fails_while_the_last_part_is_hashed_is_no_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.txt", b"one\n")
+    monkeypatch.setattr("registry.artifacts.training.describing.LEAF_SIZE", 0)  # no part can be hashed
+    with pytest.raises(ValueError, match="range"):
+        described(path)
+
+
 def bytes_read() -> int:
     """By this process, since it began (proc(5))."""
     (line,) = (line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("rchar:"))
