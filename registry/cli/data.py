@@ -26,7 +26,7 @@ from registry.artifacts.commitments.sources import common_unit, source_file
 from registry.cli.acting import RpcUrl
 from registry.cli.committed import commitment_root, roots_of_file, roots_of_release
 from registry.cli.describing import describe
-from registry.cli.options import Json, configured
+from registry.cli.options import DatasetsTable, Json, configured
 from registry.cli.output import Output, count
 from registry.cli.parts import Parts
 from registry.errors import InputError, InvalidKey, PathMissing, ProofRefused, SetNotKept
@@ -132,10 +132,7 @@ def check(
         Path | None,
         typer.Option(metavar="FILE", help="A training-data manifest, one of whose commitments must be meant."),
     ] = None,
-    table: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The table of data sets of a manifest that was stored in two documents."),
-    ] = None,
+    table: DatasetsTable = None,
     release: Annotated[
         str | None,
         typer.Option(
@@ -277,8 +274,8 @@ def _read(file: Path, limit: int) -> bytes:
 
 def _key_to_make(file: Path, paths: Sequence[Path], output: Output) -> bytes:
     """The key in a file, which is made where there is none. Raises as `_key`, and InputError among the records."""
-    place = Path(os.path.abspath(file))
-    if any(place.is_relative_to(os.path.abspath(path)) for path in paths):
+    place = Path(os.path.realpath(file))
+    if any(place.is_relative_to(os.path.realpath(path)) for path in paths):
         raise InputError(f"The key “{file}” would be one of the files that are committed to: keep it elsewhere.")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -10,6 +10,7 @@ import typer
 from registry.artifacts.training.document import Dataset, datasets_of, parse_training_manifest
 from registry.artifacts.training.files import read_training_file
 from registry.cli.digest import hashed
+from registry.cli.options import DatasetsTable
 from registry.cli.output import Output, count
 from registry.errors import InputError, InvalidDocument
 from registry.standards.croissant_export import croissant_of
@@ -38,10 +39,6 @@ TrainingData = Annotated[
     Path, typer.Argument(metavar="FILE", help="The training-data manifest.", dir_okay=False, exists=True)
 ]
 
-Table = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The table of data sets of a manifest that was stored in two documents."),
-]
 ModelName = Annotated[str, typer.Option("--name", metavar="NAME", help="The model's name.")]
 ModelVersion = Annotated[str | None, typer.Option("--version", metavar="VERSION", help="Its version.")]
 
@@ -69,7 +66,7 @@ def export_summary(
     parent: Annotated[
         list[str] | None, typer.Option(metavar="MODEL", help="What it was made from; repeatable.")
     ] = None,
-    table: Table = None,
+    table: DatasetsTable = None,
 ) -> None:
     """Write a draft of the public summary of training content, by the European Commission's template (July 2025).
 
@@ -86,7 +83,7 @@ def export_cyclonedx(
     manifest: TrainingData,
     name: ModelName,
     version: ModelVersion = None,
-    table: Table = None,
+    table: DatasetsTable = None,
 ) -> None:
     """Write a CycloneDX 1.6 ML-BOM of the model: each data set of the manifest is a component of it."""
     Output(as_json=False).document(ml_bom(_datasets(manifest, table), name, version))
@@ -104,7 +101,7 @@ def export_spdx(
         ),
     ] = None,
     creator: Annotated[str, typer.Option(metavar="TEXT", help="Who writes the document.")] = "provenance",
-    table: Table = None,
+    table: DatasetsTable = None,
 ) -> None:
     """Write SPDX 3.0.1 (profiles AI and Dataset) as JSON-LD: the model, and the data sets that it was trained on."""
     output = Output(as_json=False)
@@ -119,7 +116,7 @@ def export_spdx(
 
 
 @export.command("model-card")
-def export_model_card(manifest: TrainingData, table: Table = None) -> None:
+def export_model_card(manifest: TrainingData, table: DatasetsTable = None) -> None:
     """Write the `datasets:` block of a model card: identifiers of the data sets that are on the Hugging Face hub."""
     output = Output(as_json=False)
     block = card_datasets(_datasets(manifest, table))
@@ -134,7 +131,7 @@ def export_croissant(
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which data set, where the manifest has several.")
     ] = None,
-    table: Table = None,
+    table: DatasetsTable = None,
 ) -> None:
     """Write a data set of the manifest as a Croissant 1.1 document. Where it names one (`croissant`), take that."""
     output = Output(as_json=False)

@@ -1,6 +1,7 @@
 """Options that several subcommands share, and the settings that they are laid over."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,10 @@ InPlace = Annotated[
         help="Copy nothing: the store refers to the files where they lie, and hashes each block as it is read. "
         "Leave them there, unchanged.",
     ),
+]
+DatasetsTable = Annotated[
+    Path | None,
+    typer.Option("--table", metavar="FILE", help="The table of data sets of a manifest stored in two documents."),
 ]
 
 

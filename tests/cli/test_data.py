@@ -253,6 +253,7 @@ def test_a_key_is_made_once_and_kept_from_others(provenance: Provenance, records
         (("commit", "mixed", "--unit", "line"), "a.parquet” is Parquet, whose records are rows"),
         (("commit", "nothing"), "no file in this folder"),
         (("commit", "mixed", "--unit", "file", "--key", "mixed/key"), "keep it elsewhere"),
+        (("commit", "mixed", "--unit", "file", "--key", "linked/key"), "keep it elsewhere"),
         (("check", "-", "--record", "-", "--commitment", f"sha256:{'00' * 32}"), "not both"),
         (("commit", "records.jsonl", "--unit", "row"), "no Parquet file"),
         (("commit", "records.jsonl", "--unit", "row", "--normalise", "bytes"), "no bytes of its own"),
@@ -270,6 +271,7 @@ def test_what_cannot_be_done_is_said(
     (tmp_path / "empty.txt").write_bytes(b"")
     for folder in ("mixed", "nothing"):
         (tmp_path / folder).mkdir()
+    (tmp_path / "linked").symlink_to("mixed")
     (tmp_path / "mixed" / "a.parquet").write_bytes(b"")
     (tmp_path / "mixed" / "b.jsonl").write_bytes(b"{}\n")
     ran = provenance("data", *arguments)
