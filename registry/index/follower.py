@@ -1,13 +1,18 @@
 """Follows the chain into the index, one batch a step: fetch, check against the contracts' log heads, commit.
 
-A step commits whole or not at all, so that it may be killed anywhere. What the node says is taken only if the events
-lead to the heads that all four contracts held at the very block where the batch ends.
+A batch is committed whole or not at all, so that it may be killed anywhere. What the node says is taken only if the
+events lead to the heads that all four contracts held at the very block where the batch ends.
+
+While there is much to catch up on, a batch is written in a thread of its own and the next is read meanwhile; they are
+committed in order, each only after the one before it.
 """
 
+import contextlib
+import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final
@@ -20,6 +25,7 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange, LogsAhead
 from registry.chain.together import Together
 from registry.errors import InvalidLog, InvalidSettings, LogGap, ProvenanceError, RpcRefused
+from registry.index.behind import Behind
 from registry.index.database import Database
 from registry.index.fold import Gap, Logs, advance
 from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
@@ -30,6 +36,7 @@ _ATTEMPTS: Final = 5
 _PATIENCE: Final = 3
 _LAG_PAUSE: Final = 0.3
 _LONGEST_PAUSE: Final = 30.0
+_OBJECTS_A_COLLECTION: Final = 200_000
 _UNSETTLED: Final = 64
 """The newest blocks of a chain that names none as safe: they may still be replaced, and are not read ahead."""
 
@@ -78,6 +85,8 @@ class Follower:
         self._on_events = on_events or (lambda: None)
         self._heads = heads or Heads(registry.chain)
         self._together = Together()
+        self._writing = Behind()
+        self._written_to: Cursor | None = None
         self._now = now
         self._head: Block | None = None
         self._at_head = False
@@ -106,17 +115,29 @@ class Follower:
         contract cannot have emitted, `InvalidSettings` when the first block to read is beyond the head of the chain,
         and what the node or the database raises. The index stays consistent.
         """
+        added = self._step()
+        self._write_out()
+        return added
+
+    def _step(self) -> int:
+        """The same, but what was read may still be being written. Nothing is, when this raises or there is no more."""
         foreign: _ForeignBlock | None = None
         for _ in range(_ATTEMPTS):
             try:
-                return self._advance()
+                with _rare_collections():
+                    return self._advance()
             except CursorMoved as moved:  # another process follows too, or the chain changed while it was read
+                self._let_writing_end()
                 self._logs.forget()
                 foreign = moved if isinstance(moved, _ForeignBlock) else None
                 continue
             except (LogGap, InvalidLog) as error:
+                self._let_writing_end()
                 self._logs.forget()
                 self.ledger.record_alarm(error.message)
+                raise
+            except BaseException:
+                self._let_writing_end()
                 raise
         if foreign is not None:
             self.ledger.record_alarm(foreign.message)
@@ -127,7 +148,7 @@ class Follower:
         """Step until the index is at the head of the node's chain. How many blocks were added."""
         total = 0
         while True:
-            added = self.step()
+            added = self._step()
             total += added
             if added == 0 and not self._lagging:
                 return total
@@ -139,7 +160,7 @@ class Follower:
         pause, last = poll_seconds, ""
         while not stop.is_set():
             try:
-                added = self.step()
+                added = self._step()
             except ProvenanceError as error:
                 if error.message != last:
                     _log.log(_level(error), "%s: %s", error.code, error.message)
@@ -155,30 +176,62 @@ class Follower:
             elif added == 0 or self._at_head:
                 addresses = self.followed.contracts.addresses.values()
                 self._heads.wait(stop, poll_seconds, self._head, addresses)
+        self._let_writing_end()
+        self._writing.close()
         self._logs.close()
         self._together.close()
 
     def _advance(self) -> int:
         poll = self._poll()
         head = self._head = poll.head
-        cursor = self._reconciled(self.ledger.cursor(), head)
+        cursor = self._reconciled(self._written_to or self.ledger.cursor(), head)
         # Only now, when the index holds no block that is not on this chain: readers count what is still to be read.
-        self.ledger.record_poll(poll.at, head.number, poll.safe, poll.finalized)
+        note = partial(self.ledger.record_poll, poll.at, head.number, poll.safe, poll.finalized)
+        if self._written_to is None:
+            note()
+        else:
+            self._writing.do(note)
         if cursor is not None and not cursor.hash:
             check_from_block(cursor.number + 1, head.number)
         if cursor is None or cursor.number >= head.number:
+            self._write_out()
             return 0
         try:
             batch = self._fetch(cursor, head)
         except Gap as gap:
+            self._write_out()
             return self._after_gap(cursor, gap)
-        self.ledger.append(cursor, batch)
+        self._append(cursor, batch)
         if batch.verified:
             self._suspicious = False
-        if batch.entries:
-            self._on_events()
         self._at_head = batch.end.hash == head.hash
         return batch.end.number - cursor.number
+
+    def _append(self, cursor: Cursor, batch: Batch) -> None:
+        """Write a batch; in the background where there is another to be read, of blocks that stay."""
+        rows = self.ledger.rows(batch)
+
+        def write() -> None:
+            self.ledger.append(cursor, batch, rows)
+            if batch.entries:
+                self._on_events()
+
+        self._write_out()
+        if batch.end.number < self._settled:
+            self._writing.do(write)
+            self._written_to = batch.after(cursor)
+        else:
+            write()
+
+    def _write_out(self) -> None:
+        """Until everything that was read is written. Raises what went wrong with it."""
+        self._written_to = None
+        self._writing.wait()
+
+    def _let_writing_end(self) -> None:
+        """The same whatever came of it: where the index is, is asked of the index then."""
+        with contextlib.suppress(Exception):
+            self._write_out()
 
     def _poll(self) -> _Poll:
         tags: tuple[Tag, ...] = ("latest", "safe", "finalized")
@@ -200,6 +253,7 @@ class Follower:
                 return None
         self._lagging = 0
         self._logs.forget()
+        self._write_out()
         ancestor = self._common_ancestor(head)
         _log.warning(
             "The chain was reorganised: the index goes back from block %d to %s.",
@@ -289,6 +343,20 @@ class Follower:
         self._logs.forget()
         self._range.refused(0, self._range.size - 1)
         return self._advance()
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Fewer looks for cycles, which none of the many objects of a batch is in: they are a sixth of the time.
+
+    Not none: other threads may make cycles meanwhile, for as long as a node lets a step wait.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(_OBJECTS_A_COLLECTION, before[0]) if before[0] else 0, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def check_from_block(first: int, head: int) -> None:

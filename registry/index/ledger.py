@@ -1,8 +1,7 @@
 """What the follower writes: batches of events with their cursor, roll-backs, polls. Each is one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -13,6 +12,7 @@ from registry.errors import IndexOutdated
 from registry.index.counters import answers_change, count_documents, documents_where, recount_documents
 from registry.index.database import Database
 from registry.index.fold import Logs, LogState, empty_logs, fold
+from registry.index.inserting import insert_rows
 from registry.index.schema import (
     BY_BLOCK,
     BY_RELEASE,
@@ -24,14 +24,15 @@ from registry.index.schema import (
     cursors,
     events,
     heads,
-    metadata,
     releases,
 )
 from registry.index.stored import stored_events
-from registry.index.unread import unread_documents, unread_where_none_is
+from registry.index.unread import insert_unread, unread_where_none_is
 
 _RECENT_BLOCKS: Final = 1024
-_ROWS_AT_ONCE: Final = 5_000
+
+Rows = Mapping[str, Sequence[dict[str, Any]]]
+"""Rows of several tables, by the tables' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ class Batch:
     end: BlockRow
     verified: bool
 
+    def after(self, cursor: Cursor) -> Cursor:
+        """Where the index is once this batch, which follows `cursor`, is in it."""
+        verified = self.end.number if self.verified else cursor.verified
+        return Cursor(self.end.number, self.end.hash, self.end.timestamp, self.logs, verified)
+
 
 class CursorMoved(Exception):
     """The index or the chain has moved meanwhile: what was fetched does not follow the cursor, and is of no use."""
@@ -93,24 +99,22 @@ class Ledger:
         with self._database.read() as connection:
             return self._cursor(connection)
 
-    def append(self, cursor: Cursor, batch: Batch) -> None:
-        """Store a batch that follows `cursor`. Raises `CursorMoved`."""
-        verified = batch.end.number if batch.verified else cursor.verified
+    def rows(self, batch: Batch) -> Rows:
+        """What a batch puts into the tables of events, of folds and of blocks, by their names."""
         folded = fold(self.key, (entry.event for entry in batch.entries))
+        return {events.name: self._event_rows(batch), **folded, blocks.name: self._block_rows(batch)}
+
+    def append(self, cursor: Cursor, batch: Batch, rows: Rows) -> None:
+        """Store a batch that follows `cursor` and its rows. Raises `CursorMoved`."""
         with self._database.write() as connection:
             self._expect(connection, cursor)
-            _insert(connection, events.name, self._event_rows(batch))
-            for table in FOLDED:
-                _insert(connection, table.name, folded[table.name])
-            unread = unread_documents(self.key, folded[releases.name])
-            for table in COUNTED:
-                _insert(connection, table.name, unread[table.name])
-            _insert(connection, blocks.name, self._block_rows(batch))
+            for name, its_rows in rows.items():
+                insert_rows(connection, name, its_rows)
+            unread = insert_unread(connection, self.key, after=cursor.number)
             self._forget_old_blocks(connection)
-            moved = Cursor(batch.end.number, batch.end.hash, batch.end.timestamp, batch.logs, verified)
-            self._store(connection, moved, alarm_cleared=batch.verified)
+            self._store(connection, batch.after(cursor), alarm_cleared=batch.verified)
             for table in COUNTED:
-                count_documents(connection, table, self.key, len(unread[table.name]), 0)
+                count_documents(connection, table, self.key, unread[table.name], 0)
 
     def roll_back(self, cursor: Cursor, to: BlockRow | None) -> Cursor:
         """Forget everything after a block that the index remembers (None: everything). Raises `CursorMoved`."""
@@ -249,7 +253,7 @@ class Ledger:
             connection.execute(insert(cursors).values(deployment=self.key, **values))
         connection.execute(delete(heads).where(heads.c.deployment == self.key))
         if cursor.hash:
-            _insert(connection, heads.name, self._head_rows(cursor.logs))
+            insert_rows(connection, heads.name, self._head_rows(cursor.logs))
 
     def _head_rows(self, logs: Logs) -> list[dict[str, Any]]:
         return [
@@ -317,28 +321,12 @@ def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
     for part in stored_events(connection, contracts, key):
         folded = fold(key, (entry.event for entry, _ in part))
         for table in FOLDED:
-            _insert(connection, table.name, folded[table.name])
+            insert_rows(connection, table.name, folded[table.name])
         count += len(part)
     unread_where_none_is(connection, key)
     recount_documents(connection, key)
     answers_change(connection)
     return count
-
-
-def _insert(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Rows that all have the same columns.
-
-    SQLite's driver takes every value as it is, and is handed them: SQLAlchemy's way there costs more than the insert.
-    """
-    statement = insert(metadata.tables[table])
-    if rows and connection.dialect.name == "sqlite":
-        names = list(rows[0])
-        compiled = statement.compile(dialect=connection.dialect, column_keys=names)
-        values = itemgetter(*(compiled.positiontup or names))
-        connection.exec_driver_sql(str(compiled), list(map(values, rows)))
-        return
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        connection.execute(statement, rows[start : start + _ROWS_AT_ONCE])
 
 
 def _block(connection: Connection, query: Any) -> BlockRow | None:

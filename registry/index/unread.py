@@ -1,26 +1,26 @@
 """The documents that releases name and nobody has read yet: a row for each, from the release alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists, insert, literal, select
 
 from registry.chain.records import ZERO
 from registry.index.schema import manifests, releases
 from registry.index.training_schema import training_data
 
-_ROWS_AT_ONCE: Final = 2_000
 _UNREAD: Final = {"state": "unavailable", "detail": "It has not been asked for yet.", "attempts": 0, "retry_at": 0.0}
 
 IDENTIFIED: Final = ("deployment", "release_id", "publisher", "block_number", "digest")
 """Columns of these rows that a release alone decides, whatever was read since."""
 
 
-def unread_documents(deployment: int, released: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of new releases (rows of `releases`), by the name of their table: manifests and training data."""
+def insert_unread(connection: Connection, deployment: int, after: int) -> dict[str, int]:
+    """Make the rows of the releases in blocks after this one. How many, by the name of their table."""
+    new = (releases.c.deployment == deployment, releases.c.block_number > after)
     return {
-        manifests.name: [_row(deployment, row, row["manifest"]) for row in released],
-        training_data.name: training_data_rows(deployment, released),
+        manifests.name: _insert(connection, manifests, releases.c.manifest, *new),
+        training_data.name: _insert(connection, training_data, releases.c.training_data, *new),
     }
 
 
@@ -39,12 +39,17 @@ def unread_where_none_is(connection: Connection, deployment: int) -> None:
         & (releases.c.block_number == training_data.c.block_number)
     )
     connection.execute(delete(training_data).where(training_data.c.deployment == deployment, ~exists().where(same)))
-    missing = select(releases).where(
-        releases.c.deployment == deployment, releases.c.training_data != ZERO, ~exists().where(same)
+    _insert(
+        connection, training_data, releases.c.training_data, releases.c.deployment == deployment, ~exists().where(same)
     )
-    rows = training_data_rows(deployment, connection.execute(missing).mappings())
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        connection.execute(insert(training_data), rows[start : start + _ROWS_AT_ONCE])
+
+
+def _insert(connection: Connection, table: Table, digest: Column[bytes], *where: ColumnElement[bool]) -> int:
+    """A row for each of these releases that names a document by this column; zero names none. How many."""
+    columns = (releases.c.deployment, releases.c.release_id, releases.c.publisher, releases.c.block_number, digest)
+    unread = (literal(value, table.c[name].type) for name, value in _UNREAD.items())
+    rows = select(*columns, *unread).where(*where, digest != ZERO)
+    return connection.execute(insert(table).from_select([*IDENTIFIED, *_UNREAD], rows)).rowcount
 
 
 def _row(deployment: int, row: Any, digest: bytes) -> dict[str, Any]:

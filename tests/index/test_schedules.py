@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from chain_moves import mine
 from faulty_rpc import faulty_rpc
 from random_acts import Acts
 from service_process import START_SECONDS, ServiceProcess
@@ -137,10 +138,14 @@ def lives(url: str, node: str) -> Iterator[Lives]:
 def test_a_follower_that_is_killed_anywhere(node, publisher, new_index, tmp_path, seed):
     dice, url = random.Random(seed), new_index()
     acts, killed = Acts(node, dice), 0
+    for _ in range(6):  # ranges of blocks that stay are written while the next is read
+        acts.record()
+        mine(node, dice.randint(60, 120))
     with lives(url, node.url) as one_after_another:
         for number in range(16):
             for _ in range(dice.randrange(3)):
                 acts.record()
+                mine(node, dice.choice([1, 70]))
             if dice.random() < 0.3:
                 acts.move()
             longest = 500 if number < 4 else dice.choice([40, 120, 250])  # those that find no tables make them first
