@@ -70,7 +70,7 @@ def test_the_example_of_terms_of_ones_own_is_taken_and_is_of_the_published_form(
 
 
 def test_help_does_not_wait_for_what_it_does_not_need() -> None:
-    heavy = "{'web3', 'eth_account', 'sqlalchemy', 'httpx', 'fastapi', 'pydantic', 'requests'}"
+    heavy = "{'web3', 'eth_account', 'sqlalchemy', 'urllib3', 'fastapi', 'pydantic', 'requests'}"
     code = f"import sys; from registry.cli.main import run; run(['--help']); sys.exit(str({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "set()" and all(f"  {name} " in done.stdout for name in COMMANDS), done

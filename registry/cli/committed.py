@@ -17,7 +17,7 @@ from registry.chain.identifiers import ReleaseId
 from registry.chain.records import ZERO
 from registry.cli.naming import find_release, identify_release
 from registry.cli.parts import Parts
-from registry.cli.remote import ask_release
+from registry.cli.remote import Service
 from registry.content.cid import RAW, Cid
 from registry.content.reader import read_document
 from registry.content.sources import Sources
@@ -86,7 +86,8 @@ def _roots(document: TrainingDocument) -> set[bytes]:
 def _training_data(parts: Parts, text: str) -> bytes:
     """The digest in a release's record; ZERO for none."""
     if parts.settings.api_url:
-        said = ask_release(parts.settings, str(ReleaseId(identify_release(parts, text))))["training_data"] or {}
+        identifier = str(ReleaseId(identify_release(parts, text)))
+        said = Service(parts.settings).release(identifier)["training_data"] or {}
         return ZERO if said.get("digest") is None else commitment_root(said["digest"])
     try:
         return find_release(parts, text)[1].release.training_data

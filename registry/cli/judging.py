@@ -5,7 +5,7 @@ from typing import Any
 
 from registry.artifacts.digest import Artifact
 from registry.cli.parts import Parts
-from registry.cli.remote import ask_verdict
+from registry.cli.remote import Service
 from registry.index.evidence import needed
 from registry.index.verify import verify_asking
 from registry.policy.evidence import Subject
@@ -34,7 +34,7 @@ def verdict_of(parts: Parts, question: dict[str, Any], policy: Policy | None) ->
     """The verdict as JSON. Raises what asking the service, or following the chain, raises."""
     subject = subject_of(question)
     if parts.settings.api_url:
-        answer: dict[str, Any] = ask_verdict(parts.settings, question, subject, policy)
+        answer: dict[str, Any] = Service(parts.settings).verdict(question, subject, policy)
         return answer
     first = policy or Policy()
     with parts.reader_and_documents(lambda snapshot: needed(snapshot, first)) as (reader, documents):

@@ -4,13 +4,16 @@ The service is trusted for what the registry holds, since the caller chose it, a
 too long, too slow, of another form or to another question is an error, and no verdict.
 """
 
-import time
+import json
+import re
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote, urlsplit
 
-import httpx
+import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry.artifacts.canonical import parse_json
+from registry.content.timed import exchange, timed_connections
 from registry.errors import InvalidDocument, ProvenanceError, ServiceUnavailable
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
@@ -148,107 +151,110 @@ class _OmsRoot(_Answer):
     as_of: _AsOf
 
 
-def ask_verdict(settings: Settings, question: dict[str, Any], subject: Subject, policy: Policy | None) -> Any:
-    """The verdict that the service of `settings` gives: on this subject, under this policy, of the chain expected.
+class Service:
+    """The service that `settings` name; an answer, headers and all, must be whole after `answer_seconds`."""
 
-    Raises ServiceUnavailable, or the service's own error.
-    """
-    body = question | ({} if policy is None else {"policy": policy.to_json()})
-    answer = _checked(settings, _ask(settings, "POST", "/v1/verify", body), _Verdict)
-    digest = None if policy is None else f"sha256:{policy.digest.hex()}"
-    for what, expected, found in (
-        ("subject", subject_json(subject), answer["subject"]),
-        ("policy", digest, answer["policy"]),
-    ):
-        if expected != found:
+    def __init__(self, settings: Settings, *, answer_seconds: float = _SECONDS) -> None:
+        self._url = (settings.api_url or "").rstrip("/")
+        self._address = re.sub(r"//[^/]*@", "//", self._url)  # as errors show it: without a password
+        self._chain_id = settings.chain_id
+        self._seconds = answer_seconds
+
+    def verdict(self, question: dict[str, Any], subject: Subject, policy: Policy | None) -> Any:
+        """The service's verdict: on this subject, under this policy, of the chain expected.
+
+        Raises ServiceUnavailable, or the service's own error.
+        """
+        body = question | ({} if policy is None else {"policy": policy.to_json()})
+        answer = self._checked(self._ask("POST", "/v1/verify", body), _Verdict)
+        digest = None if policy is None else f"sha256:{policy.digest.hex()}"
+        for what, expected, found in (
+            ("subject", subject_json(subject), answer["subject"]),
+            ("policy", digest, answer["policy"]),
+        ):
+            if expected != found:
+                raise ServiceUnavailable(
+                    f"The service at {self._address} answered about another {what} than the one asked about; that is "
+                    "no verdict.",
+                    expected=expected,
+                )
+        self._check_chain(answer["as_of"])
+        return answer
+
+    def release(self, identifier: str) -> Any:
+        """The service's view of a release. Raises ServiceUnavailable, or the service's own error."""
+        return self._about("release", f"/v1/releases/{identifier}", identifier, _Release)
+
+    def artifact(self, identifier: str) -> Any:
+        """The service's view of an artifact. Raises ServiceUnavailable, or the service's own error."""
+        return self._about("artifact", f"/v1/artifacts/{identifier}", identifier, _Artifact)
+
+    def oms_root(self, identifier: str) -> Any:
+        """Its view of a root of OpenSSF Model Signing. Raises ServiceUnavailable, or the service's own error."""
+        return self._about("oms", f"/v1/oms/{identifier}", identifier, _OmsRoot)
+
+    def _about(self, key: str, path: str, identifier: str, form: type[_Answer]) -> Any:
+        answer = self._checked(self._ask("GET", path), form)
+        if answer[key] != identifier:
+            raise ServiceUnavailable(f"The service at {self._address} answered about another {key} than {identifier}.")
+        self._check_chain(answer.get("as_of"))
+        return answer
+
+    def _check_chain(self, as_of: Any) -> None:
+        if as_of is not None and self._chain_id not in (None, as_of["chain_id"]):
             raise ServiceUnavailable(
-                f"The service at {settings.api_url} answered about another {what} than the one asked about; that is no "
-                "verdict.",
-                expected=expected,
+                f"The service at {self._address} follows chain {as_of['chain_id']}, and PROVENANCE_CHAIN_ID is "
+                f"{self._chain_id}."
             )
-    _check_chain(settings, answer["as_of"])
-    return answer
 
+    def _checked(self, answer: Any, form: type[_Answer]) -> Any:
+        try:
+            form.model_validate(answer)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])[:200] or "the answer"
+            raise ServiceUnavailable(
+                f"The service at {self._address} gives answers that this version cannot read ({where}: {first['msg']})."
+            ) from None
+        return answer
 
-def ask_release(settings: Settings, identifier: str) -> Any:
-    """The service's view of a release. Raises ServiceUnavailable, or the service's own error."""
-    answer = _checked(settings, _ask(settings, "GET", f"/v1/releases/{identifier}"), _Release)
-    return _about(settings, answer, "release", identifier)
-
-
-def ask_artifact(settings: Settings, identifier: str) -> Any:
-    """The service's view of an artifact. Raises ServiceUnavailable, or the service's own error."""
-    answer = _checked(settings, _ask(settings, "GET", f"/v1/artifacts/{identifier}"), _Artifact)
-    return _about(settings, answer, "artifact", identifier)
-
-
-def ask_oms_root(settings: Settings, identifier: str) -> Any:
-    """The service's view of a root of OpenSSF Model Signing. Raises ServiceUnavailable, or the service's own error."""
-    answer = _checked(settings, _ask(settings, "GET", f"/v1/oms/{identifier}"), _OmsRoot)
-    return _about(settings, answer, "oms", identifier)
-
-
-def _about(settings: Settings, answer: Any, key: str, identifier: str) -> Any:
-    if answer[key] != identifier:
-        raise ServiceUnavailable(f"The service at {settings.api_url} answered about another {key} than {identifier}.")
-    _check_chain(settings, answer.get("as_of"))
-    return answer
-
-
-def _check_chain(settings: Settings, as_of: Any) -> None:
-    if as_of is not None and settings.chain_id not in (None, as_of["chain_id"]):
-        raise ServiceUnavailable(
-            f"The service at {settings.api_url} follows chain {as_of['chain_id']}, and PROVENANCE_CHAIN_ID is "
-            f"{settings.chain_id}."
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON that the service answers, as it is. Raises ServiceUnavailable, or the service's own error."""
+        try:
+            status, data = self._fetch(method, path, body)
+            answer = parse_json(data, _LONGEST)
+        except (OSError, ValueError, InvalidDocument) as error:
+            raise ServiceUnavailable(
+                f"The service at {self._address} cannot be reached, or is none. Is PROVENANCE_API_URL its address?"
+            ) from error
+        if status == 200:
+            return answer
+        try:
+            problem = _Problem.model_validate(answer)
+        except ValidationError:
+            raise ServiceUnavailable(
+                f"What answers at {self._address} is no verification service (HTTP {status})."
+            ) from None
+        raise ServiceRefused(
+            problem.code, f"The service at {self._address} says: {problem.detail}", problem.details or {}
         )
 
-
-def _checked(settings: Settings, answer: Any, form: type[_Answer]) -> Any:
-    try:
-        form.model_validate(answer)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:200] or "the answer"
-        raise ServiceUnavailable(
-            f"The service at {settings.api_url} gives answers that this version cannot read ({where}: {first['msg']})."
-        ) from None
-    return answer
-
-
-def _ask(settings: Settings, method: str, path: str, body: Any = None) -> Any:
-    """The JSON that the service answers, as it is. Raises ServiceUnavailable, or the service's own error."""
-    address = settings.api_url or ""
-    try:
-        status, data = _fetch(method, address.rstrip("/") + path, body)
-        answer = parse_json(data, _LONGEST)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, InvalidDocument) as error:
-        raise ServiceUnavailable(
-            f"The service at {address} cannot be reached, or is none. Is PROVENANCE_API_URL its address?"
-        ) from error
-    if status == 200:
-        return answer
-    try:
-        problem = _Problem.model_validate(answer)
-    except ValidationError:
-        raise ServiceUnavailable(f"What answers at {address} is no verification service (HTTP {status}).") from None
-    raise ServiceRefused(problem.code, f"The service at {address} says: {problem.detail}", problem.details or {})
-
-
-def _fetch(method: str, url: str, body: Any) -> tuple[int, bytes]:
-    """Status and body, read within a length and a time: nothing that comes compressed, which has no length."""
-    deadline = time.monotonic() + _SECONDS
-    headers = {"accept-encoding": "identity"}
-    chunks: list[bytes] = []
-    read = 0
-    with (
-        httpx.Client(timeout=_SECONDS, follow_redirects=False) as client,
-        client.stream(method, url, json=body, headers=headers) as response,
-    ):
-        if response.headers.get("content-encoding", "identity") != "identity":
+    def _fetch(self, method: str, path: str, document: Any) -> tuple[int, bytes]:
+        """Status and body; none that comes compressed, which has no length. Raises OSError, ValueError."""
+        parts = urlsplit(self._url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("this is no address of HTTP")
+        headers = {"Accept-Encoding": "identity"}
+        if parts.username is not None:
+            user, word = unquote(parts.username), unquote(parts.password or "")
+            headers |= urllib3.make_headers(basic_auth=f"{user}:{word}")
+        body = None
+        if document is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(document).encode()
+        timeout = urllib3.Timeout(self._seconds)
+        with timed_connections(parts.scheme, parts.hostname, timeout, self._seconds, most=1) as connections:
+            answer = exchange(connections, method, self._address + path, headers, body, longest=_LONGEST)
+        if answer.encoding != "identity":
             raise ValueError("the answer is compressed")
-        for chunk in response.iter_raw():
-            read += len(chunk)
-            if read > _LONGEST or time.monotonic() > deadline:
-                raise ValueError("the answer is too long, or comes too slowly")
-            chunks.append(chunk)
-        return response.status_code, b"".join(chunks)
+        return answer.status, answer.body

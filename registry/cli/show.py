@@ -14,7 +14,7 @@ from registry.cli.naming import is_named_release, named_release
 from registry.cli.options import Json, configured
 from registry.cli.output import Output
 from registry.cli.parts import Parts
-from registry.cli.remote import ask_artifact, ask_oms_root, ask_release
+from registry.cli.remote import Service
 from registry.cli.wording import with_name
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
@@ -42,8 +42,9 @@ def show(
     identifier = _identifier(what, parts)
     lines: Iterator[tuple[str, str]] | None = None
     if parts.settings.api_url:
-        ask = {ReleaseId: ask_release, OmsRoot: ask_oms_root}.get(type(identifier), ask_artifact)
-        view = ask(parts.settings, str(identifier))
+        service = Service(parts.settings)
+        ask = {ReleaseId: service.release, OmsRoot: service.oms_root}.get(type(identifier), service.artifact)
+        view = ask(str(identifier))
     else:
         with parts.reader(lambda snapshot: _first(snapshot, identifier)) as reader, reader.snapshot() as snapshot:
             if isinstance(identifier, ReleaseId):

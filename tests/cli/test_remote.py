@@ -1,5 +1,6 @@
 """The command line asking a service: the same answers, and a service that is none is a sentence."""
 
+import base64
 import contextlib
 import copy
 import http.server
@@ -13,12 +14,15 @@ import pytest
 
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import DevNode, dev_signer
+from registry.cli.remote import Service
+from registry.errors import ServiceUnavailable
 from registry.policy.catalogue import catalogue
 from registry.policy.document import PolicyDocument
 from registry.policy.policy import parse_policy
 from registry.settings import load_settings
 from tests.api.conftest import serving
 from tests.cli.conftest import Provenance
+from tests.trickling import trickling
 
 PUBLISHER, OTHER = (f"eip155:31337:{dev_signer(account).address}" for account in range(2))
 
@@ -212,3 +216,45 @@ def test_whatever_a_service_answers_is_an_error_and_no_defect(
         done = provenance("verify", str(model), "--api-url", address)
     assert done.code == 2 and "internal" not in done.err and "allow" not in done.out.splitlines(), done
     assert "allow" not in done.err.splitlines() and "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("start", "step"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+        (b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    ],
+    ids=["header", "continue", "body", "chunk extension"],
+)
+def test_a_service_that_trickles_is_given_up_in_time(tmp_path: Path, start: bytes, step: bytes) -> None:
+    with trickling(start, step) as (address, hung_up):
+        service = Service(load_settings(home=tmp_path, api_url=address), answer_seconds=0.5)
+        with pytest.raises(ServiceUnavailable):
+            service.release("release:0x" + "ab" * 32)
+        assert hung_up.wait(60)
+
+
+def test_what_an_address_says_of_a_password_is_sent_and_never_shown(
+    provenance: Provenance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str | None] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(self.headers["authorization"])
+            self.send_error(404)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    with server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        monkeypatch.setenv("PROVENANCE_API_URL", f"http://me:s%40crEt@127.0.0.1:{server.server_port}")
+        done = provenance("show", "release:0x" + "ab" * 32)
+        thread.join()
+    assert sent == ["Basic " + base64.b64encode(b"me:s@crEt").decode()]
+    assert done.code == 2 and "crEt" not in done.err and f"http://127.0.0.1:{server.server_port}" in done.err

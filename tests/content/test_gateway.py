@@ -1,7 +1,5 @@
 """A gateway is believed in nothing: every block is hashed, and a redirect stays on its host."""
 
-import socket
-import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -12,6 +10,7 @@ from registry.content.gateway import GatewaySource
 from registry.content.unixfs import LARGEST_BLOCK
 from registry.errors import BlockMismatch, BlockNotFound, InvalidSettings, StoreUnavailable
 from tests.content.conftest import Serve
+from tests.trickling import trickling
 
 BLOCK = b"a block"
 CID = Cid.of(RAW, BLOCK)
@@ -122,32 +121,11 @@ def test_what_is_no_address(address: str) -> None:
 def test_a_gateway_that_trickles_is_given_up_in_time(
     start: bytes, step: bytes, ask: Callable[[GatewaySource], object]
 ) -> None:
-    stop, hung_up = threading.Event(), threading.Event()
-
-    def trickle(listener: socket.socket) -> None:
-        client, _ = listener.accept()
-        with client:
-            client.recv(65536)
-            try:
-                client.sendall(start.replace(b"200 OK\r\n", b"200 OK\r\nContent-Type: application/vnd.ipld.car\r\n"))
-                while not stop.wait(0.1):
-                    client.sendall(step)
-            except OSError:
-                hung_up.set()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=trickle, args=(listener,), daemon=True)
-        thread.start()
-        ender = threading.Timer(30, stop.set)  # so that the test fails, and does not hang
-        ender.start()
-        try:
-            with (
-                GatewaySource(f"http://127.0.0.1:{listener.getsockname()[1]}", block_seconds=0.5) as gateway,
-                pytest.raises((StoreUnavailable, BlockMismatch)),
-            ):
-                ask(gateway)
-            assert hung_up.wait(60)
-        finally:
-            ender.cancel()
-            stop.set()
-            thread.join()
+    typed = start.replace(b"200 OK\r\n", b"200 OK\r\nContent-Type: application/vnd.ipld.car\r\n")
+    with (
+        trickling(typed, step) as (address, hung_up),
+        GatewaySource(address, block_seconds=0.5) as gateway,
+    ):
+        with pytest.raises((StoreUnavailable, BlockMismatch)):
+            ask(gateway)
+        assert hung_up.wait(60)
