@@ -1,5 +1,6 @@
 """What is fuzzed: each reader of strangers' bytes, with the errors that it may raise. Anything else is a defect."""
 
+import contextlib
 import io
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,10 @@ from registry.artifacts.formats.tensorflow import OPERATIONS, read_graph, read_t
 from registry.artifacts.runs_code import code_in
 from registry.artifacts.training.document import datasets_of, parse_training_manifest, write_training_manifest
 from registry.artifacts.training.forms import import_training_data, read_training_data
+from registry.chain.block_header import read_header
+from registry.chain.keccak import keccak
+from registry.chain.patricia import BadProof, proven
+from registry.chain.state_proof import check_state_proof
 from registry.content import dagpb, unixfs
 from registry.content.car import read_car
 from registry.content.cid import Cid
@@ -24,8 +29,12 @@ from registry.errors import (
     InvalidDocument,
     InvalidIdentifier,
     InvalidModelFile,
+    InvalidRelease,
     ProofRefused,
+    StateProofRefused,
+    UnknownLabel,
 )
+from registry.proofs import parse_state_proof, write_state_proof
 
 
 def safetensors(data: bytes) -> None:
@@ -104,6 +113,25 @@ def proof(data: bytes) -> None:
     check_proof(found, found.commitment.root)
 
 
+def state_proof(data: bytes) -> None:
+    """A proof of state has one form, and is checked to an end."""
+    found = parse_state_proof(data)
+    assert write_state_proof(found) == data
+    check_state_proof(found, keccak(found.header))
+
+
+def trie_node(data: bytes) -> None:
+    """What a node alone proves under its own hash is that there is nothing at a key, or it proves nothing."""
+    for key in (bytes(32), b"\x11" * 32):
+        with contextlib.suppress(BadProof):
+            assert proven(keccak(data), key, [data]) is None
+
+
+def block_header(data: bytes) -> None:
+    """A header is its bytes."""
+    assert read_header(data).hash == keccak(data)
+
+
 Target = Callable[[bytes], None]
 
 
@@ -128,6 +156,12 @@ TARGETS: Mapping[str, tuple[Target, tuple[type[Exception], ...]]] = {
     "car": (car, (InvalidDag, BlockMismatch)),
     "cid_text": (cid_text, (InvalidIdentifier,)),
     "proof": (proof, (InvalidDocument, InvalidCommitment, ProofRefused)),
+    "state_proof": (
+        state_proof,
+        (InvalidDocument, InvalidIdentifier, InvalidRelease, UnknownLabel, StateProofRefused),
+    ),
+    "trie_node": (trie_node, ()),
+    "block_header": (block_header, (ValueError,)),
     "cid_bytes": (cid_bytes, (InvalidIdentifier,)),
     "training_data": (training_data, (InvalidDocument,)),
 }

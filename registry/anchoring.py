@@ -12,60 +12,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from registry.artifacts.canonical import canonical, parse_canonical, parse_json
 from registry.artifacts.digest import Artifact, digest_artifact
 from registry.artifacts.named_file import read_named, write_named
 from registry.chain.anchors import Anchor, anchor_tree
-from registry.chain.identifiers import (
-    Account,
-    FileHash,
-    ReleaseId,
-    TermsId,
-    parse_account,
-    parse_identifier,
-    parse_release_id,
-    parse_terms_id,
-)
+from registry.chain.identifiers import Account, parse_account
+from registry.chain.listed import ListedRelease, Strict, as_listed, read_listed
 from registry.chain.merkle import MerkleTree
-from registry.chain.records import ZERO, Deployment, Parent, Relation, Release, check_release
+from registry.chain.records import Deployment, Release
 from registry.content import dagpb
 from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import read_document
 from registry.content.sources import Sources
 from registry.content.store import BlockSource, Store
-from registry.errors import InvalidDocument, InvalidIdentifier, InvalidRelease, ReleaseNotFound
+from registry.errors import InvalidDocument, InvalidRelease, ReleaseNotFound
 
 LIST_TYPE = "https://model-provenance-registry.org/anchor-list/v1"
 LIST_NAME = "releases.json"
 MAX_LIST_BYTES = 256 << 20
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class ListedParent(_Model):
-    """A parent that is a full record of the same registry."""
-
-    release: str
-    relation: str
-
-
-class ListedRelease(_Model):
-    """A release as the list holds it; what is null is zero in its record."""
-
-    name: str
-    version: str
-    artifact: str
-    manifest: str
-    terms: str | None
-    training_data: str | None
-    parents: list[ListedParent]
-
-
-class AnchorList(_Model):
+class AnchorList(Strict):
     """All releases of an anchor, in the order of its leaves."""
 
     type: Literal["https://model-provenance-registry.org/anchor-list/v1"]
@@ -89,19 +58,6 @@ class Anchoring:
             if (release.name, release.version) == (name, version):
                 return index
         raise ReleaseNotFound(f"There is no {name}@{version} in this anchor.")
-
-
-def as_listed(release: Release) -> dict[str, Any]:
-    """A release as JSON for a list."""
-    return {
-        "name": release.name,
-        "version": release.version,
-        "artifact": str(Cid(DAG_PB, release.artifact)),
-        "manifest": str(FileHash(release.manifest)),
-        "terms": None if release.terms == ZERO else str(TermsId(release.terms)),
-        "training_data": None if release.training_data == ZERO else str(FileHash(release.training_data)),
-        "parents": [{"release": str(ReleaseId(p.release_id)), "relation": p.relation.label} for p in release.parents],
-    }
 
 
 def add_to_list(path: Path, deployment: Deployment, release: Release) -> int:
@@ -143,7 +99,7 @@ def read_list(data: bytes, deployment: Deployment, *, strict: bool) -> Anchoring
     publisher = parse_account(parsed.publisher)
     if publisher.chain_id != deployment.chain_id:
         raise InvalidDocument(f"The list's publisher {parsed.publisher} is of another chain.")
-    releases = tuple(_release(publisher.address, one) for one in parsed.releases)
+    releases = tuple(read_listed(publisher.address, one) for one in parsed.releases)
     tree = anchor_tree(releases)
     document = canonical(parsed.model_dump(mode="json"))
     with _as_artifact(document) as artifact:
@@ -180,31 +136,6 @@ def fetch_list(sources: Sequence[BlockSource], anchor: Anchor, deployment: Deplo
             "The list that the anchor names does not lead to its root, so that nothing can be proven."
         )
     return found
-
-
-def _release(publisher: str, one: ListedRelease) -> Release:
-    artifact = Cid.parse(one.artifact)
-    if artifact.codec != DAG_PB:
-        raise InvalidDocument(f"“{one.artifact}” is not the CID of an artifact.")
-    release = Release(
-        publisher,
-        one.name,
-        one.version,
-        artifact.digest,
-        _sha256(one.manifest),
-        ZERO if one.terms is None else parse_terms_id(one.terms),
-        ZERO if one.training_data is None else _sha256(one.training_data),
-        tuple(Parent(parse_release_id(p.release), Relation.from_label(p.relation)) for p in one.parents),
-    )
-    check_release(release)
-    return release
-
-
-def _sha256(text: str) -> bytes:
-    found = parse_identifier(text)
-    if not isinstance(found, FileHash):
-        raise InvalidIdentifier(f"“{text}” is no digest of a document; it is written sha256:HEX.")
-    return found.digest
 
 
 def _validated(value: Any) -> AnchorList:

@@ -18,7 +18,8 @@
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
-    │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh
+    │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh,
+    │   │   StateProofRefused, StateNotKept
     │   └── NoQuorum          (an RpcUnavailable)
     ├── RegistryIndexError    the database that follows the chain
     │   ├── IndexUnavailable, IndexOutdated, LogGap, RecordNotFound, BlockNotInChain
@@ -527,6 +528,20 @@ class DeploymentMismatch(ChainError):
     """What is deployed is not what the sources give."""
 
     code = "chain.deployment-mismatch"
+
+
+class StateProofRefused(ChainError):
+    """A proof of state (EIP-1186) does not hold under the block hash; `at` says which part of it, the message why."""
+
+    code = "chain.proof-refused"
+    status = 400
+
+
+class StateNotKept(ChainError):
+    """The node keeps no state of that block: most keep that of the newest 128 blocks, an archive node of all."""
+
+    code = "chain.state-not-kept"
+    status = 404
 
 
 class RegistryIndexError(ProvenanceError):

@@ -13,7 +13,6 @@ from registry.anchoring import (
     MAX_LIST_BYTES,
     Anchoring,
     add_to_list,
-    as_listed,
     fetch_list,
     open_list,
     read_list,
@@ -22,6 +21,7 @@ from registry.anchoring import (
 from registry.artifacts.canonical import canonical
 from registry.artifacts.digest import digest_artifact
 from registry.chain.anchors import Anchor
+from registry.chain.listed import as_listed
 from registry.chain.merkle import verify_inclusion
 from registry.chain.records import ZERO, Deployment, Parent, Relation, Release, release_hash
 from registry.content.cid import DAG_PB, Cid

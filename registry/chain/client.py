@@ -76,7 +76,7 @@ class Chain:
             raise
         if answer is None:
             return None
-        with _Reading(self.rpc, "eth_getBlockByNumber"):
+        with Reading(self.rpc, "eth_getBlockByNumber"):
             return Block(
                 number=int(answer["number"], 16),
                 hash=_bytes(answer["hash"]),
@@ -119,35 +119,35 @@ class Chain:
 
     def code(self, address: str) -> bytes:
         """The code at an address; empty where there is no contract."""
-        with _Reading(self.rpc, "eth_getCode"):
+        with Reading(self.rpc, "eth_getCode"):
             return _bytes(self.rpc.request("eth_getCode", [address, "latest"]))
 
     def balance(self, address: str) -> int:
         """What an account holds, in wei."""
-        with _Reading(self.rpc, "eth_getBalance"):
+        with Reading(self.rpc, "eth_getBalance"):
             return int(self.rpc.request("eth_getBalance", [address, "latest"]), 16)
 
     def nonce(self, address: str, tag: Tag = "latest") -> int:
         """How many transactions of an account are in blocks (latest), or also in the mempool (pending)."""
-        with _Reading(self.rpc, "eth_getTransactionCount"):
+        with Reading(self.rpc, "eth_getTransactionCount"):
             return int(self.rpc.request("eth_getTransactionCount", [address, tag]), 16)
 
     def call(self, to: str, data: bytes, at: int | bytes | Tag = "latest", sender: str | None = None) -> bytes:
         """What a call returns, at a block given by number, tag or hash (EIP-1898). Raises `RpcRefused` on a revert."""
         block = {"blockHash": _hex(at)} if isinstance(at, bytes) else hex(at) if isinstance(at, int) else at
         request = {"to": to, "data": _hex(data), **({"from": sender} if sender else {})}
-        with _Reading(self.rpc, "eth_call"):
+        with Reading(self.rpc, "eth_call"):
             return _bytes(self.rpc.request("eth_call", [request, block]))
 
     def estimate_gas(self, sender: str, to: str, data: bytes) -> int:
         """How much gas a transaction would use. Raises `RpcRefused` if it would revert."""
-        with _Reading(self.rpc, "eth_estimateGas"):
+        with Reading(self.rpc, "eth_estimateGas"):
             return int(self.rpc.request("eth_estimateGas", [{"from": sender, "to": to, "data": _hex(data)}]), 16)
 
     def fees(self) -> Fees:
         """What to offer now: the node's own advice on the tip, or 1 gwei where it gives none."""
         try:
-            with _Reading(self.rpc, "eth_maxPriorityFeePerGas"):
+            with Reading(self.rpc, "eth_maxPriorityFeePerGas"):
                 tip = int(self.rpc.request("eth_maxPriorityFeePerGas", []), 16)
         except RpcRefused:
             tip = _WEI_PER_GWEI
@@ -162,7 +162,7 @@ class Chain:
         answer = self.rpc.request("eth_getTransactionReceipt", [_hex(transaction_hash)])
         if answer is None or answer.get("blockHash") is None:
             return None
-        with _Reading(self.rpc, "eth_getTransactionReceipt"):
+        with Reading(self.rpc, "eth_getTransactionReceipt"):
             return Receipt(
                 transaction_hash=_bytes(answer["transactionHash"]),
                 block_number=int(answer["blockNumber"], 16),
@@ -186,7 +186,7 @@ def connect(
     Raises `RpcUnavailable`, `InvalidSettings`, and `WrongChain` if it is not the one expected.
     """
     node: Rpc = open_rpc(rpc, quorum, timeout) if isinstance(rpc, str) else rpc
-    with _Reading(node, "eth_chainId"):
+    with Reading(node, "eth_chainId"):
         chain_id = int(node.request("eth_chainId", []), 16)
     if expected_chain_id is not None and chain_id != expected_chain_id:
         raise WrongChain(
@@ -198,7 +198,7 @@ def connect(
     return Chain(node, chain_id, max_cost)
 
 
-class _Reading:
+class Reading:
     """Turns what a malformed answer makes Python raise into `RpcUnavailable`."""
 
     def __init__(self, rpc: Rpc, method: str) -> None:

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verify": ("verify", "Judge a model under your policy: allow, refuse or unknown."),
     "show": ("show", "Show a release, or every claim on an artifact."),
     "status": ("status", "Show the status of a release, or change it."),
+    "proof": ("proofs", "Prove a release under a block hash, so that anybody can check it without a node."),
     "fetch": ("fetch", "Fetch an artifact, every block hashed."),
     "probe": ("probing", "Ask stores and gateways whether a release can still be had."),
     "store": ("stores", "Look after the store: add, list, verify, remove, write and read CARs."),
