@@ -248,7 +248,11 @@ async def get_statements(
     after: CursorOf = None,
     as_of: AsOfQuery = None,
 ) -> Any:
-    """Everyone's statements, oldest first. Anyone may say anything: whose word counts, a policy says."""
+    """Everyone's statements, oldest first. Anyone may say anything: whose word counts, a policy says.
+
+    `document` is the SHA-256 of what is stated, `document_cid` its address, for whoever keeps it. The service fetches
+    no such document and reads none: whoever makes a statement chooses it, and what it says decides no verdict.
+    """
     chain, key = _chain(service), _after("statements", after, int)
     kind, digest = parse_stated_subject(subject, chain)
 

@@ -122,6 +122,7 @@ STATEMENTS: dict[str, Any] = {
             "subject_kind": "artifact",
             "subject": "bafybeibvlfofpxldij6f3xxhhvkzh5ligq3cavdo5dd3dpbj3sewvmohsy",
             "document": "sha256:b81f37a043a6f767e7c94d105f4bd31282f3ecc20680bb9d09bd93461cf4c863",
+            "document_cid": "bafkreifyd432aq5g65t6pskncbpuxuysqlz6zqqgqc5z2cn5sndbz5gimm",
             "expires": None,
             "retracted": None,
             "in_force": True,

@@ -134,7 +134,8 @@ class StatementOf(Place):
     actor: AccountText
     subject_kind: str
     subject: str
-    document: Sha256Text | None
+    document: Sha256Text
+    document_cid: CidText
     expires: Until
     retracted: Place | None
     in_force: bool

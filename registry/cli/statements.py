@@ -18,6 +18,7 @@ from registry.cli.output import Output
 from registry.cli.parts import Parts
 from registry.cli.status import store_document
 from registry.cli.times import moment, shown
+from registry.content.cid import RAW, Cid
 from registry.errors import InputError
 
 statement = typer.Typer(
@@ -142,7 +143,10 @@ def list_(
     rpc_url: RpcUrl = None,
     as_json: Json = False,
 ) -> None:
-    """List statements, all there are up to the contract's log head. Anyone may state anything: look at the issuer."""
+    """List statements, all there are up to the contract's log head. Anyone may state anything: look at the issuer.
+
+    `provenance fetch sha256:HEX FILE` fetches the document of one, from the store or a gateway; no verdict reads it.
+    """
     output = Output(as_json=as_json)
     parts = Parts(configured(rpc_url=rpc_url))
     registry = parts.registries.statements
@@ -195,6 +199,7 @@ def _json(one: Stated, chain_id: int, *, in_force: bool) -> dict[str, Any]:
         "subject_kind": record.subject_kind.label,
         "subject": stated_subject_text(record.subject_kind, record.subject, chain_id),
         "document": f"sha256:{record.document.hex()}",
+        "document_cid": str(Cid(RAW, record.document)),
         "timestamp": record.timestamp,
         "expires": record.expires,
         "retracted_at": one.retracted_at,

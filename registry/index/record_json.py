@@ -5,10 +5,9 @@ from typing import Any
 from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId
 from registry.chain.licenses import GrantRecord, TermsRecord
 from registry.chain.publishers import NEVER
-from registry.chain.records import ZERO
 from registry.chain.stated_subjects import stated_subject_text
 from registry.chain.static import NOBODY
-from registry.content.cid import DAG_PB, Cid
+from registry.content.cid import DAG_PB, RAW, Cid
 from registry.index.queries import AnchorState, DelegateState, Edge, Located, LogHead, Model, PublisherState
 from registry.index.queries import StatementState as StatementInIndex
 from registry.policy.terms import Use, packed_state
@@ -128,7 +127,8 @@ def statement_json(state: StatementInIndex, chain_id: int) -> dict[str, Any]:
         "actor": _account(record.actor, chain_id),
         "subject_kind": record.subject_kind.label,
         "subject": stated_subject_text(record.subject_kind, record.subject, chain_id),
-        "document": None if record.document == ZERO else str(FileHash(record.document)),
+        "document": str(FileHash(record.document)),
+        "document_cid": str(Cid(RAW, record.document)),
         "expires": _until(record.expires),
         "retracted": None if state.retraction is None else place_json(state.retraction),
         "in_force": state.in_force,

@@ -11,7 +11,7 @@ from newcomers import address_of
 from whole_registry import DIGEST, World, recorded
 
 from registry.chain.identifiers import ReleaseId, TermsId
-from registry.content.cid import DAG_PB, Cid
+from registry.content.cid import DAG_PB, RAW, Cid
 from registry.policy.terms import UseState
 from registry.settings import load_settings
 from tests.api.conftest import serving
@@ -172,6 +172,8 @@ def test_statements_are_listed_with_what_became_of_them(client: httpx.Client, wo
     found = every(client, "/v1/statements", subject=subject)
     assert [one["kind"] for one in found] == ["audit", "dispute", "evaluation", "endorsement", "answer"]
     assert {one["subject"] for one in found} == {subject}
+    for one in found:
+        assert Cid.parse(one["document_cid"]) == Cid(RAW, bytes.fromhex(one["document"].removeprefix("sha256:")))
     standing = {one["kind"] for one in every(client, "/v1/statements", subject=subject, in_force=True)}
     assert "dispute" in standing and not {"audit", "evaluation"} & standing
 

@@ -8,7 +8,7 @@ import pytest
 from registry.artifacts.digest import digest_artifact
 from registry.chain.devnode import DevNode
 from registry.chain.publishers import NEVER
-from registry.content.unixfs import LEAF_SIZE
+from registry.content.unixfs import LEAF_SIZE, document_shape
 from tests.cli.conftest import FRIEND, PUBLISHER, STRANGER, Offline, Provenance, kept, later
 
 HEX = "ab" * 32
@@ -45,12 +45,15 @@ def test_a_statement_is_made_once_and_listed_until_it_is_taken_back_and_after(
         "subject_kind": "release",
         "subject": release,
         "document": f"sha256:{hashlib.sha256(NOTE).hexdigest()}",
+        "document_cid": str(document_shape(NOTE).cid),
         "timestamp": listed[0]["timestamp"],
         "expires": NEVER,
         "retracted_at": None,
         "in_force": True,
     }
     assert listed == [expected]
+    fetched = provenance("fetch", listed[0]["document"], str(tmp_path / "fetched.json"))
+    assert fetched.code == 0 and (tmp_path / "fetched.json").read_bytes() == NOTE
     plain = provenance("statement", "list").out
     assert plain.count("in force") == 2 and STRANGER in plain and "never" in plain
 
