@@ -85,6 +85,7 @@ class _Found:
 class Sought:
     """A subject under a policy, and the releases that it concerns: those that count, and strangers'."""
 
+    subject: Subject
     policy: Policy
     as_of: AsOf
     wanted: Wanted
@@ -118,21 +119,21 @@ def seek(
 
     Raises `IndexUnavailable`.
     """
-    pairs = [(wanted_of(subject), policy) for subject, policy in asked]
-    look_together(snapshot, (wanted for wanted, _ in pairs), limits.counted + 1)
-    found = [_sought(snapshot, wanted, policy, limits) for wanted, policy in pairs]
+    all_asked = [(subject, wanted_of(subject), policy) for subject, policy in asked]
+    look_together(snapshot, (wanted for _, wanted, _ in all_asked), limits.counted + 1)
+    found = [_sought(snapshot, subject, wanted, policy, limits) for subject, wanted, policy in all_asked]
     described = [one for sought in found if not sought.wanted.is_folder for one in sought.counted.ids]
     snapshot.look_ahead({one for sought in found for one in (*sought.counted.ids, *sought.others)}, described)
     return found
 
 
-def _sought(snapshot: Snapshot, wanted: Wanted, policy: Policy, limits: Limits) -> Sought:
+def _sought(snapshot: Snapshot, subject: Subject, wanted: Wanted, policy: Policy, limits: Limits) -> Sought:
     as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
     spans, freezes = read_trusted(snapshot, policy, as_of)
     named = sorted(spans)
     counted = _counted(snapshot, wanted, named, limits)
     others, total = _others(snapshot, wanted, named, limits)
-    return Sought(policy, as_of, wanted, named, freezes, counted, others, total)
+    return Sought(subject, policy, as_of, wanted, named, freezes, counted, others, total)
 
 
 def evidence_of(
@@ -153,7 +154,7 @@ def evidence_of(
     known = candidates | related
     grants, statements = Room(limits.grants), Room(limits.statements)
     granted = read_grants(snapshot, policy, known, grants)
-    stated = read_statements(snapshot, policy, known.values(), statements)
+    stated, stated_files = read_statements(snapshot, policy, known.values(), sought.subject, statements)
     reached = (
         [CANDIDATES_LIMIT] * sought.counted.cut + [ANCESTORS_LIMIT] * related_cut + [DOCUMENTS_LIMIT] * allowance.cut
     )
@@ -172,6 +173,7 @@ def evidence_of(
         limits_reached=tuple(reached),
         grants=granted,
         statements=stated,
+        stated_files=stated_files,
         asked_at=asked_at,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from registry.chain.licenses import GrantRecord
 from registry.chain.publishers import FreezeRecord, freeze_of
@@ -16,11 +16,12 @@ from registry.chain.statements import Kind, StatementRecord, SubjectKind
 from registry.index.queries import Located, NotQuick, Snapshot, chunks
 from registry.index.queries.base import Here, among, located
 from registry.index.schema import freezes, grants, retractions, statements
+from registry.index.stated_files import stated_files, together
 from registry.policy.case import Span, trusted
-from registry.policy.evidence import AsOf, ClaimedRelease, Frozen, RecordedGrant, RecordedStatement
+from registry.policy.evidence import AsOf, ClaimedRelease, Frozen, RecordedGrant, RecordedStatement, Subject, Topic
 from registry.policy.permissions import EVERYONE
 from registry.policy.policy import Policy, addresses_on
-from registry.policy.stated import topics
+from registry.policy.stated import asked_files, topics
 
 GRANTS_LIMIT: Final = "grants"
 STATEMENTS_LIMIT: Final = "statements"
@@ -87,24 +88,30 @@ def read_grants(
 
 
 def read_statements(
-    snapshot: Snapshot, policy: Policy, known: Iterable[ClaimedRelease], room: Room
-) -> tuple[RecordedStatement, ...]:
-    """What the issuers that the policy names stated about these releases, and the rulings that bear on them.
+    snapshot: Snapshot, policy: Policy, known: Collection[ClaimedRelease], asked: Subject, room: Room
+) -> tuple[tuple[RecordedStatement, ...], dict[bytes, dict[Topic, str]]]:
+    """What the issuers that the policy names stated about these releases, their files and those asked about, and the
+    rulings that bear on them; and which of the releases' files it is about.
 
     Raises `NotQuick` in a snapshot that is to be quick: whoever is named may have stated ever so much.
     """
     issuers = sorted(policy.issuers_on(snapshot.deployment))
     if not issuers:
-        return ()
+        return (), {}
     if snapshot.is_quick:
         raise NotQuick
     arbiters = sorted(addresses_on(snapshot.deployment, policy.rulings))
-    subjects = sorted({subject for claim in known for _, subject in topics(claim)})
-    found = _about(snapshot, subjects, issuers, [*_READ, *_RULINGS], room)
+    files = _files_held_against(snapshot, policy, known)
+    about = {subject for claim in known for _, subject in topics(claim)}
+    about |= {subject for places in files.values() for _, subject in places}
+    if policy.disputes or policy.rulings:
+        about |= {subject for _, subject in asked_files(asked)}
+    found = _about(snapshot, sorted(about), issuers, [*_READ, *_RULINGS], room)
     disputes = [state.statement_id for state in found if state.record.kind is Kind.DISPUTE]
     found += _about(snapshot, disputes, arbiters, _RULINGS, room)
-    found += _upheld(snapshot, arbiters, frozenset(subjects), room)
-    return tuple({statement.statement_id: statement for statement in found}.values())
+    upheld, more = _upheld(snapshot, arbiters, about, known, room)
+    found += upheld
+    return tuple({statement.statement_id: statement for statement in found}.values()), together(files, more)
 
 
 def _freezes(here: Here) -> Select[Any]:
@@ -135,10 +142,28 @@ def _about(
     return found
 
 
+def _files_held_against(
+    snapshot: Snapshot, policy: Policy, known: Iterable[ClaimedRelease]
+) -> dict[bytes, dict[Topic, str]]:
+    """The files of these releases that somebody whom the policy names disputes, or has ruled on."""
+    releases = sorted(claim.release_id for claim in known)
+    found: dict[bytes, dict[Topic, str]] = {}
+    for accounts, kind in ((policy.disputes, Kind.DISPUTE), (policy.rulings, Kind.RULING_UPHELD)):
+        for names in chunks(sorted(addresses_on(snapshot.deployment, accounts))):
+            by_these = and_(statements.c.issuer.in_(names), statements.c.kind == int(kind))
+            found = together(found, stated_files(snapshot, releases, by_these))
+    return found
+
+
 def _upheld(
-    snapshot: Snapshot, arbiters: Sequence[str], subjects: Collection[bytes], room: Room
-) -> list[RecordedStatement]:
-    """Rulings that upheld a statement on one of these subjects, whoever made it, with that statement.
+    snapshot: Snapshot,
+    arbiters: Sequence[str],
+    subjects: Collection[bytes],
+    known: Iterable[ClaimedRelease],
+    room: Room,
+) -> tuple[list[RecordedStatement], dict[bytes, dict[Topic, str]]]:
+    """Rulings that upheld a statement on one of these subjects or on a file of these releases, whoever made it, with
+    that statement; and which files.
 
     Looked for from the arbiters' side: anyone may make any number of statements on a subject.
     """
@@ -150,13 +175,17 @@ def _upheld(
             statements.c.subject_kind == int(SubjectKind.STATEMENT),
         )
         rulings += _statements(snapshot, query, room)
+    releases = sorted(claim.release_id for claim in known)
     upheld: dict[bytes, RecordedStatement] = {}
+    files: dict[bytes, dict[Topic, str]] = {}
     for part in chunks(sorted({ruling.record.subject for ruling in rulings})):
-        query = select(statements).where(statements.c.statement_id.in_(part))
-        upheld |= {
-            one.statement_id: one for one in _statements(snapshot, query, room) if one.record.subject in subjects
-        }
-    return [*upheld.values(), *(ruling for ruling in rulings if ruling.record.subject in upheld)]
+        these = statements.c.statement_id.in_(part)
+        held = stated_files(snapshot, releases, these)
+        files = together(files, held)
+        meant = {*subjects, *(subject for places in held.values() for _, subject in places)}
+        query = select(statements).where(these)
+        upheld |= {one.statement_id: one for one in _statements(snapshot, query, room) if one.record.subject in meant}
+    return [*upheld.values(), *(ruling for ruling in rulings if ruling.record.subject in upheld)], files
 
 
 def _statements(snapshot: Snapshot, query: Select[Any], room: Room) -> list[RecordedStatement]:

@@ -10,13 +10,11 @@ from typing import Final
 
 from registry.chain.publishers import NEVER
 from registry.chain.records import Status
-from registry.chain.statements import SubjectKind
-from registry.policy.evidence import AsOf, ClaimedRelease, Evidence, Frozen, RecordedGrant, RecordedStatement
+from registry.policy.evidence import AsOf, ClaimedRelease, Evidence, Frozen, RecordedGrant, RecordedStatement, Topic
 from registry.policy.permissions import Moment, granted, grantees_of, trusted_until
 from registry.policy.policy import Policy, addresses_on
 from registry.policy.terms import Use
 
-Topic = tuple[SubjectKind, bytes]
 NOBODY_BELIEVED: Final = -1
 MAX_SUCCESSORS: Final = 16
 """How many keys in a row a publisher may have lost."""

@@ -12,13 +12,15 @@ from registry.artifacts.training.document import Dataset
 from registry.chain.licenses import GrantRecord
 from registry.chain.publishers import Freeze
 from registry.chain.records import ZERO, Deployment, Reason, Record, Status
-from registry.chain.statements import StatementRecord
+from registry.chain.statements import StatementRecord, SubjectKind
 from registry.content.cid import Cid
 from registry.policy.facts import ManifestFacts
 from registry.policy.terms import Terms
 
 Finality = Literal["latest", "safe", "finalized"]
 Availability = Literal["available", "unavailable", "invalid"]
+Topic = tuple[SubjectKind, bytes]
+"""What a statement is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +221,10 @@ class Evidence:
     by it is believed. It must hold the publishers and issuers that the policy names, those of candidates and related,
     and the successors that a frozen one leads to. `grants` are every revision, by release id, of the grants on
     candidates and related to everyone, to the account asked for and to publishers of their children. `statements`
-    must hold those by issuers that the policy names about candidates, related, their artifacts, publishers, terms and
-    training data, and the rulings on such statements. What else stands in either changes nothing. Where the policy asks
+    must hold those by issuers that the policy names about candidates, related, their artifacts, publishers, terms,
+    training data and files, and about the files asked about, and the rulings on such statements. `stated_files` are, by
+    release id, the files of candidates and related that such a statement is about, as it names them, each with its
+    path there. What else stands in any of these changes nothing. Where the policy asks
     whether outputs were permitted, `related` holds the teachers of candidates and ancestors too, and `grants` those on
     them to the publishers whose data name them.
     `asked_at` is the time of the question, where that matters (`max_age`).
@@ -236,4 +240,5 @@ class Evidence:
     publishers: Mapping[str, Frozen | None] = field(default_factory=dict)
     grants: Mapping[bytes, tuple[RecordedGrant, ...]] = field(default_factory=dict)
     statements: tuple[RecordedStatement, ...] = ()
+    stated_files: Mapping[bytes, Mapping[Topic, str]] = field(default_factory=dict)
     asked_at: int | None = None

@@ -197,8 +197,8 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
         "disputed": ReasonKind(
             _R,
             "{issuer} disputes {what}{disputed}.",
-            "A dispute in force by an issuer under `disputes` is about the release, its files, publisher, "
-            "terms or training data.",
+            "A dispute in force by an issuer under `disputes` is about the release, its files or one of them, its "
+            "publisher, terms or training data.",
         ),
         "ruling-upheld": ReasonKind(
             _R,
@@ -209,6 +209,22 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
             _I,
             "{issuer} disputes {what}{disputed}, which {arbiter} dismissed.",
             "A dispute that would count was dismissed by a ruling in force of an account under `rulings`.",
+        ),
+        "file-disputed": ReasonKind(
+            _R,
+            "{issuer} disputes the file {which}.",
+            "A dispute in force by an issuer under `disputes` is about a file that was asked about.",
+        ),
+        "file-ruling-upheld": ReasonKind(
+            _R,
+            "A ruling by {issuer} on the file {which} upheld what was disputed.",
+            "A ruling in force by an account under `rulings` upheld a dispute about a file that was asked about.",
+        ),
+        "file-dispute-dismissed": ReasonKind(
+            _I,
+            "{issuer} disputes the file {which}, which {arbiter} dismissed.",
+            "A dispute about a file that was asked about was dismissed by a ruling in force of an account under "
+            "`rulings`.",
         ),
         "statement-required": ReasonKind(
             _U,

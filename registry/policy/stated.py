@@ -4,13 +4,22 @@ Only statements of the evidence whose issuer the policy names for that are read.
 from the latest block on and until its end is final; what speaks for one, from the block that is final.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from registry.chain.identifiers import Account
+from registry.chain.identifiers import Account, FileHash
 from registry.chain.records import ZERO
 from registry.chain.statements import Kind, SubjectKind
-from registry.policy.case import Case, Topic
-from registry.policy.evidence import ClaimedRelease, RecordedStatement
+from registry.content.cid import Cid
+from registry.content.names import printable
+from registry.policy.case import Case
+from registry.policy.evidence import (
+    ArtifactSubject,
+    ClaimedRelease,
+    FilesSubject,
+    RecordedStatement,
+    Subject,
+    Topic,
+)
 from registry.policy.names import release_name
 from registry.policy.permissions import statement_in_force
 from registry.policy.policy import Requirement, addresses_on
@@ -40,29 +49,87 @@ def topics(claim: ClaimedRelease) -> tuple[Topic, ...]:
     return tuple(found)
 
 
+def file_topics(sha256: bytes | None, cid: Cid | None) -> tuple[Topic, ...]:
+    """What a statement may be about so that it is about this file: its SHA-256, or the digest of its CID.
+
+    A CID of the one kind that artifacts have too is written as theirs are.
+    """
+    found: list[Topic] = [] if sha256 is None else [(SubjectKind.FILE, sha256)]
+    if cid is not None:
+        found += [(SubjectKind.FILE, cid.digest), (SubjectKind.ARTIFACT, cid.digest)]
+    return tuple(dict.fromkeys(found))
+
+
+def asked_files(subject: Subject) -> dict[Topic, str]:
+    """What a statement may be about so that it is about a file asked about, and how that file is shown."""
+    if isinstance(subject, ArtifactSubject):
+        return {}
+    if isinstance(subject, FilesSubject):
+        named = [(file.sha256, file.cid, f"“{printable(file.path)}”") for file in subject.files]
+    else:
+        shown = FileHash(subject.sha256) if subject.sha256 is not None else subject.cid
+        named = [(subject.sha256, subject.cid, str(shown))]
+    return {topic: name for sha256, cid, name in reversed(named) for topic in file_topics(sha256, cid)}
+
+
 def held_against(
     claim: ClaimedRelease, case: Case, *, about: ClaimedRelease | None = None, path: tuple[bytes, ...] = ()
 ) -> list[VerdictReason]:
-    """Disputes in force and rulings that upheld one. `about` is the release judged, where `claim` is its ancestor."""
+    """Disputes in force and rulings that upheld one, of the release or a file in it. `about` is the release judged,
+    where `claim` is its ancestor.
+    """
+    files = case.evidence.stated_files.get(claim.release_id, {})
+    prefix = "" if about is None else "ancestor-"
+    return [
+        _stated(
+            code if dismissal is not None else prefix + code,
+            statement,
+            about or claim,
+            claim,
+            case,
+            path,
+            by=dismissal,
+            in_file=files.get((statement.record.subject_kind, statement.record.subject)),
+        )
+        for code, statement, dismissal, _ in _held((*topics(claim), *files), case)
+    ]
+
+
+def held_against_files(subject: Subject, case: Case, told: Collection[bytes | None]) -> list[VerdictReason]:
+    """The same of the files asked about, whether a release has them or not; `told` are statements told of already."""
+    files = asked_files(subject) if case.disputing or case.ruling else {}
+    chain_id = case.evidence.as_of.deployment.chain_id
+    return [
+        because(
+            f"file-{code}",
+            statement=statement.statement_id,
+            issuer=Account(chain_id, statement.record.issuer),
+            arbiter="" if dismissal is None else Account(chain_id, dismissal.record.issuer),
+            which=files[topic],
+        )
+        for code, statement, dismissal, topic in _held(files, case)
+        if statement.statement_id not in told
+    ]
+
+
+def _held(
+    about: Iterable[Topic], case: Case
+) -> Iterator[tuple[str, RecordedStatement, RecordedStatement | None, Topic]]:
+    """What stands against these: its code, the statement, the ruling that dismissed it, and what it is about."""
     if not case.disputing and not case.ruling:
-        return []
-    found = [statement for topic in topics(claim) for statement in case.about.get(topic, ())]
-    judged = about or claim
-    reasons: list[VerdictReason] = []
-    for dispute in (statement for statement in found if statement.record.kind is Kind.DISPUTE):
-        rulings = case.about.get((SubjectKind.STATEMENT, dispute.statement_id), ())
-        found = [*found, *rulings]
-        if dispute.record.issuer not in case.disputing or not _stands(dispute, case):
-            continue
-        dismissal = _ruled(rulings, Kind.RULING_DISMISSED, case)
-        code = ("disputed" if about is None else "ancestor-disputed") if dismissal is None else "dispute-dismissed"
-        reasons.append(_stated(code, dispute, judged, claim, case, path, by=dismissal))
-    for ruling in found:
-        is_upheld = ruling.record.kind is Kind.RULING_UPHELD and ruling.record.issuer in case.ruling
-        if is_upheld and _stands(ruling, case):
-            code = "ruling-upheld" if about is None else "ancestor-ruling-upheld"
-            reasons.append(_stated(code, ruling, judged, claim, case, path))
-    return reasons
+        return
+    for topic in dict.fromkeys(about):
+        found = list(case.about.get(topic, ()))
+        for dispute in [statement for statement in found if statement.record.kind is Kind.DISPUTE]:
+            rulings = case.about.get((SubjectKind.STATEMENT, dispute.statement_id), ())
+            found += rulings
+            if dispute.record.issuer in case.disputing and _stands(dispute, case):
+                dismissal = _ruled(rulings, Kind.RULING_DISMISSED, case)
+                yield "disputed" if dismissal is None else "dispute-dismissed", dispute, dismissal, topic
+        for ruling in found:
+            is_upheld = ruling.record.kind is Kind.RULING_UPHELD and ruling.record.issuer in case.ruling
+            if is_upheld and _stands(ruling, case):
+                yield "ruling-upheld", ruling, None, topic
 
 
 def required(judged: Iterable[ClaimedRelease], case: Case) -> list[VerdictReason]:
@@ -121,6 +188,7 @@ def _stated(
     case: Case,
     path: tuple[bytes, ...] = (),
     by: RecordedStatement | None = None,
+    in_file: str | None = None,
 ) -> VerdictReason:
     chain_id = case.evidence.as_of.deployment.chain_id
     return because(
@@ -131,7 +199,9 @@ def _stated(
         issuer=Account(chain_id, statement.record.issuer),
         arbiter="" if by is None else Account(chain_id, by.record.issuer),
         kind=statement.record.kind.label,
-        what=_WHAT.get(statement.record.subject_kind, "a statement on "),
+        what=_WHAT.get(statement.record.subject_kind, "a statement on ")
+        if in_file is None
+        else f"the file “{printable(in_file)}” of ",
         release=release_name(judged),
         disputed=release_name(about),
     )

@@ -28,7 +28,7 @@ from registry.policy.names import release_name, time_text
 from registry.policy.policy import MatchKind, Policy
 from registry.policy.reasons import Effect, VerdictReason, because
 from registry.policy.rendering import Claim, as_of_json, claim_json, documents_json, match_json, subject_json
-from registry.policy.stated import required
+from registry.policy.stated import held_against_files, required
 from registry.policy.training import teachers, training_reasons
 
 Outcome = Literal["allow", "refuse", "unknown"]
@@ -95,6 +95,7 @@ def judge(subject: Subject, policy: Policy | None, evidence: Evidence) -> Verdic
     counted = tuple(claim for claim in claims if claim.counted)
     chosen = _chosen(counted, accepted)
     reasons, judged, ancestors = _judge_claims(subject, chosen, case)
+    reasons += held_against_files(subject, case, {reason.statement for reason in reasons})
     limits = {*evidence.limits_reached, *(["the extra files and their patterns"] if accepted.cut else [])}
     reasons += [because("limit", limit=limit) for limit in sorted(limits)]
     reasons += _stale(policy, evidence)

@@ -1,6 +1,7 @@
 """Verdicts from a real chain: freezes, grants and statements as they were recorded, whatever strangers record."""
 
 import dataclasses
+import hashlib
 import time
 
 import pytest
@@ -13,13 +14,15 @@ from registry.chain.licenses import Grant
 from registry.chain.publishers import NEVER
 from registry.chain.records import Release
 from registry.chain.statements import Kind, Statement, SubjectKind
+from registry.content.cid import RAW
 from registry.content.embedded import EmbeddedStore
+from registry.content.unixfs import LEAF_SIZE, document_shape
 from registry.index.documents import DocumentReader
 from registry.index.evidence import Limits, gather
 from registry.index.queries import NotQuick
 from registry.index.standing import GRANTS_LIMIT, STATEMENTS_LIMIT
 from registry.index.verify import verify
-from registry.policy.evidence import ArtifactSubject
+from registry.policy.evidence import ArtifactSubject, FileEntry, FilesSubject, FileSubject
 from registry.policy.permissions import EVERYONE
 from registry.policy.policy import Policy, parse_policy
 from registry.policy.terms import Use
@@ -157,6 +160,60 @@ def test_a_ruling_that_upheld_a_strangers_dispute_is_read(people, released, ask)
     assert codes(ask(artifact, asked))[0] == "ruling-upheld"
 
 
+LARGE = {"config.json": b"{}", "large.bin": b"large" * (LEAF_SIZE // 4)}
+
+
+def test_disputes_about_files_are_read_by_their_hash_and_by_their_cid(people, ask, reader, tmp_path):
+    author, issuer, arbiter, _, stranger = people
+    store = EmbeddedStore(tmp_path / "store")
+    base, _ = publish(author.models, store, folder(tmp_path / "base", LARGE), "base", "1", license="mit")
+    parents = (f"release:0x{base.hex()}=finetune",)
+    other = folder(tmp_path / "other", OTHER)
+    _, artifact = publish(author.models, store, other, "model", "1", license="mit", parents=parents)
+    asked = trusting(author, disputes=[caip10(issuer)], rulings=[caip10(arbiter)])
+
+    def about(data: bytes) -> list[tuple[SubjectKind, bytes]]:
+        cid = document_shape(data).cid
+        plain = (SubjectKind.FILE, hashlib.sha256(data).digest())
+        return [plain] if cid.codec == RAW else [plain, (SubjectKind.ARTIFACT, cid.digest)]
+
+    assert ask(artifact, asked).outcome == "allow"
+    for path, data, code in (
+        ("more.bin", OTHER["more.bin"], "disputed"),
+        ("large.bin", LARGE["large.bin"], "ancestor-disputed"),
+    ):
+        for number, topic in enumerate(about(data)):
+            disputed = [stating(one, Kind.DISPUTE, *topic, document=number + 1) for one in (stranger, issuer)]
+            verdict = ask(artifact, asked)
+            assert (verdict.outcome, codes(verdict)) == ("refuse", [code, "use-allowed"])
+            assert f"“{path}”" in verdict.reasons[0].sentence and verdict.reasons[0].statement == disputed[1]
+            issuer.statements.retract(disputed[1])
+            assert ask(artifact, asked).outcome == "allow"
+    ruling = stating(arbiter, Kind.RULING_UPHELD, SubjectKind.STATEMENT, disputed[0])
+    assert codes(ask(artifact, asked)) == ["ancestor-ruling-upheld", "use-allowed"]
+    arbiter.statements.retract(ruling)
+    stating(arbiter, Kind.RULING_UPHELD, *about(OTHER["more.bin"])[0])
+    assert codes(ask(artifact, asked)) == ["ruling-upheld", "use-allowed"]
+    assert codes(ask(artifact, trusting(author))) == ["use-allowed"]
+
+
+def test_a_dispute_about_a_file_that_no_release_holds_is_read_for_whoever_asks_about_it(people, released, ask, reader):
+    author, issuer, *_ = people
+    artifact, _ = released
+    digest = hashlib.sha256(b"notes").digest()
+    more = {"accept": ["superset"], "extra_files": ["*.txt"], "accept_conditional": ["run"]}
+    asked = trusting(author, disputes=[caip10(issuer)], **more)
+    listed = [FileEntry(path, len(data), hashlib.sha256(data).digest()) for path, data in FILES.items()]
+    subjects = [FilesSubject((*listed, FileEntry("notes.txt", 5, digest))), FileSubject(sha256=digest)]
+    ask(artifact, asked)
+    assert [verify(reader, subject, asked).outcome for subject in subjects] == ["allow", "unknown"]
+    stating(issuer, Kind.DISPUTE, SubjectKind.FILE, digest)
+    assert ask(artifact, asked).outcome == "allow"
+    for subject in subjects:
+        verdict = verify(reader, subject, asked)
+        assert (verdict.outcome, codes(verdict)[0]) == ("refuse", "file-disputed")
+
+
 def test_a_statement_that_is_required_is_read(people, released, ask):
     author, issuer, _, _, stranger = people
     artifact, release = released
@@ -199,7 +256,8 @@ def test_what_strangers_record_changes_nothing_that_is_gathered(people, released
         with reader.snapshot() as snapshot:
             limits = Limits(grants=3, statements=3)
             found = gather(snapshot, ArtifactSubject(artifact.root), asked, limits=limits)
-            return found.publishers, found.grants, found.statements, found.limits_reached, found.candidates
+            stated = (found.statements, found.stated_files)
+            return found.publishers, found.grants, stated, found.limits_reached, found.candidates
 
     before = gathered()
     own = stranger.models.publish(
@@ -207,6 +265,7 @@ def test_what_strangers_record_changes_nothing_that_is_gathered(people, released
     ).release_id
     for number in range(2, 7):
         stating(stranger, Kind.DISPUTE, SubjectKind.RELEASE, release, number)
+        stating(stranger, Kind.DISPUTE, SubjectKind.FILE, hashlib.sha256(FILES["config.json"]).digest(), number)
         granting(stranger, own, list(Use)[number % 6], address_of(author))
     stranger.publishers.freeze(address_of(stranger), address_of(author), 0)
     assert gathered() == before

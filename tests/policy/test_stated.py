@@ -1,14 +1,34 @@
 """Statements by named issuers: disputes that refuse, rulings that end them, and what a policy requires."""
 
+import hashlib
+from collections.abc import Callable
+
 import pytest
-from world import ALICE, BOB, MALLORY, MODEL, World, account, artifact, codes, listed, policy
+from world import (
+    ALICE,
+    BOB,
+    MALLORY,
+    MODEL,
+    Files,
+    World,
+    account,
+    artifact,
+    cid_of,
+    codes,
+    folder,
+    listed,
+    policy,
+)
 
 from registry.chain.records import Relation
 from registry.chain.statements import Kind, SubjectKind
+from registry.content.unixfs import LEAF_SIZE
+from registry.policy.evidence import FileSubject, Subject
 from registry.policy.stated import topics
 
 ISSUER, ARBITER = BOB, "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
 BASE = {"base.bin": b"base"}
+LARGE = b"large" * (LEAF_SIZE // 4)
 READING = {"disputes": [account(ISSUER)], "rulings": [account(ARBITER)]}
 AUDITED = {"require": [{"kind": "audit", "issuers": [account(ISSUER)]}]}
 
@@ -115,6 +135,100 @@ def test_a_dispute_about_an_ancestor_refuses_with_the_path_to_it() -> None:
     assert verdict.reasons[0].path[-1] == base
     world.state(ARBITER, Kind.RULING_UPHELD, SubjectKind.STATEMENT, dispute)
     assert "ancestor-ruling-upheld" in codes(world.judge(artifact(MODEL), policy(ALICE, BOB, **READING)))
+
+
+# What is said of single files
+
+WEIGHTS = MODEL["model.safetensors"]
+
+
+@pytest.mark.parametrize("subject", [artifact, folder, listed, lambda files: listed(files, cid=False)])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_dispute_by_a_named_issuer_about_a_file_refuses_the_release_that_holds_it(
+    subject: Callable[[Files], Subject], large: bool
+) -> None:
+    """A large file's CID is of the kind that an artifact's is, and is written as one."""
+    files = {**MODEL, "large.bin": LARGE}
+    path, content = ("large.bin", LARGE) if large else ("model.safetensors", WEIGHTS)
+    about = (
+        (SubjectKind.ARTIFACT, cid_of(content).digest)
+        if large
+        else (SubjectKind.FILE, hashlib.sha256(content).digest())
+    )
+    world = World()
+    world.publish(files=files)
+    before = world.judge(subject(files), policy(**READING))
+    world.state(MALLORY, Kind.DISPUTE, *about)
+    world.state(ISSUER, Kind.EVALUATION, *about)
+    world.state(ISSUER, Kind.DISPUTE, SubjectKind.FILE, hashlib.sha256(b"another").digest())
+    assert world.judge(subject(files), policy(**READING)).to_bytes() == before.to_bytes()
+    assert before.outcome == "allow"
+    statement = world.state(ISSUER, Kind.DISPUTE, *about)
+    verdict = world.judge(subject(files), policy(**READING))
+    assert (verdict.outcome, codes(verdict)) == ("refuse", ["disputed", "use-allowed"])
+    assert f"the file “{path}” of " in verdict.reasons[0].sentence
+    assert verdict.reasons[0].statement == statement
+    world.state(ARBITER, Kind.RULING_DISMISSED, SubjectKind.STATEMENT, statement)
+    assert codes(world.judge(subject(files), policy(**READING))) == ["use-allowed", "dispute-dismissed"]
+    assert codes(world.judge(subject(files), policy())) == ["use-allowed"]
+
+
+def test_a_ruling_that_upheld_a_strangers_dispute_about_a_file_refuses() -> None:
+    world = World()
+    world.publish()
+    dispute = world.state(MALLORY, Kind.DISPUTE, SubjectKind.FILE, hashlib.sha256(WEIGHTS).digest())
+    assert world.judge(artifact(MODEL), policy(**READING)).outcome == "allow"
+    world.state(ARBITER, Kind.RULING_UPHELD, SubjectKind.STATEMENT, dispute)
+    assert codes(world.judge(artifact(MODEL), policy(**READING))) == ["ruling-upheld", "use-allowed"]
+
+
+def test_a_dispute_about_a_file_of_an_ancestor_refuses() -> None:
+    world = World()
+    base = world.publish(BOB, BASE)
+    world.publish(ALICE, MODEL, parents=[(base, Relation.FINETUNE)])
+    world.state(ISSUER, Kind.DISPUTE, SubjectKind.FILE, hashlib.sha256(BASE["base.bin"]).digest())
+    verdict = world.judge(artifact(MODEL), policy(ALICE, BOB, **READING))
+    assert (verdict.outcome, codes(verdict)) == ("refuse", ["ancestor-disputed", "use-allowed"])
+    assert "“base.bin”" in verdict.reasons[0].sentence and verdict.reasons[0].path[-1] == base
+
+
+def test_a_dispute_about_a_file_refuses_its_release_also_where_another_part_is_asked_about() -> None:
+    world = World()
+    world.publish()
+    world.state(ISSUER, Kind.DISPUTE, SubjectKind.FILE, hashlib.sha256(WEIGHTS).digest())
+    part = listed({"README.md": MODEL["README.md"]})
+    assert codes(world.judge(part, policy(**READING, accept=["subset"])))[0] == "disputed"
+
+
+def test_a_dispute_about_a_file_that_is_asked_about_refuses_though_no_release_holds_it() -> None:
+    extra = {**MODEL, "notes.txt": b"mine"}
+    asked = policy(**READING, accept=["superset"], extra_files=["*.txt"])
+    digest = hashlib.sha256(b"mine").digest()
+    world = World()
+    world.publish()
+    for subject in (folder(extra), listed(extra), FileSubject(sha256=digest), FileSubject(cid=cid_of(b"mine"))):
+        before = world.judge(subject, asked)
+        again = World(dict(world.releases))
+        again.state(MALLORY, Kind.DISPUTE, SubjectKind.FILE, digest)
+        assert again.judge(subject, asked).to_bytes() == before.to_bytes() and before.outcome != "refuse"
+        dispute = again.state(ISSUER, Kind.DISPUTE, SubjectKind.FILE, digest)
+        verdict = again.judge(subject, asked)
+        assert (verdict.outcome, codes(verdict)[0]) == ("refuse", "file-disputed")
+        again.state(ARBITER, Kind.RULING_DISMISSED, SubjectKind.STATEMENT, dispute)
+        verdict = again.judge(subject, asked)
+        assert verdict.outcome == before.outcome and "file-dispute-dismissed" in codes(verdict)
+        again.state(ARBITER, Kind.RULING_UPHELD, SubjectKind.FILE, digest)
+        assert "file-ruling-upheld" in codes(again.judge(subject, asked))
+
+
+def test_the_same_dispute_is_told_once() -> None:
+    world = World()
+    world.publish()
+    world.state(ISSUER, Kind.DISPUTE, SubjectKind.FILE, hashlib.sha256(WEIGHTS).digest())
+    assert codes(world.judge(folder(MODEL), policy(**READING))) == ["disputed", "use-allowed"]
+    assert codes(world.judge(FileSubject(sha256=hashlib.sha256(WEIGHTS).digest()), policy(**READING)))[0] == (
+        "file-disputed"
+    )
 
 
 # What a policy requires

@@ -15,7 +15,7 @@ from registry.chain.statements import Kind, SubjectKind
 from registry.policy.evidence import FileSubject, Subject
 from registry.policy.policy import Policy
 from registry.policy.reasons import Effect
-from registry.policy.stated import topics
+from registry.policy.stated import file_topics, topics
 from registry.policy.terms import Use
 from registry.policy.verdict import Verdict, judge, outcome
 
@@ -89,7 +89,7 @@ besides = st.builds(
     st.integers(0, 9),
     st.integers(1, 900),
     st.sampled_from(Kind),
-    st.integers(0, 5),
+    st.integers(0, 7),
     st.sampled_from(Use),
     st.integers(0, 3),
 )
@@ -105,7 +105,10 @@ def record(world: World, who: tuple[str, ...], steps: list[Beside]) -> None:
             grantee = ("0x" + "00" * 20, READER, ALICE, MALLORY)[step.to]
             world.grant(own[step.release % len(own)], step.use, grantee, block=step.block)
         elif step.what == "statement" and known:
-            about = topics(world.releases[known[step.release % len(known)]])
+            claim = world.releases[known[step.release % len(known)]]
+            files = () if claim.manifest is None else claim.manifest.files[:1]
+            in_it = [topic for file in files for topic in file_topics(bytes.fromhex(file.sha256), file.cid)]
+            about = (*topics(claim), *in_it)
             earlier = [(SubjectKind.STATEMENT, statement.statement_id) for statement in world.statements]
             kind, subject = (*about, *earlier[-1:])[step.topic % (len(about) + bool(earlier))]
             world.state(actor, step.kind, kind, subject, block=step.block)
@@ -222,6 +225,9 @@ def test_the_same_evidence_gives_the_same_bytes_in_any_order(
         publishers=dict(shuffled(evidence.publishers.items())),
         grants={release: shuffled(grants) for release, grants in shuffled(evidence.grants.items())},
         statements=shuffled(evidence.statements),
+        stated_files={
+            release: dict(shuffled(files.items())) for release, files in shuffled(evidence.stated_files.items())
+        },
     )
     assert judge(subject, asked, evidence).to_bytes() == judge(subject, asked, again).to_bytes()
 

@@ -32,10 +32,12 @@ from registry.policy.evidence import (
     RecordedStatement,
     StatusState,
     Subject,
+    Topic,
 )
 from registry.policy.facts import facts_of
 from registry.policy.permissions import EVERYONE
 from registry.policy.policy import Policy, parse_policy
+from registry.policy.stated import file_topics
 from registry.policy.terms import NOTICE, TERMS_TYPE, Terms, Use, parse_terms, terms_id, write_terms
 from registry.policy.verdict import Verdict, judge
 
@@ -247,10 +249,24 @@ class World:
             publishers={address: self.frozen.get(address) for address in everybody},
             grants={release: tuple(grants) for release, grants in self.grants.items()},
             statements=tuple(self.statements),
+            stated_files=self._stated_files(),
         )
 
     def judge(self, subject: Subject, policy: Policy | None) -> Verdict:
         return judge(subject, policy, self.evidence(subject, policy))
+
+    def _stated_files(self) -> dict[bytes, dict[Topic, str]]:
+        stated = {(one.record.subject_kind, one.record.subject) for one in self.statements}
+        return {
+            claim.release_id: {
+                topic: file.path
+                for file in claim.manifest.files
+                for topic in file_topics(bytes.fromhex(file.sha256), file.cid)
+                if topic in stated
+            }
+            for claim in self.releases.values()
+            if claim.manifest is not None
+        }
 
     def _related(self, candidates: Sequence[ClaimedRelease]) -> dict[bytes, ClaimedRelease]:
         found: dict[bytes, ClaimedRelease] = {}
