@@ -1,5 +1,6 @@
 """A CID has one form here, and every common way to write it is read."""
 
+import base64
 import contextlib
 import json
 
@@ -18,6 +19,7 @@ cids = st.builds(Cid, st.sampled_from([RAW, DAG_PB]), st.binary(min_size=32, max
 def test_text_and_bytes_lead_back(cid: Cid) -> None:
     assert Cid.parse(str(cid)) == cid
     assert Cid.from_bytes(cid.to_bytes()) == cid
+    assert str(cid) == "b" + base64.b32encode(cid.to_bytes()).decode().rstrip("=").lower()
 
 
 @given(cids, st.sampled_from(["base16", "base32upper", "base36", "base58btc", "base64url"]))
@@ -63,6 +65,15 @@ def test_published_vectors() -> None:
 def test_what_is_no_cid_of_ours_is_refused(text: str) -> None:
     with pytest.raises(InvalidIdentifier):
         Cid.parse(text)
+
+
+@given(cids, st.integers(7, 58), st.characters())
+def test_only_base32_is_read_as_digits(cid: Cid, place: int, character: str) -> None:
+    text = str(cid)
+    text = text[:place] + character + text[place + 1 :]
+    for changed in (text, text[:place] + "_" + text[place + 1 :], text[:place] + "1" + text[place + 1 :]):
+        with contextlib.suppress(InvalidIdentifier):
+            assert str(Cid.parse(changed)) == changed
 
 
 @given(st.text(max_size=80))
