@@ -4,7 +4,7 @@ Releases by publishers that the policy names are looked for on their own, throug
 and continue with the publisher: however many strangers claim the same bytes, they take no place and no time of these.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -33,6 +33,7 @@ from registry.index.standing import (
     read_statements,
     read_trusted,
 )
+from registry.policy.case import Span
 from registry.policy.evidence import (
     AsOf,
     ClaimedRelease,
@@ -82,15 +83,26 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """What is the same for every question under a policy in one snapshot: whom it trusts, and how they ended.
+
+    `named` are in order, and `worth_asking` those of them of whom there may be releases; `frozen` has issuers too.
+    """
+
+    policy: Policy
+    as_of: AsOf
+    named: Mapping[str, Span]
+    worth_asking: Sequence[str]
+    frozen: Mapping[str, Frozen | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Sought:
     """A subject under a policy, and the releases that it concerns: those that count, and strangers'."""
 
     subject: Subject
-    policy: Policy
-    as_of: AsOf
+    ground: Ground
     wanted: Wanted
-    named: Sequence[str]
-    freezes: Mapping[str, Frozen | None]
     counted: _Found
     others: Sequence[bytes]
     others_total: int | None
@@ -128,22 +140,35 @@ def seek(
 
 
 def _sought(snapshot: Snapshot, subject: Subject, wanted: Wanted, policy: Policy, limits: Limits) -> Sought:
-    as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
-    spans, freezes = read_trusted(snapshot, policy, as_of)
-    named = sorted(spans)
-    counted = _counted(snapshot, wanted, named, limits)
-    others, total = _others(snapshot, wanted, named, limits)
-    return Sought(subject, policy, as_of, wanted, named, freezes, counted, others, total)
+    ground = _ground(snapshot, policy)
+    counted = _counted(snapshot, wanted, ground, limits)
+    return Sought(subject, ground, wanted, counted, *_others(snapshot, wanted, ground.named, limits))
+
+
+def _ground(snapshot: Snapshot, policy: Policy) -> Ground:
+    known = snapshot.once(Ground)
+    ground: Ground | None = known.get(policy.digest)
+    if ground is None:
+        as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
+        spans, freezes = read_trusted(snapshot, policy, as_of)
+        named = {address: spans[address] for address in sorted(spans)}
+        heard = {*policy.publishers_on(snapshot.deployment), *policy.issuers_on(snapshot.deployment)}
+        freezes |= read_freezes(snapshot, heard - freezes.keys())
+        ground = known[policy.digest] = Ground(
+            policy, as_of, named, _publishers_with_releases(snapshot, list(named)), freezes
+        )
+    return ground
 
 
 def evidence_of(
     snapshot: Snapshot, sought: Sought, *, limits: Limits = DEFAULT_LIMITS, asked_at: int | None = None
 ) -> Evidence:
     """The second half of `gather`, with the same limits."""
-    policy, wanted = sought.policy, sought.wanted
+    ground, wanted = sought.ground, sought.wanted
+    policy = ground.policy
     allowance = Allowance(limits.documents)
     candidates = _candidates(snapshot, wanted, sought.counted.ids, allowance)
-    related, related_cut = _related(snapshot, candidates, set(sought.named), limits, allowance)
+    related, related_cut = _related(snapshot, candidates, ground.named, limits, allowance)
     if policy.training_data is not None:
         candidates = snapshot.with_training(candidates, allowance)
         related = snapshot.with_training(related, allowance)
@@ -160,16 +185,13 @@ def evidence_of(
     )
     reached += [GRANTS_LIMIT] * grants.cut + [STATEMENTS_LIMIT] * statements.cut
     return Evidence(
-        as_of=sought.as_of,
+        as_of=ground.as_of,
         candidates=_ordered(candidates.values()),
         others=_ordered(strangers.values()),
         others_total=sought.others_total,
         related=related,
         coverage=snapshot.coverage(),
-        publishers={
-            **sought.freezes,
-            **read_freezes(snapshot, _addresses(policy, snapshot, known.values()) - sought.freezes.keys()),
-        },
+        publishers=_with_publishers(snapshot, ground.frozen, known.values()),
         limits_reached=tuple(reached),
         grants=granted,
         statements=stated,
@@ -188,10 +210,12 @@ def _teachers(
     return snapshot.releases(shown, "described", allowance), len(new) > len(shown)
 
 
-def _addresses(policy: Policy, snapshot: Snapshot, known: Iterable[ClaimedRelease]) -> set[str]:
-    """Everybody of whom it matters whether their key ended."""
-    publishers = {claim.record.release.publisher for claim in known}
-    return publishers.union(policy.publishers_on(snapshot.deployment), policy.issuers_on(snapshot.deployment))
+def _with_publishers(
+    snapshot: Snapshot, frozen: Mapping[str, Frozen | None], known: Iterable[ClaimedRelease]
+) -> Mapping[str, Frozen | None]:
+    """Of everybody of whom it matters whether their key ended: the publishers of these releases too."""
+    lacking = {claim.record.release.publisher for claim in known} - frozen.keys()
+    return {**frozen, **read_freezes(snapshot, lacking)} if lacking else frozen
 
 
 def needed(snapshot: Snapshot, policy: Policy, limits: Limits = DEFAULT_LIMITS) -> list[bytes]:
@@ -235,12 +259,12 @@ def _ordered(found: Iterable[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
     return tuple(sorted(found, key=lambda claim: (claim.record.since, claim.record.seq)))
 
 
-def _counted(snapshot: Snapshot, wanted: Wanted, named: Sequence[str], limits: Limits) -> _Found:
+def _counted(snapshot: Snapshot, wanted: Wanted, ground: Ground, limits: Limits) -> _Found:
     found = _Found()
-    publishers = _publishers_with_releases(snapshot, named)
-    exact = of_artifact(snapshot, wanted, publishers, limits.whole + 1, limits.counted + 1)
-    shared = of_files(snapshot, wanted, publishers, limits.counted + 1)
-    for publisher in publishers:
+    asked = ground.worth_asking
+    exact = of_artifact(snapshot, wanted, asked, limits.whole + 1, limits.counted + 1)
+    shared = of_files(snapshot, wanted, asked, limits.counted + 1)
+    for publisher in sorted({*exact, *shared}) if wanted.is_root else asked:
         whole, partial = _by_weight(snapshot, wanted, shared.get(publisher, {}))
         unread = unread_of(snapshot, wanted, publisher, limits.whole + 1)
         deciding = list(dict.fromkeys([*exact.get(publisher, ()), *whole, *unread]))
@@ -264,7 +288,7 @@ def _publishers_with_releases(snapshot: Snapshot, named: Sequence[str]) -> list[
 
 def _by_weight(snapshot: Snapshot, wanted: Wanted, shared: dict[bytes, Shared]) -> tuple[list[bytes], list[bytes]]:
     """A publisher's releases that share files: those that can decide, and the rest with the nearest first."""
-    if wanted.artifact is not None and not wanted.is_folder:
+    if wanted.is_root:
         return [], sorted(shared)  # the root decides; that some release holds it as a file is shown
     if not wanted.is_folder:
         return sorted(shared), []
@@ -283,9 +307,10 @@ def _by_weight(snapshot: Snapshot, wanted: Wanted, shared: dict[bytes, Shared]) 
     )
 
 
-def _others(snapshot: Snapshot, wanted: Wanted, named: Sequence[str], limits: Limits) -> tuple[list[bytes], int | None]:
+def _others(
+    snapshot: Snapshot, wanted: Wanted, trusted: Container[str], limits: Limits
+) -> tuple[list[bytes], int | None]:
     """Strangers' releases, and how many there are; None: more than were counted. Never more work than the limits."""
-    trusted = set(named)
     seen: dict[bytes, None] = {}
     cut = False
     for rows in all_releases(snapshot, wanted, limits.counted + 1):
@@ -299,7 +324,7 @@ def _others(snapshot: Snapshot, wanted: Wanted, named: Sequence[str], limits: Li
 def _related(
     snapshot: Snapshot,
     candidates: dict[bytes, ClaimedRelease],
-    named: set[str],
+    named: Container[str],
     limits: Limits,
     allowance: Allowance,
 ) -> tuple[dict[bytes, ClaimedRelease], bool]:

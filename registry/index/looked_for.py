@@ -29,6 +29,11 @@ class Wanted:
         return len(self.cids) + len(self.sha256)
 
     @property
+    def is_root(self) -> bool:
+        """Whether an artifact is looked for by its root alone, which no manifest need be read for."""
+        return self.artifact is not None and not self.is_folder
+
+    @property
     def by_hash(self) -> Iterator[tuple[str, Sequence[bytes]]]:
         """The contents in parts, each with the column that they stand in."""
         for name, contents in (("cid", self.cids), ("sha256", self.sha256)):
@@ -158,8 +163,8 @@ def places_of(snapshot: Snapshot, wanted: Wanted, publisher: str, identifier: by
 
 
 def unread_of(snapshot: Snapshot, wanted: Wanted, publisher: str, limit: int) -> list[bytes]:
-    """Releases whose files are not known yet: any of them may hold what is asked about. A root needs no manifest."""
-    if wanted.artifact is not None and not wanted.is_folder:
+    """Releases whose files are not known yet: any of them may hold what is asked about."""
+    if wanted.is_root:
         return []
     known: dict[str, list[bytes]] = snapshot.once((_unread, limit))
     if publisher not in known:

@@ -68,6 +68,9 @@ def read_grants(
     snapshot: Snapshot, policy: Policy, known: Mapping[bytes, ClaimedRelease], room: Room
 ) -> dict[bytes, tuple[RecordedGrant, ...]]:
     """Every revision of the grants on these releases to everyone, to the account asked for and to their makers."""
+    granted = snapshot.granted_any(sorted(known))
+    if not granted:
+        return {}
     account = policy.account_on(snapshot.deployment)
     makers = {
         claim.record.release.publisher
@@ -76,7 +79,7 @@ def read_grants(
     }
     grantees = sorted({EVERYONE, *makers, *([] if account is None else [account])})
     found: dict[bytes, list[RecordedGrant]] = {}
-    for ids in chunks(snapshot.granted_any(sorted(known))):
+    for ids in chunks(granted):
         for names in chunks(grantees):
             rows = snapshot.ask(_grants, ids=ids, grantees=names, most=room.left + 1).mappings().all()
             for row in room.take(rows):
