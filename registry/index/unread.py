@@ -49,7 +49,8 @@ def _insert(connection: Connection, table: Table, digest: Column[bytes], *where:
     columns = (releases.c.deployment, releases.c.release_id, releases.c.publisher, releases.c.block_number, digest)
     unread = (literal(value, table.c[name].type) for name, value in _UNREAD.items())
     rows = select(*columns, *unread).where(*where, digest != ZERO)
-    return connection.execute(insert(table).from_select([*IDENTIFIED, *_UNREAD], rows)).rowcount
+    made = insert(table).from_select([*IDENTIFIED, *_UNREAD], rows).execution_options(preserve_rowcount=True)
+    return connection.execute(made).rowcount
 
 
 def _row(deployment: int, row: Any, digest: bytes) -> dict[str, Any]:
