@@ -1,6 +1,7 @@
 """POST /v1/verify/batch: many questions answered from one snapshot, so that all verdicts are as of one block."""
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from registry.policy.rendering import as_of_json
 router = APIRouter(tags=["verify"])
 
 MAX_ITEMS: Final = 1000
+MAX_BYTES: Final = 16 << 20
 _ITEMS_A_REQUEST: Final = 10
 
 
@@ -91,8 +93,24 @@ def _answers(service: Service, items: list[Any], policy: Policy | None, block: i
     with service.reader.snapshot(as_of=block) as snapshot:
         as_of = canonical(as_of_json(snapshot.as_of()))
         found = answers_in(service.reader, snapshot, asked, asked_at=int(time.time()))
-        results = [_result(service, one) for one in found]
+        results = _results(service, found, len(items))
     return b'{"as_of":' + as_of + b',"results":[' + b",".join(results) + b"]}"
+
+
+def _results(service: Service, found: Iterator[Answer | ProvenanceError], count: int) -> list[bytes]:
+    """As many answers as are no longer together than one response should be; the other items are told to ask again."""
+    results: list[bytes] = []
+    size = 0
+    for one in found:
+        results.append(_result(service, one))
+        size += len(results[-1])
+        if size > MAX_BYTES:
+            break
+    too_much = RequestTooLarge(
+        f"The answers to the items before this one are over {MAX_BYTES >> 20} MiB together: ask for it on its own.",
+        limit=MAX_BYTES,
+    )
+    return results + [_result(service, too_much)] * (count - len(results))
 
 
 def _question(service: Service, item: Any, policy: Policy | None) -> tuple[Subject, Policy | None]:

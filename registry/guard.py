@@ -25,7 +25,7 @@ from registry.cli.judging import question_about, verdict_of
 from registry.cli.parts import Parts
 from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import fetch_artifact
-from registry.content.scratch import Draft
+from registry.content.scratch import Draft, open_regular
 from registry.content.store import BlockSource
 from registry.errors import (
     DestinationNotEmpty,
@@ -33,6 +33,7 @@ from registry.errors import (
     FolderInUse,
     InvalidIdentifier,
     NotAllowed,
+    ProvenanceError,
     StoreFull,
     StoreUnavailable,
 )
@@ -51,7 +52,8 @@ def guard(
     """A folder that holds exactly what the policy allows, for as long as the `with` block lasts.
 
     `what` is a folder, a file or the CID of an artifact, which is fetched from the store and the gateways of the
-    settings. `policy` is a policy, or the document of one. A base and its adapter are two guards of one policy.
+    settings. What reads as such a CID is never a folder that happens to be called so; `./bafybei…` is one. `policy` is
+    a policy, or the document of one. A base and its adapter are two guards of one policy.
 
     Raises:
         NotAllowed: the verdict, in `details["verdict"]`, is refuse or unknown. Nothing is left on disk.
@@ -62,7 +64,7 @@ def guard(
     asked = policy if isinstance(policy, Policy) else parse_policy(dict(policy), catalogue_ids(catalogue()))
     with _private_folder(parts.settings.home_folder / "guarded") as private:
         path = Path(what)
-        if _exists(path):
+        if not _is_root(os.fspath(what)) and _exists(path):
             folder = private / (Path(os.path.abspath(path)).name or "artifact")
             _copy(path, folder)
         else:
@@ -89,6 +91,14 @@ def _root(what: str) -> Cid:
     if not isinstance(found, Cid) or found.codec != DAG_PB:
         raise InvalidIdentifier(f"“{what[:80]}” is no folder, no file and no CID of an artifact (bafybei…).")
     return found
+
+
+def _is_root(what: str) -> bool:
+    try:
+        _root(what)
+    except ProvenanceError:
+        return False
+    return True
 
 
 def _fetch(sources: Sequence[BlockSource], root: Cid, folder: Path) -> None:
@@ -121,8 +131,8 @@ def _copy(source: Path, target: Path) -> None:
             (target / name).mkdir(parents=True, exist_ok=True)
     for entry in found.entries:
         try:
-            descriptor = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
+            descriptor = open_regular(entry.source)
+        except OSError as error:  # also what is no file any more: it was one when the folder was looked through
             raise FileChanged(f"“{entry.source}” cannot be read: {error.strerror}.", path=entry.path) from error
         try:
             with _translated(target), Draft(target.parent) as draft:

@@ -15,6 +15,7 @@ MAX_COST: Final = 10**18
 """Wei that one transaction may cost unless the settings say another."""
 
 _WEI_PER_GWEI = 10**9
+_LARGEST: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ class Chain:
             return None
         with Reading(self.rpc, "eth_getBlockByNumber"):
             return Block(
-                number=int(answer["number"], 16),
+                number=_count(answer["number"]),
                 hash=_bytes(answer["hash"]),
                 parent_hash=_bytes(answer["parentHash"]),
-                timestamp=int(answer["timestamp"], 16),
+                timestamp=_count(answer["timestamp"]),
                 base_fee=int(answer.get("baseFeePerGas") or "0x0", 16),
             )
 
@@ -165,7 +166,7 @@ class Chain:
         with Reading(self.rpc, "eth_getTransactionReceipt"):
             return Receipt(
                 transaction_hash=_bytes(answer["transactionHash"]),
-                block_number=int(answer["blockNumber"], 16),
+                block_number=_count(answer["blockNumber"]),
                 block_hash=_bytes(answer["blockHash"]),
                 gas_used=int(answer["gasUsed"], 16),
                 effective_gas_price=int(answer.get("effectiveGasPrice") or "0x0", 16),
@@ -217,6 +218,14 @@ class Reading:
 
 def _hex(data: bytes) -> str:
     return "0x" + data.hex()
+
+
+def _count(text: str) -> int:
+    """A number of a block or a time, which no chain has beyond what JSON and databases hold exactly."""
+    number = int(text, 16)
+    if not 0 <= number <= _LARGEST:
+        raise ValueError("a number that no chain reaches")
+    return number
 
 
 def _bytes(text: str) -> bytes:

@@ -28,6 +28,10 @@ STATUS_CHANGED: Final = keccak(
 )
 
 
+_LARGEST_BLOCK: Final = 2**53
+_LARGEST_INDEX: Final = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class EventLocation:
     """Where an event is. The order is that of the chain."""
@@ -218,6 +222,8 @@ def parse_log(entry: Mapping[str, Any]) -> Log:
             _repeated_word(entry["blockHash"]),
             _word(entry["transactionHash"]),
         )
+        if not (0 <= place.block_number <= _LARGEST_BLOCK and 0 <= place.log_index <= _LARGEST_INDEX):
+            raise ValueError("a place that no chain has")
         words = (*map(_repeated_word, topics[:1]), *map(_word, topics[1:]))
         return Log(_address(entry["address"]), words, _hex(entry["data"]), place)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -196,4 +196,6 @@ def _unprefixed(text: str) -> Cid:
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    """As much of a text as a message shows. Half of a surrogate pair, which no encoding has, is shown as its escape."""
+    start = text[:_LONGEST_SHOWN].encode("utf-8", "backslashreplace").decode()
+    return start if len(text) <= _LONGEST_SHOWN else start + "…"

@@ -22,7 +22,7 @@ from registry.index.looked_for import (
     unread_of,
     wanted_of,
 )
-from registry.index.queries import Allowance, Snapshot
+from registry.index.queries import Allowance, NotQuick, Snapshot
 from registry.index.schema import releases
 from registry.index.standing import (
     GRANTS_LIMIT,
@@ -42,6 +42,7 @@ from registry.policy.evidence import (
     SharedFiles,
     Subject,
 )
+from registry.policy.lineage import MAX_GENERATIONS
 from registry.policy.policy import Policy
 
 CANDIDATES_LIMIT: Final = "candidates"
@@ -74,6 +75,7 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+_QUICK_GENERATIONS: Final = 8
 
 
 @dataclass(slots=True)
@@ -328,14 +330,18 @@ def _related(
     limits: Limits,
     allowance: Allowance,
 ) -> tuple[dict[bytes, ClaimedRelease], bool]:
-    """Ancestors and successors, by id, and whether there are more than the limit.
+    """Ancestors and successors, by id, and whether there are more than the limit, or more generations than are judged.
 
     Successors are followed from named publishers' releases only: they stay with their publisher, while an ancestor's
     could be led on without end by whoever owns it.
     """
     found: dict[bytes, ClaimedRelease] = {}
     frontier = list(candidates.values())
-    while frontier:
+    for generation in range(MAX_GENERATIONS + 1):
+        if not frontier:
+            break
+        if snapshot.is_quick and generation == _QUICK_GENERATIONS:
+            raise NotQuick
         next_ids = {parent.release_id for claim in frontier for parent in claim.record.release.parents}
         next_ids |= {
             claim.status.successor
@@ -349,4 +355,4 @@ def _related(
         if len(new) > room:
             return found, True
         frontier = list(loaded.values())
-    return found, False
+    return found, bool(frontier)

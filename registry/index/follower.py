@@ -161,10 +161,11 @@ class Follower:
         while not stop.is_set():
             try:
                 added = self._step()
-            except ProvenanceError as error:
-                if error.message != last:
-                    _log.log(_level(error), "%s: %s", error.code, error.message)
-                last = error.message
+            except Exception as error:  # noqa: BLE001 - nor does what nobody thought of end who follows
+                message = str(error) or type(error).__name__
+                if message != last:
+                    _report(error)
+                last = message
                 stop.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
@@ -386,5 +387,9 @@ def _check_places(logs: Iterable[Log], first: int, end: Block) -> None:
         seen.add((place.block_number, place.log_index))
 
 
-def _level(error: ProvenanceError) -> int:
-    return logging.ERROR if isinstance(error, LogGap | InvalidLog) else logging.WARNING
+def _report(error: Exception) -> None:
+    if isinstance(error, ProvenanceError):
+        level = logging.ERROR if isinstance(error, LogGap | InvalidLog) else logging.WARNING
+        _log.log(level, "%s: %s", error.code, error.message)
+    else:
+        _log.error("The chain cannot be followed just now.", exc_info=error)

@@ -21,6 +21,8 @@ from registry.policy.stated import held_against
 from registry.policy.terms import Use, UseState
 
 MAX_ANCESTORS = 1000
+MAX_GENERATIONS = 64
+"""How far up is looked: each generation is read after the one below it, and a path to it is told."""
 
 # What the one who made the child did with the parent. A preference model learns from judged outputs; a distilled
 # one from the parent itself (its logits), not only from what it put out.
@@ -70,6 +72,11 @@ def walk(claim: ClaimedRelease, case: Case) -> Lineage:
     judged: set[tuple[bytes, bytes, Relation]] = set()
     while queue:
         step = queue.popleft()
+        if len(step.path) > MAX_GENERATIONS and step.claim.record.release.parents:
+            reasons.append(
+                because("limit", about=claim.release_id, limit=f"the lineage has over {MAX_GENERATIONS} generations")
+            )
+            return Lineage(tuple(reasons), tuple(ancestors.values()))
         for parent in step.claim.record.release.parents:
             path = (*step.path, parent.release_id)
             ancestor = case.known.get(parent.release_id)

@@ -349,6 +349,11 @@ REASONS: Mapping[str, ReasonKind] = MappingProxyType(
             "{parent} was made by {relation} from {purl}, which is not in this registry; taken as declared.",
             "`lineage` is `declared`, and a parent is known by its package URL only.",
         ),
+        "more-ancestors": ReasonKind(
+            _I,
+            "“{kind}” holds of ancestors {count} times more.",
+            "A verdict lists 16 reasons of one code about ancestors, the nearest ones.",
+        ),
         # what it was trained on
         **TRAINING_REASONS,
         "limit": ReasonKind(

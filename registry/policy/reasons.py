@@ -1,5 +1,7 @@
 """A reason of a verdict as it was found: its code in the table, its sentence, and what it is about."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,7 +9,10 @@ from registry.chain.identifiers import ReleaseId
 from registry.policy.reason_table import REASONS, Effect
 from registry.policy.terms import Use
 
-__all__ = ["REASONS", "Effect", "VerdictReason", "because"]
+__all__ = ["REASONS", "Effect", "VerdictReason", "because", "listed"]
+
+MOST_ABOUT_ANCESTORS: Final = 16
+"""How many reasons of one code a verdict lists about ancestors: a lineage may have a thousand, each with its path."""
 
 _EFFECTS: Final = {effect: place for place, effect in enumerate(Effect)}
 _CODES: Final = {code: place for place, code in enumerate(REASONS)}
@@ -80,3 +85,19 @@ def because(
     """A reason of the table with its sentence filled in by `values`, `use`, `file` and `dataset`."""
     sentence = REASONS[code].sentence.format(use=asked, file=at_file, dataset=dataset, **values)
     return VerdictReason(code, sentence, about, asked, path, at_file, statement, dataset)
+
+
+def listed(reasons: Iterable[VerdictReason]) -> tuple[VerdictReason, ...]:
+    """The reasons in order, of those about ancestors the nearest of each code, and how many more there are.
+
+    An outcome rests on which codes there are: on no reason that is left out here.
+    """
+    kept: list[VerdictReason] = []
+    met: Counter[str] = Counter()
+    for reason in sorted(set(reasons), key=lambda reason: (len(reason.path), reason.order)):
+        met[reason.code] += bool(reason.path)
+        if met[reason.code] <= MOST_ABOUT_ANCESTORS or not reason.path:
+            kept.append(reason)
+    more = {code: count - MOST_ABOUT_ANCESTORS for code, count in met.items() if count > MOST_ABOUT_ANCESTORS}
+    kept += [because("more-ancestors", kind=code, count=count) for code, count in more.items()]
+    return tuple(sorted(kept, key=lambda reason: reason.order))

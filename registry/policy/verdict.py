@@ -26,7 +26,7 @@ from registry.policy.lineage import walk
 from registry.policy.matching import Acceptance, Match, check_subject, compare, nearness
 from registry.policy.names import release_name, time_text
 from registry.policy.policy import MatchKind, Policy
-from registry.policy.reasons import Effect, VerdictReason, because
+from registry.policy.reasons import Effect, VerdictReason, because, listed
 from registry.policy.rendering import Claim, as_of_json, claim_json, documents_json, match_json, subject_json
 from registry.policy.stated import held_against_files, required
 from registry.policy.training import teachers, training_reasons
@@ -290,7 +290,7 @@ def _verdict(
     reasons: Iterable[VerdictReason],
     documents: Iterable[ClaimedRelease],
 ) -> Verdict:
-    ordered = tuple(sorted(set(reasons), key=lambda reason: reason.order))
+    found = tuple(reasons)
     counted = [claim for claim in claims if claim.counted and claim.match.kind is not MatchKind.NONE]
     nearest = min(
         counted,
@@ -307,7 +307,7 @@ def _verdict(
             evidence.others_total or 0, len(strangers)
         )
     return Verdict(
-        outcome=outcome(ordered, policy),
+        outcome=outcome(found, policy),
         subject=subject,
         as_of=evidence.as_of if policy is None else _as_asked(policy, evidence.as_of),
         policy_digest=None if policy is None else policy.digest,
@@ -315,7 +315,7 @@ def _verdict(
         release=None if nearest is None else nearest.release,
         claims=claims,
         claims_total=total,
-        reasons=ordered,
+        reasons=listed(found),
         documents=tuple(sorted(_documents(documents), key=lambda item: (item[0], item[1].digest))),
         coverage=evidence.coverage,
     )

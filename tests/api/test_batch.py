@@ -86,3 +86,14 @@ def test_a_thousand_items_are_taken(api: httpx.Client, model: Model) -> None:
     results = api.post("/v1/verify/batch", json={"items": items, "policy": policy(model)}).json()["results"]
     assert len(results) == 1000 and results[-1]["verdict"] == "allow"
     assert {result["verdict"] for result in results[:-1]} == {"unknown"}
+
+
+def test_answers_that_are_too_long_together_are_asked_for_again(
+    api: httpx.Client, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"items": [{"what": model.cid}] * 5, "policy": policy(model)}
+    alone = len(api.post("/v1/verify", json={"what": model.cid, "policy": policy(model)}).content)
+    monkeypatch.setattr("api.batch.MAX_BYTES", 2 * alone)
+    results = api.post("/v1/verify/batch", json=asked).json()["results"]
+    assert [result.get("verdict") for result in results] == ["allow"] * 3 + [None] * 2
+    assert [result["problem"]["code"] for result in results[3:]] == ["input.too-large"] * 2

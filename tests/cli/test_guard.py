@@ -1,6 +1,7 @@
 """The guard for loaders: what was judged is what is loaded, and what is not allowed is not there to be loaded."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from registry.artifacts.digest import digest_artifact
-from registry.errors import BlockNotFound, InvalidIdentifier, InvalidPolicy, NotAllowed
+from registry.artifacts.scan import scan
+from registry.errors import BlockNotFound, FileChanged, InvalidIdentifier, InvalidPolicy, NotAllowed
 from registry.guard import guard
 from registry.policy.policy import parse_policy
 from tests.cli.conftest import PUBLISHER, STRANGER, Provenance
@@ -28,6 +30,13 @@ def trusting(*publishers: str, **more: Any) -> dict[str, Any]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def folder_of(path: Path, files: dict[str, bytes]) -> Path:
+    path.mkdir()
+    for name, data in files.items():
+        (path / name).write_bytes(data)
+    return path
 
 
 def left_behind(tmp_path: Path) -> list[Path]:
@@ -83,6 +92,43 @@ def test_an_artifact_is_fetched_by_its_cid_and_only_if_it_is_allowed(model: Path
     with pytest.raises(NotAllowed), guard(root, trusting(STRANGER)):
         raise AssertionError("not reached")
     assert left_behind(tmp_path) == []
+
+
+@pytest.mark.usefixtures("release")
+def test_a_folder_that_is_called_as_an_artifact_does_not_stand_for_it(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a release that is allowed, an older one say, is not the one that was asked for."""
+    monkeypatch.chdir(tmp_path)
+    other = digest_artifact(folder_of(tmp_path / "other", {"weights.bin": b"another"})).root
+    model.rename(tmp_path / str(other))
+    with pytest.raises(NotAllowed), guard(str(other), trusting(PUBLISHER)):
+        raise AssertionError("not reached")
+    with guard(f"./{other}", trusting(PUBLISHER)) as folder:
+        assert contents(folder) == contents(tmp_path / str(other))
+
+
+@pytest.mark.usefixtures("release")
+def test_a_file_that_becomes_a_pipe_meanwhile_is_not_waited_for(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked_through(path: Path) -> Any:
+        found = scan(path)
+        (model / "weights.bin").unlink()
+        os.mkfifo(model / "weights.bin")
+        return found
+
+    monkeypatch.setattr("registry.guard.scan", looked_through)
+    with pytest.raises(FileChanged), guard(model, trusting(PUBLISHER)):
+        raise AssertionError("not reached")
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("key", ["publishers", "disputes", "account"])
+def test_half_a_character_in_a_policy_is_an_input_error(model: Path, key: str) -> None:
+    policy = trusting(PUBLISHER) | {key: "\ud800" if key == "account" else ["\ud800"]}
+    with pytest.raises(InvalidPolicy, match="is no identifier"), guard(model, policy):
+        raise AssertionError("not reached")
 
 
 @pytest.mark.usefixtures("release")

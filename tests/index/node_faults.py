@@ -109,5 +109,8 @@ FAULTS: dict[str, Callable[[random.Random], Faults]] = {
         lambda dice, block, params: other_hash(dice, block) if params[0] != "latest" else block
     ),
     "blocks that are in no chain": blocks(lambda dice, block, _params: other_hash(dice, block)),
+    "times that no database holds": blocks(lambda _dice, block, _params: block | {"timestamp": "0x" + "f" * 20}),
+    "numbers that no chain reaches": blocks(lambda _dice, block, _params: block | {"number": "0x" + "f" * 20}),
+    "places that no block has": logs(lambda found: [log | {"logIndex": "0x" + "f" * 20} for log in found]),
     "no blocks": blocks(lambda _dice, _block, _params: None),
 }

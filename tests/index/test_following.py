@@ -15,6 +15,7 @@ from registry.chain.model_registry import ModelRegistryClient, open_model_regist
 from registry.chain.records import Release
 from registry.index.database import Database
 from registry.index.follower import Follower
+from registry.index.ledger import Ledger
 from registry.index.queries import Reader
 
 DIGEST = b"\5" * 32
@@ -116,3 +117,25 @@ def test_what_is_still_to_be_read_is_said_before_it_is_read(publisher, node: Dev
         node.chain.rpc.request("anvil_reorg", [2, []])
         follower.catch_up()
         assert behind == [1, 2]
+
+
+def test_what_nobody_thought_of_does_not_end_who_follows(publisher, node: DevNode, database, monkeypatch, caplog):
+    append, failed = Ledger.append, []
+
+    def failing(self, *args):
+        if not failed:
+            failed.append(True)
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        append(self, *args)
+
+    monkeypatch.setattr(Ledger, "append", failing)
+    stop = threading.Event()
+    thread = threading.Thread(target=Follower(publisher, database).run, args=(stop, 0.05))
+    thread.start()
+    try:
+        until(lambda: is_at(database, publisher, node.chain.latest().hash))
+    finally:
+        stop.set()
+        thread.join()
+    assert failed
+    assert "OverflowError" in caplog.text

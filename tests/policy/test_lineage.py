@@ -8,6 +8,7 @@ from world import ALICE, BOB, DEPLOYMENT, MALLORY, MODEL, World, artifact, codes
 from registry.artifacts.statement import RELATIONS
 from registry.chain.records import Relation, Status
 from registry.policy import lineage
+from registry.policy.reasons import MOST_ABOUT_ANCESTORS
 from registry.policy.terms import Use
 from registry.policy.verdict import judge
 
@@ -177,6 +178,32 @@ def test_a_lineage_longer_than_the_limit_leaves_it_unknown(monkeypatch: pytest.M
     assert world.judge(artifact({"3": b"3"}), policy()).outcome == "allow"
     verdict = world.judge(artifact({"4": b"4"}), policy())
     assert (verdict.outcome, codes(verdict)) == ("unknown", ["limit", "use-allowed"])
+
+
+def test_a_lineage_of_more_generations_than_are_judged_leaves_it_unknown() -> None:
+    world = World()
+    parent = world.publish(ALICE, {"0": b"0"})
+    for depth in range(1, lineage.MAX_GENERATIONS + 2):
+        parent = world.publish(ALICE, {str(depth): b"%d" % depth}, parents=[(parent, Relation.FINETUNE)])
+    last = lineage.MAX_GENERATIONS
+    assert world.judge(artifact({str(last): b"%d" % last}), policy()).outcome == "allow"
+    verdict = world.judge(artifact({str(last + 1): b"%d" % (last + 1)}), policy())
+    assert (verdict.outcome, codes(verdict)) == ("unknown", ["limit", "use-allowed"])
+
+
+def test_of_many_ancestors_the_nearest_are_listed_and_the_others_counted() -> None:
+    """A verdict is bounded: each reason tells the whole path, so that a stranger's chain would square its length."""
+    world = World()
+    parent = world.publish(MALLORY, {"0": b"0"})
+    for depth in range(1, 40):
+        parent = world.publish(MALLORY, {str(depth): b"%d" % depth}, parents=[(parent, Relation.FINETUNE)])
+    world.publish(ALICE, MODEL, parents=[(parent, Relation.FINETUNE)])
+    verdict = world.judge(artifact(MODEL), policy(lineage="trusted"))
+    untrusted = [reason for reason in verdict.reasons if reason.code == "ancestor-untrusted"]
+    assert verdict.outcome == "unknown"
+    assert [len(reason.path) for reason in untrusted] == [*range(2, 2 + MOST_ABOUT_ANCESTORS)]
+    more = [reason.sentence for reason in verdict.reasons if reason.code == "more-ancestors"]
+    assert f"“ancestor-untrusted” holds of ancestors {40 - MOST_ABOUT_ANCESTORS} times more." in more
 
 
 def test_the_same_ancestor_over_many_paths_is_said_once() -> None:
