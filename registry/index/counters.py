@@ -66,7 +66,8 @@ def counters_of(table: Table, cursor: object) -> tuple[int, int]:
 
 def answers_change(connection: Connection) -> None:
     """Note that answers may have changed though the block has not: something was learnt of a document, which is the
-    same for every deployment, or tables were folded again. No answer that was kept before is given after it.
+    same for every deployment, tables were folded again, or what was read was taken back and may be read again. No
+    answer that was kept before is given after it.
     """
     connection.execute(update(cursors).values(documents=cursors.c.documents + 1))
 

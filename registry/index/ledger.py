@@ -142,6 +142,7 @@ class Ledger:
                     )
             connection.execute(delete(blocks).where(blocks.c.deployment == self.key, blocks.c.number > place.number))
             self._store(connection, place, alarm_cleared=False)
+            answers_change(connection)  # the same blocks may be read again, whose documents are asked for anew
         return place
 
     def record_poll(self, at: float, head: int, safe: int | None, finalized: int | None) -> None:

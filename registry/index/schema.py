@@ -54,7 +54,7 @@ deployments = Table(
 # `number` is the last block read, -1 with an empty hash before the first. `verified` is the last block at which the
 # heads of all logs were held against the contracts'. `manifests` is how many there are, `manifests_read` how many of
 # them were read, `training_data` and `training_data_read` the same of documents of training data, and `documents` how
-# often anything was learnt of any document, or tables were folded again.
+# often anything was learnt of any document, tables were folded again, or what was read was taken back.
 cursors = Table(
     "cursors",
     metadata,

@@ -127,6 +127,18 @@ def test_another_block_at_the_same_height_changes_a_kept_answer(reader, publishe
     assert after["number"] == before["number"] and after["hash"] != before["hash"]
 
 
+def test_what_was_kept_before_the_same_blocks_were_taken_back_and_read_again_is_not_given(
+    reader, publisher, follower, artifact
+):
+    asked = Asked(reader, artifact, trusting(publisher))
+    assert asked.expect_fresh().outcome == "allow"
+    cursor = follower.ledger.cursor()
+    follower.ledger.roll_back(cursor, None)
+    follower.catch_up()
+    assert follower.ledger.cursor() == cursor
+    assert asked.expect_fresh().outcome == "unknown"  # its documents are to be read again
+
+
 def test_a_document_that_is_read_changes_a_kept_answer_though_no_block_came(
     reader, publisher, store, follower, documents, tmp_path
 ):
