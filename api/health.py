@@ -28,8 +28,9 @@ async def healthz() -> dict[str, str]:
 async def readyz(service: ServiceOf) -> JSONResponse:
     """200 once all that the node said of its chain was read, and from then on while the index is near the head.
 
-    Near is at most PROVENANCE_READY_BLOCKS behind. 503 also while events are missing, and when the node was not heard
-    of lately. Documents are not waited for: a verdict that one is missing for says so.
+    Near is at most PROVENANCE_READY_BLOCKS behind. 503 also while events are missing or the node lacks blocks that
+    were final before, and when it was not heard of lately. Documents are not waited for: a verdict that one is missing
+    for says so.
     """
 
     def how_far(*, quick: bool) -> FollowerStatus:

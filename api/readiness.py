@@ -42,6 +42,8 @@ def wrong(status: FollowerStatus, settings: Settings, now: float) -> str | None:
     """What is wrong with the index, whatever it was before, or None."""
     if status.alarm is not None:
         return f"Events are missing from the index: {status.alarm}"
+    if status.node_behind is not None:
+        return status.node_behind
     first = settings.from_block
     if status.block < 0 and first and status.chain_head is not None and first > status.chain_head:
         return f"PROVENANCE_FROM_BLOCK is {first}, beyond the head of the chain, which is block {status.chain_head}."

@@ -70,7 +70,10 @@ class _IndexCollector(Collector):
             "provenance_index_behind_blocks": ("Blocks of the node's chain that are not read yet", status.behind),
             "provenance_index_records": ("Events of the registry that the index holds", status.records),
             "provenance_index_polled_seconds": ("When the node was last heard of, since the epoch", status.polled_at),
-            "provenance_index_alarm": ("1 while events are missing", float(status.alarm is not None)),
+            "provenance_index_alarm": (
+                "1 while events are missing, or the node lacks blocks that were final before",
+                float((status.alarm or status.node_behind) is not None),
+            ),
         }
         for name, (meaning, value) in shown.items():
             if value is not None:

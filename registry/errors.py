@@ -18,7 +18,7 @@
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
-    │   │   InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh,
+    │   │   NodeBehind, InvalidSignature, NotAuthorised, PublisherFrozen, DeploymentMismatch, FeeTooHigh,
     │   │   StateProofRefused, StateNotKept
     │   └── NoQuorum          (an RpcUnavailable)
     ├── RegistryIndexError    the database that follows the chain
@@ -501,6 +501,13 @@ class InvalidLog(ChainError):
     """An event does not decode, or does not lead to the log head that the contract holds."""
 
     code = "chain.invalid-log"
+
+
+class NodeBehind(ChainError):
+    """The node's newest block is older than one that was final before: it lags, or its chain was begun anew."""
+
+    code = "chain.node-behind"
+    status = 503
 
 
 class InvalidSignature(ChainError):

@@ -46,7 +46,7 @@ def status(rpc_url: RpcUrl = None, as_json: Json = False) -> None:
             "safe": found.safe,
             "finalized": found.finalized,
             "polled_at": found.polled_at,
-            "alarm": found.alarm,
+            "alarm": found.alarm or found.node_behind,
             "records": found.records,
             "logs": [
                 {"contract": log.contract, "address": log.address, "size": log.size, "head": "0x" + log.head.hex()}

@@ -24,10 +24,11 @@ from registry.chain.heads import Heads
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange, LogsAhead
 from registry.chain.together import Together
-from registry.errors import InvalidLog, InvalidSettings, LogGap, ProvenanceError, RpcRefused
+from registry.errors import InvalidLog, InvalidSettings, LogGap, NodeBehind, ProvenanceError, RpcRefused
 from registry.index.behind import Behind
 from registry.index.database import Database
 from registry.index.fold import Gap, Logs, advance
+from registry.index.lasting import UNSETTLED
 from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
 
 _log = logging.getLogger(__name__)
@@ -37,8 +38,6 @@ _PATIENCE: Final = 3
 _LAG_PAUSE: Final = 0.3
 _LONGEST_PAUSE: Final = 30.0
 _OBJECTS_A_COLLECTION: Final = 200_000
-_UNSETTLED: Final = 64
-"""The newest blocks of a chain that names none as safe: they may still be replaced, and are not read ahead."""
 
 
 class _ForeignBlock(CursorMoved):
@@ -92,6 +91,7 @@ class Follower:
         self._at_head = False
         self._settled = 0
         self._lagging = 0
+        self._behind: str | None = None
         self._suspicious = False
 
     @cached_property
@@ -113,7 +113,8 @@ class Follower:
 
         Raises `LogGap` when events are missing also after they were fetched again, `InvalidLog` for a log that the
         contract cannot have emitted, `InvalidSettings` when the first block to read is beyond the head of the chain,
-        and what the node or the database raises. The index stays consistent.
+        `NodeBehind` while the node lacks blocks that were final before, and what the node or the database raises. The
+        index stays consistent.
         """
         added = self._step()
         self._write_out()
@@ -192,6 +193,8 @@ class Follower:
             note()
         else:
             self._writing.do(note)
+        if cursor is None and self._behind is not None and self._lagging > _PATIENCE:
+            raise NodeBehind(self._behind, chain_head=head.number)
         if cursor is not None and not cursor.hash:
             check_from_block(cursor.number + 1, head.number)
         if cursor is None or cursor.number >= head.number:
@@ -239,22 +242,27 @@ class Follower:
         head, safe, finalized = self._together.ask([partial(self._chain.block, tag) for tag in tags])
         if head is None:
             raise self._chain.no_blocks()
-        self._settled = safe.number if safe else head.number - _UNSETTLED
+        self._settled = safe.number if safe else head.number - UNSETTLED  # not read ahead
         return _Poll(self._now(), head, safe.number if safe else None, finalized.number if finalized else None)
 
     def _reconciled(self, cursor: Cursor, head: Block) -> Cursor | None:
-        """The cursor, on the node's chain; None while the node is merely behind the index."""
+        """The cursor, on the node's chain; None while the node is merely behind the index.
+
+        A chain that is shorter and otherwise the same is believed after a while, down to what was final before.
+        """
         if not cursor.hash or self._is_on_chain(BlockRow(cursor.number, cursor.hash, cursor.timestamp), head):
             self._lagging = 0
             return cursor
-        if head.number < cursor.number and self._lagging < _PATIENCE:
+        self._write_out()
+        if head.number < cursor.number:
             known = self.ledger.remembered_up_to(head.number)
-            if known is not None and self._is_on_chain(known, head):
+            if known is None or self._is_on_chain(known, head):
                 self._lagging += 1  # a node behind a load balancer; a chain that was cut stays so
-                return None
+                self._behind = self.ledger.behind(head.number)
+                if self._lagging <= _PATIENCE or self._behind is not None:
+                    return None
         self._lagging = 0
         self._logs.forget()
-        self._write_out()
         ancestor = self._common_ancestor(head)
         _log.warning(
             "The chain was reorganised: the index goes back from block %d to %s.",
@@ -269,7 +277,9 @@ class Follower:
         if block.number == head.number - 1 and block.hash == head.parent_hash:
             return True
         found = self._chain.block(block.number)
-        return found is not None and found.hash == block.hash
+        if found is None:  # though its head is newer: another node answers than the one before, which lags
+            raise CursorMoved
+        return found.hash == block.hash
 
     def _has(self, log: Log, end: Block) -> bool:
         """Whether the block of a log is on the chain, and with it every block before."""
@@ -389,7 +399,7 @@ def _check_places(logs: Iterable[Log], first: int, end: Block) -> None:
 
 def _report(error: Exception) -> None:
     if isinstance(error, ProvenanceError):
-        level = logging.ERROR if isinstance(error, LogGap | InvalidLog) else logging.WARNING
+        level = logging.ERROR if isinstance(error, LogGap | InvalidLog | NodeBehind) else logging.WARNING
         _log.log(level, "%s: %s", error.code, error.message)
     else:
         _log.error("The chain cannot be followed just now.", exc_info=error)

@@ -13,6 +13,7 @@ from registry.index.counters import answers_change, count_documents, documents_w
 from registry.index.database import Database
 from registry.index.fold import Logs, LogState, empty_logs, fold
 from registry.index.inserting import insert_rows
+from registry.index.lasting import node_is_behind
 from registry.index.schema import (
     BY_BLOCK,
     BY_RELEASE,
@@ -117,7 +118,10 @@ class Ledger:
                 count_documents(connection, table, self.key, unread[table.name], 0)
 
     def roll_back(self, cursor: Cursor, to: BlockRow | None) -> Cursor:
-        """Forget everything after a block that the index remembers (None: everything). Raises `CursorMoved`."""
+        """Forget everything after a block that the index remembers (None: everything), and that any of it was final.
+
+        Raises `CursorMoved`.
+        """
         with self._database.write() as connection:
             self._expect(connection, cursor)
             place = self._start() if to is None else self._cursor_at(connection, cursor, to)
@@ -142,24 +146,29 @@ class Ledger:
                     )
             connection.execute(delete(blocks).where(blocks.c.deployment == self.key, blocks.c.number > place.number))
             self._store(connection, place, alarm_cleared=False)
+            self._note(connection, **{tag: _lower(final, place) for tag, final in self._final(connection).items()})
             answers_change(connection)  # the same blocks may be read again, whose documents are asked for anew
         return place
 
     def record_poll(self, at: float, head: int, safe: int | None, finalized: int | None) -> None:
-        """Note what the node said of its chain, and when."""
+        """Note what the node said of its chain, and when. What was final stays so until the index goes back."""
         with self._database.write() as connection:
             self._begin(connection)
-            connection.execute(
-                update(cursors)
-                .where(cursors.c.deployment == self.key)
-                .values(polled_at=at, chain_head=head, safe=safe, finalized=finalized)
-            )
+            said = {"safe": safe, "finalized": finalized}
+            final = {tag: _higher(before, said[tag], head) for tag, before in self._final(connection).items()}
+            self._note(connection, polled_at=at, chain_head=head, **final)
+
+    def behind(self, head: int) -> str | None:
+        """A sentence where a chain with this newest block lacks blocks of the index that were final before."""
+        with self._database.read() as connection:
+            row = connection.execute(select(cursors).where(cursors.c.deployment == self.key)).first()
+            return None if row is None else node_is_behind(row.number, head, row.safe, row.finalized)
 
     def record_alarm(self, message: str | None) -> None:
         """Raise an alarm that readers see, or clear it."""
         with self._database.write() as connection:
             self._begin(connection)
-            connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(alarm=message))
+            self._note(connection, alarm=message)
 
     def remembered(self, skip: int) -> BlockRow | None:
         """The newest block but `skip` that the index remembers."""
@@ -240,6 +249,13 @@ class Ledger:
         """Make the cursor's row where there is none yet."""
         if connection.execute(select(cursors.c.number).where(cursors.c.deployment == self.key)).first() is None:
             self._store(connection, self._start(), alarm_cleared=False)
+
+    def _note(self, connection: Connection, **values: Any) -> None:
+        connection.execute(update(cursors).where(cursors.c.deployment == self.key).values(**values))
+
+    def _final(self, connection: Connection) -> dict[str, int | None]:
+        query = select(cursors.c.safe, cursors.c.finalized).where(cursors.c.deployment == self.key)
+        return dict(connection.execute(query).mappings().one())
 
     def _store(self, connection: Connection, cursor: Cursor, *, alarm_cleared: bool) -> None:
         values: dict[str, Any] = {
@@ -328,6 +344,16 @@ def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
     recount_documents(connection, key)
     answers_change(connection)
     return count
+
+
+def _higher(before: int | None, said: int | None, head: int) -> int | None:
+    """Of two blocks that were called final the newer one; what is beyond the head is not believed."""
+    known = [number for number in (before, None if said is None else min(said, head)) if number is not None]
+    return max(known, default=None)
+
+
+def _lower(final: int | None, place: Cursor) -> int | None:
+    return min(final, place.number) if final is not None and place.hash else None
 
 
 def _block(connection: Connection, query: Any) -> BlockRow | None:

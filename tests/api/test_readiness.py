@@ -37,6 +37,9 @@ def test_it_is_not_ready_when_something_is_wrong() -> None:
     assert wrong(at(10, 10, BEGAN - 3600), settings, BEGAN)
     assert wrong(at(10, 100), settings, BEGAN)
     assert wrong(at(10, 10, alarm="events are missing"), settings, BEGAN)
+    behind = FollowerStatus(10, 10, 7, 9, 8, BEGAN, None, 1)
+    assert "The node is 1 blocks behind what was final" in (wrong(behind, settings, BEGAN) or "")
+    assert wrong(FollowerStatus(10, 10, 8, 9, 8, BEGAN, None, 1), settings, BEGAN) is None
     assert wrong(FollowerStatus(-1, -1, None, None, None, None, None, 0), settings, BEGAN)
 
 

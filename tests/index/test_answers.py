@@ -173,11 +173,12 @@ def test_a_kept_answer_grows_stale_with_the_clock_and_at_its_own_age(reader, pub
     assert young(timestamp + 62).outcome == "unknown" and young.times == times
 
 
-def test_what_the_node_says_of_finality_changes_a_kept_answer(reader, publisher, follower, artifact):
+def test_what_the_node_says_of_finality_changes_a_kept_answer(reader, publisher, follower, database, artifact):
     asked = Asked(reader, artifact, trusting(publisher, finality="finalized"))
     asked.expect_fresh()
     head = follower.ledger.cursor().number
-    follower.ledger.record_poll(1.0, head, 0, 0)
+    with database.write() as connection:
+        connection.execute(update(cursors).values(safe=0, finalized=0))
     assert asked.expect_fresh().outcome == "unknown"
     follower.ledger.record_poll(1.0, head, head, head)
     assert asked.expect_fresh().outcome == "allow"

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from chain_moves import mine, reorganise, rewind
@@ -9,12 +11,13 @@ from sqlalchemy import select
 
 from registry.chain.deploy import deploy
 from registry.chain.devnode import dev_node, dev_signer
-from registry.chain.model_registry import open_model_registry
+from registry.chain.model_registry import ModelRegistryClient, open_model_registry
 from registry.chain.records import Parent, Reason, Relation, Status
 from registry.errors import (
     IndexUnavailable,
     InvalidSettings,
     LogGap,
+    NodeBehind,
     RecordNotFound,
 )
 from registry.index.database import open_database
@@ -129,16 +132,60 @@ def test_a_chain_that_was_reset_is_read_anew(publisher, follower, database, tmp_
         assert_equals_a_fresh_index(database, registry, tmp_path)
 
 
-def test_a_shorter_chain_is_believed_when_it_stays_so(node, publisher, follower, database, tmp_path):
+def published_above_what_is_final(node: Any, client: ModelRegistryClient, follower: Follower) -> None:
+    """Releases until the two newest blocks are not final; all is read."""
     for index in range(4):
-        publish(publisher, f"model-{index}")
-        follower.catch_up()
+        publish(client, f"model-{index}")
+    while node.chain.latest().number - node.chain.block("finalized").number < 2:
+        mine(node)
+    publish(client, "model-4")
+    publish(client, "model-5")
+    follower.catch_up()
+
+
+def test_a_shorter_chain_is_believed_when_it_stays_so(node, publisher, follower, database, tmp_path):
+    published_above_what_is_final(node, publisher, follower)
     rewind(node, 2)
     assert follower.step() == 0
-    assert len(tables(database)["releases"]) == 4  # the node may only be behind
+    assert len(tables(database)["releases"]) == 6  # the node may only be behind
     follower.catch_up()
-    assert len(tables(database)["releases"]) == 2
+    assert len(tables(database)["releases"]) == 4
     assert_equals_a_fresh_index(database, publisher, tmp_path)
+
+
+def test_a_chain_that_lacks_what_was_final_is_behind_and_never_believed(node, publisher, follower, database, reader):
+    published_above_what_is_final(node, publisher, follower)
+    with reader.snapshot() as snapshot:
+        before = snapshot.as_of()
+    everything = tables(database)
+    rewind(node, node.chain.latest().number - before.finalized + 1)
+    for _ in range(6):
+        with suppress(NodeBehind):
+            follower.step()
+    with pytest.raises(NodeBehind, match="1 blocks behind what was final"):
+        follower.catch_up()
+    assert tables(database) == everything
+    again = Follower(publisher, database)  # which was not there before
+    with pytest.raises(NodeBehind):
+        again.catch_up()
+    with reader.snapshot() as snapshot:
+        assert snapshot.as_of() == before
+        assert "1 blocks behind what was final" in (snapshot.status().node_behind or "")
+
+
+def test_other_blocks_in_the_place_of_what_was_final_are_followed(
+    node, publisher, follower, database, reader, tmp_path
+):
+    published_above_what_is_final(node, publisher, follower)
+    depth = node.chain.latest().number - node.chain.block("finalized").number + 2
+    reorganise(node, depth)
+    rewind(node, 1)
+    publish(publisher, "other")
+    follower.catch_up()
+    assert_equals_a_fresh_index(database, publisher, tmp_path)
+    with reader.snapshot() as snapshot:
+        assert snapshot.as_of().finalized == node.chain.block("finalized").number
+        assert snapshot.status().node_behind is None
 
 
 def test_two_followers_of_one_database_do_not_disturb_each_other(publisher, new_index, tmp_path):

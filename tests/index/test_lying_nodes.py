@@ -6,10 +6,12 @@ from contextlib import suppress
 
 import pytest
 from chain_moves import mine, reorganise
+from waiting import wait_until
 
 from registry.chain.client import connect
 from registry.chain.devnode import DevNode
 from registry.chain.model_registry import open_model_registry
+from registry.chain.records import Reason, Status
 from registry.chain.rpc import HttpRpc
 from registry.errors import (
     InvalidLog,
@@ -63,6 +65,65 @@ def test_a_node_that_is_behind_changes_nothing(publisher, faulty, through_faulty
     faulty.faults.clear()
     assert through_faulty.step() == 0
     assert tables(database) == before
+
+
+def test_a_node_that_lags_with_all_that_it_calls_final_takes_no_revocation_back(
+    node, publisher, faulty, through_faulty, database, reader, caplog
+):
+    release = publish(publisher, "model")
+    mine(node, 3)
+    old = node.chain.latest().number
+    publisher.set_status("model", "1", Status.REVOKED, Reason.SECURITY)
+    mine(node, 70)  # for a client that is slow to call a block final
+    through_faulty.catch_up()
+    before = tables(database)
+    with reader.snapshot() as snapshot:
+        as_of = snapshot.as_of()
+    assert as_of.finalized > old
+
+    def lagging(_ask, params):
+        if params[0].startswith("0x") and int(params[0], 16) > old:
+            return None
+        tags = {"latest": old, "safe": old - 1, "finalized": old - 2}
+        return faulty._inner.request("eth_getBlockByNumber", [hex(tags.get(params[0]) or int(params[0], 16)), False])
+
+    def messages(part):
+        return [record.getMessage() for record in caplog.records if part in record.getMessage()]
+
+    faulty.faults["eth_getBlockByNumber"] = lagging
+    stop = threading.Event()
+    thread = threading.Thread(target=through_faulty.run, args=(stop, 0.02))
+    thread.start()
+    try:
+        wait_until(lambda: bool(messages("chain.node-behind: The node is")))
+        with reader.snapshot() as snapshot:
+            assert snapshot.release(release).status.status is Status.REVOKED
+            assert snapshot.as_of() == as_of
+            assert f"its newest block is {old}" in (snapshot.status().node_behind or "")
+        faulty.faults.clear()
+        wait_until(lambda: bool(messages("The chain is followed again")))
+    finally:
+        stop.set()
+        thread.join()
+    assert tables(database) == before
+    with reader.snapshot() as snapshot:
+        assert snapshot.status().node_behind is None
+
+
+def test_what_was_final_stays_so_whichever_node_is_asked_of_it(node, publisher, faulty, through_faulty, reader):
+    publish(publisher, "model")
+    mine(node, 5)
+    through_faulty.catch_up()
+    with reader.snapshot() as snapshot:
+        before = snapshot.as_of()
+
+    def lagging(ask, params):
+        return ask() if params[0] == "latest" else faulty._inner.request("eth_getBlockByNumber", ["0x1", False])
+
+    faulty.faults["eth_getBlockByNumber"] = lagging
+    assert through_faulty.step() == 0
+    with reader.snapshot() as snapshot:
+        assert snapshot.as_of() == before
 
 
 def test_a_missing_event_is_an_alarm_and_is_fetched_again(publisher, faulty, through_faulty, database, reader):

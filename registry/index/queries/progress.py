@@ -11,6 +11,7 @@ from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
 from registry.errors import IndexUnavailable
 from registry.index.counters import DocumentStates, counters_of, document_states
+from registry.index.lasting import node_is_behind
 from registry.index.queries.base import Base, Build, Here, K, Rows
 from registry.index.schema import COUNTED, cursors, events, heads, terms_documents
 from registry.policy.evidence import AsOf, Block, Coverage, Finality
@@ -23,7 +24,8 @@ _ROW_BYTES: Final = 1 << 10
 class FollowerStatus:
     """How far the index is. `block` and `verified` are numbers, -1 before the first; `polled_at` in epoch seconds.
 
-    `behind` is how many blocks of the node's chain are not read yet. `alarm` is a sentence while events are missing.
+    `behind` is how many blocks of the node's chain are not read yet. `alarm` is a sentence while events are missing,
+    `node_behind` while the node lacks blocks that were final before.
     `documents` says of each kind that the chain names by digest how many there are, and of how many it is known what
     they say, or that they are invalid.
     """
@@ -37,6 +39,11 @@ class FollowerStatus:
     alarm: str | None
     records: int
     documents: Mapping[str, Coverage] = field(default_factory=dict)
+
+    @property
+    def node_behind(self) -> str | None:
+        """None where the node has all that was final, or was never asked."""
+        return node_is_behind(self.block, self.chain_head, self.safe, self.finalized)
 
     @property
     def behind(self) -> int | None:
