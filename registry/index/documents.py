@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from registry.artifacts.manifest import MAX_MANIFEST, MAX_TABLE, Manifest, parse_manifest, parse_statement
 from registry.chain.identifiers import Account
@@ -32,7 +32,7 @@ from registry.errors import (
 from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
-from registry.index.keeping import keep, pause, storable
+from registry.index.keeping import has_record, keep, pause, storable
 from registry.index.manifest_facts import kept_facts
 from registry.index.queries import chunks
 from registry.index.schema import COUNTED, lineage, manifests, release_files, releases, terms_documents
@@ -271,6 +271,8 @@ class DocumentReader:
             table = documents[reference.cid] = read_document(source, reference.cid, MAX_TABLE)
         manifest = parse_manifest(data, table)
         with self._database.read() as connection:
+            if not connection.execute(select(has_record(self._key, row.release_id, row.record_hash))).scalar():
+                raise ContentError("Its record was replaced while it was fetched.")
             parents = connection.execute(
                 select(lineage.c.parent, lineage.c.relation).where(
                     lineage.c.deployment == self._key, lineage.c.child == row.release_id
@@ -295,12 +297,7 @@ class DocumentReader:
         with self._database.write() as connection:
             changed = connection.execute(
                 update(manifests)
-                .where(
-                    manifests.c.deployment == self._key,
-                    manifests.c.release_id == row.release_id,
-                    manifests.c.digest == row.manifest,
-                    manifests.c.state == "unavailable",
-                )
+                .where(*self._unread(row))
                 .values(
                     state=state,
                     detail=storable(detail),
@@ -316,7 +313,7 @@ class DocumentReader:
                     facts=kept_facts(read.manifest) if read else None,
                 )
             )
-            if changed.rowcount == 0:  # rolled back meanwhile, or read by another process
+            if changed.rowcount == 0:  # its record was replaced meanwhile, or it was read by another process
                 return 0
             count_documents(connection, manifests, self._key, 0, 1)
             answers_change(connection)
@@ -351,14 +348,19 @@ class DocumentReader:
         with self._database.write() as connection:
             connection.execute(
                 update(manifests)
-                .where(
-                    manifests.c.deployment == self._key,
-                    manifests.c.release_id == row.release_id,
-                    manifests.c.state == "unavailable",
-                )
+                .where(*self._unread(row))
                 .values(detail=storable(detail), attempts=row.attempts + 1, retry_at=self._now() + pause(row.attempts))
             )
             answers_change(connection)
+
+    def _unread(self, row: Any) -> tuple[ColumnElement[bool], ...]:
+        """The manifest of a release whose record is the one that the manifest was held against."""
+        return (
+            manifests.c.deployment == self._key,
+            manifests.c.release_id == row.release_id,
+            manifests.c.state == "unavailable",
+            has_record(self._key, row.release_id, row.record_hash),
+        )
 
     def _settle_terms(
         self,

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, exists, insert, select
 
 from registry.content.cid import Cid
-from registry.index.schema import contents
+from registry.index.schema import contents, releases
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 86_400.0
@@ -26,6 +26,15 @@ def kept_bytes(connection: Connection, cid: Cid) -> bytes | None:
     """The bytes of a document, if they are kept."""
     data = connection.execute(select(contents.c.data).where(contents.c.cid == cid.to_bytes())).scalar()
     return None if data is None else bytes(data)
+
+
+def has_record(deployment: int, release_id: bytes, record_hash: bytes) -> ColumnElement[bool]:
+    """Whether a release still has this record, which a reorganisation may replace while its documents are fetched."""
+    return exists().where(
+        releases.c.deployment == deployment,
+        releases.c.release_id == release_id,
+        releases.c.record_hash == record_hash,
+    )
 
 
 def storable(detail: str) -> str:

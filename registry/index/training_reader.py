@@ -30,9 +30,9 @@ from registry.errors import (
 from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
-from registry.index.keeping import keep, kept_bytes, pause, storable
+from registry.index.keeping import has_record, keep, kept_bytes, pause, storable
 from registry.index.queries import chunks
-from registry.index.schema import manifests
+from registry.index.schema import manifests, releases
 from registry.index.training_keeping import is_declared, keep_declared
 from registry.index.training_rows import Declared, read_declared, table_of
 from registry.index.training_schema import training_data
@@ -62,19 +62,21 @@ class TrainingDataReader:
         self._queue = FairQueue(training_data, self._order, training_data.c.deployment == key)
 
     def due(self, due_by: float, ids: Sequence[bytes] | None) -> Sequence[Any]:
-        """What is due of all, or of some releases, in turns of their publishers."""
+        """What is due of all, or of some releases, in turns of their publishers; and the hash of each one's record."""
+        of_release = (releases.c.deployment == self._key) & (releases.c.release_id == training_data.c.release_id)
+        query = (
+            select(training_data, releases.c.record_hash)
+            .join(releases, of_release)
+            .where(
+                training_data.c.deployment == self._key,
+                training_data.c.state == "unavailable",
+                training_data.c.retry_at <= due_by,
+            )
+            .order_by(*self._order)
+        )
         with self._database.read() as connection:
             if ids is None:
-                return self._queue.due(connection, due_by, _AT_ONCE)
-            query = (
-                select(training_data)
-                .where(
-                    training_data.c.deployment == self._key,
-                    training_data.c.state == "unavailable",
-                    training_data.c.retry_at <= due_by,
-                )
-                .order_by(*self._order)
-            )
+                ids = [row.release_id for row in self._queue.due(connection, due_by, _AT_ONCE)]
             found = [
                 row
                 for part in chunks(ids)
@@ -119,6 +121,7 @@ class TrainingDataReader:
             manifests.c.deployment == self._key,
             manifests.c.release_id == row.release_id,
             manifests.c.state == "available",
+            has_record(self._key, row.release_id, row.record_hash),
         )
         digest = connection.execute(query).scalar()
         data = None if digest is None else kept_bytes(connection, Cid(RAW, digest))
@@ -127,7 +130,7 @@ class TrainingDataReader:
     def _settle(self, row: Any, state: str, detail: str, read: _Read | None = None) -> int:
         with self._database.write() as connection:
             if not self._changed(connection, row, state=state, detail=storable(detail), attempts=row.attempts + 1):
-                return 0  # rolled back meanwhile, or read by another process
+                return 0  # its record was replaced meanwhile, or it was read by another process
             count_documents(connection, training_data, self._key, 0, 1)
             if read is not None:
                 for cid, data in read.documents.items():
@@ -147,8 +150,8 @@ class TrainingDataReader:
             .where(
                 training_data.c.deployment == self._key,
                 training_data.c.release_id == row.release_id,
-                training_data.c.digest == row.digest,
                 training_data.c.state == "unavailable",
+                has_record(self._key, row.release_id, row.record_hash),
             )
             .values(**values)
         )

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from chain_moves import reorganise
@@ -42,9 +44,11 @@ class Partial:
         self.lost: set[Cid] = set()
         self.lied: set[Cid] = set()
         self.asked: list[Cid] = []
+        self.when_asked: dict[Cid, Callable[[], None]] = {}
 
     def get_block(self, cid: Cid) -> bytes:
         self.asked.append(cid)
+        self.when_asked.pop(cid, lambda: None)()
         if cid in self.lost:
             raise BlockNotFound(f"{self.name} does not hold {cid}.")
         if cid in self.lied:
@@ -306,6 +310,37 @@ def test_documents_of_a_release_that_was_reorganised_away_go_with_it(
     with reader.snapshot() as snapshot:
         assert snapshot.release(release_id).manifest_state.state == "available"
         assert (snapshot.coverage().read, snapshot.coverage().of) == (1, 1)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_manifest_counts_only_for_the_record_that_it_was_held_against(
+    node, publisher, store, source, follower, documents, reader, database, clock, tmp_path, readable
+):
+    release_id, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m", license="mit")
+    follower.catch_up()
+    with reader.snapshot() as snapshot:
+        old = snapshot.release(release_id).record.release
+    cid = Cid(RAW, old.manifest)
+
+    def replaced() -> None:
+        reorganise(node, 1)
+        publisher.publish(replace(old, artifact=os.urandom(32), terms=bytes(32)))
+        follower.catch_up()
+
+    source.when_asked = {cid: replaced}
+    source.lost = set() if readable else {cid}
+    documents.step()
+    with reader.snapshot() as snapshot:
+        found = snapshot.release(release_id)
+        assert found.record.release.manifest == old.manifest and found.record.release.artifact != old.artifact
+        assert (found.manifest_state.state, found.manifest) == ("unavailable", None)
+        assert "not been asked" in found.manifest_state.detail  # of this record nothing is known yet
+    source.lost = set()
+    assert documents.catch_up() == 1
+    with reader.snapshot() as snapshot:
+        assert snapshot.release(release_id).manifest_state.state == "invalid"
+    with database.read() as connection:
+        assert connection.execute(select(release_files)).all() == []
 
 
 def test_without_a_source_everything_but_the_catalogue_is_unavailable(publisher, store, database, reader, tmp_path):

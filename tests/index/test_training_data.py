@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,9 +70,11 @@ class Store:
         self.inner = inner
         self.lost: set[Cid] = set()
         self.asked: list[Cid] = []
+        self.when_asked: dict[Cid, Callable[[], None]] = {}
 
     def get_block(self, cid: Cid) -> bytes:
         self.asked.append(cid)
+        self.when_asked.pop(cid, lambda: None)()
         if cid in self.lost:
             raise BlockNotFound(f"The store does not hold {cid}.")
         return self.inner.get_block(cid)
@@ -274,9 +279,10 @@ def test_a_croissant_document_is_one_data_set_and_may_be_longer_than_a_block(
         assert declaring(reader, key) == [(mine, "pairs\0")]
 
 
-def test_another_document_where_the_manifest_says_that_it_is_counts_for_nothing(
-    publisher, store, follower, documents, reader, tmp_path
-):
+def names_another_document(
+    publisher: ModelRegistryClient, store: EmbeddedStore, tmp_path: Path, digest: bytes
+) -> tuple[bytes, bytes]:
+    """Two releases of one document, the second of which says on chain that it is the one with this digest."""
     path = tmp_path / "croissant.json"
     path.write_bytes(
         json.dumps(
@@ -293,23 +299,53 @@ def test_another_document_where_the_manifest_says_that_it_is_counts_for_nothing(
     event = publisher.find_record(first)
     old = event.record.release
     said = json.loads(store.get_block(Cid(RAW, old.manifest)))
-    other = b"\7" * 32
     said["predicate"] |= {"version": "2"}
-    said["predicate"]["training_data"]["digest"] = "sha256:" + other.hex()
+    said["predicate"]["training_data"]["digest"] = "sha256:" + digest.hex()
     said["subject"][0]["name"] = said["subject"][0]["name"].replace("@1", "@2")
     forged = canonical(said)
     store.put_document(forged)
-    second = publisher.publish(
-        Release(
-            publisher.account, "m", "2", old.artifact, hashlib.sha256(forged).digest(), old.terms, training_data=other
-        )
-    ).release_id
+    manifest = hashlib.sha256(forged).digest()
+    second = publisher.publish(replace(old, version="2", manifest=manifest, training_data=digest)).release_id
+    return first, second
+
+
+def test_another_document_where_the_manifest_says_that_it_is_counts_for_nothing(
+    publisher, store, follower, documents, reader, tmp_path
+):
+    first, second = names_another_document(publisher, store, tmp_path, b"\7" * 32)
     follower.catch_up()
     documents.catch_up()
     documents.catch_up()
     assert declared(reader, first)[0].state == "available"
     (wrong,) = declared(reader, second)
     assert (wrong.state, wrong.datasets) == ("invalid", None) and "another one" in wrong.detail
+
+
+def test_a_document_is_not_wrong_because_the_record_before_this_one_had_it_elsewhere(
+    node, publisher, store, source, follower, documents, reader, tmp_path
+):
+    document = manifest(dataset())
+    store.put_document(document)
+    first, second = names_another_document(publisher, store, tmp_path, hashlib.sha256(document).digest())
+    place = document_shape((tmp_path / "croissant.json").read_bytes()).cid
+    follower.catch_up()
+    with reader.snapshot() as snapshot:
+        old = snapshot.release(second).record.release
+
+    def replaced() -> None:
+        if declared(reader, first)[0].state != "available":  # it is the first that is read
+            source.when_asked[place] = replaced
+            return
+        reorganise(node, 1)
+        publisher.publish(replace(old, manifest=DIGEST))
+        follower.catch_up()
+
+    source.when_asked = {place: replaced}
+    documents.step()
+    documents.catch_up()
+    assert source.when_asked == {}
+    (found,) = declared(reader, second)
+    assert (found.state, names(found)) == ("available", ["own"])
 
 
 def test_releases_are_found_by_what_they_declare_and_each_is_its_publishers(
