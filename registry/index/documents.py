@@ -198,17 +198,13 @@ class DocumentReader:
             data = read_document(source, cid, MAX_TERMS_BYTES)
             terms = read_terms(data, row.terms_id)
         except (InvalidDocument, InvalidDag) as error:
-            self._settle_terms(row, "invalid", error.message)
-            return 1
+            return self._settle_terms(row, "invalid", error.message)
         except ContentError as error:
-            self._settle_terms(row, "unavailable", error.message)
-            return 0
+            return self._settle_terms(row, "unavailable", error.message)
         except Exception as error:  # noqa: BLE001 - as above
             _log.exception("The terms %s cannot be read", cid)
-            self._settle_terms(row, "unavailable", f"They cannot be read here: {type(error).__name__}.")
-            return 0
-        self._settle_terms(row, "available", "", {cid: data}, terms)
-        return 1
+            return self._settle_terms(row, "unavailable", f"They cannot be read here: {type(error).__name__}.")
+        return self._settle_terms(row, "available", "", {cid: data}, terms)
 
     def _due_manifests(self, due_by: float, ids: list[bytes] | None) -> Sequence[Any]:
         """What is due of all, or of some releases, in turns of their publishers."""
@@ -369,11 +365,15 @@ class DocumentReader:
         detail: str,
         documents: dict[Cid, bytes] | None = None,
         terms: Terms | None = None,
-    ) -> None:
+    ) -> int:
         with self._database.write() as connection:
-            connection.execute(
+            changed = connection.execute(
                 update(terms_documents)
-                .where(terms_documents.c.terms_id == row.terms_id, terms_documents.c.cid == row.cid)
+                .where(
+                    terms_documents.c.terms_id == row.terms_id,
+                    terms_documents.c.cid == row.cid,
+                    terms_documents.c.state == "unavailable",
+                )
                 .values(
                     state=state,
                     detail=storable(detail),
@@ -383,9 +383,12 @@ class DocumentReader:
                     retry_at=self._now() + pause(row.attempts),
                 )
             )
+            if changed.rowcount == 0:  # it was read by another process
+                return 0
             for cid, data in (documents or {}).items():
                 keep(connection, cid, data)
             answers_change(connection)
+        return int(state != "unavailable")
 
     def _keep_known_terms(self, documents: list[bytes]) -> None:
         known = [(document_shape(data).cid, terms_id(data, parse_terms(data)), data) for data in documents]

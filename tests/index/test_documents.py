@@ -369,6 +369,27 @@ def test_a_second_reader_of_documents_changes_nothing(publisher, store, follower
         assert snapshot.coverage().read == 3
 
 
+def test_a_second_reader_of_terms_changes_nothing(
+    publisher, store, source, follower, documents, database, reader, tmp_path
+):
+    own = tmp_path / "own.json"
+    own.write_bytes(json.dumps(json.loads(catalogue()["mit"].document) | {"name": "own"}).encode())
+    release_id, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m", license=str(own))
+    document = Cid.of(RAW, write_terms(parse_terms(canonical(json.loads(own.read_bytes())))))
+    follower.catch_up()
+    with reader.snapshot() as snapshot:
+        terms = snapshot.release(release_id).record.release.terms
+    other = DocumentReader(database, publisher.deployment, store)
+    source.lost = {document}
+    source.when_asked = {document: lambda: other.ask_again([terms])}
+    documents.catch_up()
+    assert document in source.asked
+    with reader.snapshot() as snapshot:
+        found = snapshot.release(release_id)
+        assert found.terms is not None and found.terms.name == "own"
+        assert found.terms_state is not None and found.terms_state.state == "available"
+
+
 def test_a_flood_of_manifests_that_cannot_be_read_starves_nobody(
     publisher, stranger, store, source, follower, documents, reader, clock, tmp_path
 ):
