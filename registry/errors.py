@@ -14,7 +14,8 @@
     ├── ContentError          blocks, DAGs and the stores that hold them
     │   ├── InvalidDag, DirectoryTooLarge, BlockMismatch, BlockNotFound, NotHeld, ContentBlocked, RootMismatch,
     │   │   StoreUnavailable, StoreFull, StoreBusy, StoreDamaged, PartlyKept, PinFailed, DestinationNotEmpty
-    │   └── SourceChanged     (a BlockNotFound)
+    │   ├── SourceChanged     (a BlockNotFound)
+    │   └── BlockNotInTime    (a StoreUnavailable)
     ├── ChainError            the node, the contract, the key
     │   ├── RpcUnavailable, RpcRefused, WrongChain, NoContract, NoKey, InvalidKey, WrongPassword, InsufficientFunds,
     │   │   TransactionReverted, TransactionPending, VersionTaken, ReleaseNotFound, InvalidRelease, InvalidLog,
@@ -283,6 +284,8 @@ class ContentError(ProvenanceError):
     """Blocks, DAGs and the stores that hold them."""
 
     code = "content"
+    unasked = False
+    """Whether a source was not asked, since it had failed shortly before, that might have what the others lack."""
 
 
 class InvalidDag(ContentError):
@@ -346,6 +349,13 @@ class StoreUnavailable(ContentError):
 
     code = "content.store-unavailable"
     status = 503
+
+
+class BlockNotInTime(StoreUnavailable):
+    """A store or gateway did not give this block in time, as one that nobody has; others it may give at once."""
+
+    code = "content.store-unavailable.not-in-time"
+    status = 504
 
 
 class StoreFull(ContentError):

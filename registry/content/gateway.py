@@ -17,7 +17,14 @@ from registry.content.cid import Cid
 from registry.content.store import verified
 from registry.content.timed import TimedReader, timed_connections
 from registry.content.unixfs import LARGEST_BLOCK, LEAF_SIZE
-from registry.errors import BlockMismatch, BlockNotFound, InvalidDag, InvalidSettings, StoreUnavailable
+from registry.errors import (
+    BlockMismatch,
+    BlockNotFound,
+    BlockNotInTime,
+    InvalidDag,
+    InvalidSettings,
+    StoreUnavailable,
+)
 
 _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 30.0
@@ -62,7 +69,7 @@ class GatewaySource:
         return f"the gateway {self._base}"
 
     def get_block(self, cid: Cid) -> bytes:
-        """The block, hashed and found right. Raises BlockNotFound, BlockMismatch, StoreUnavailable."""
+        """The block, hashed and found right. Raises BlockNotFound, BlockNotInTime, BlockMismatch, StoreUnavailable."""
         with self._opened(f"ipfs/{cid}?format=raw", _RAW, str(cid)) as body:
             block = body.up_to(LARGEST_BLOCK)
         if len(block) > LARGEST_BLOCK:
@@ -114,6 +121,8 @@ class GatewaySource:
                 raise StoreUnavailable(f"{self.name} redirects without end.", source=self.name)
             if response.status in _ABSENT or response.status in refusals:
                 raise BlockNotFound(f"{self.name} does not have {what}.", source=self.name, cid=what)
+            if response.status == 504:
+                raise BlockNotInTime(f"{self.name} did not find {what} in time.", source=self.name, cid=what)
             if response.status != 200:
                 raise StoreUnavailable(f"{self.name} answered {response.status}.", source=self.name)
             encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -125,9 +134,8 @@ class GatewaySource:
                 )
             yield _Body(response, self.name, self._block_seconds)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise StoreUnavailable(
-                f"{self.name} cannot be reached, or broke off: {_reason(error)}.", source=self.name
-            ) from error
+            kind = BlockNotInTime if _took_too_long(error) else StoreUnavailable
+            raise kind(f"{self.name} cannot be reached, or broke off: {_reason(error)}.", source=self.name) from error
         finally:
             if response is not None:
                 response.close()  # a body that is not read to its end cannot be followed by another answer
@@ -243,9 +251,9 @@ class _Body(io.RawIOBase):
         return count
 
     def _check_time(self, error: Exception) -> None:
-        """Raise StoreUnavailable when it was the whole block that took too long."""
+        """Raise BlockNotInTime when it was the whole block that took too long."""
         if self._reader is not None and time.monotonic() >= self._reader.deadline:
-            raise StoreUnavailable(
+            raise BlockNotInTime(
                 f"{self._name} is too slow: a block had not come after {self._seconds:g} seconds.", source=self._name
             ) from error
 
@@ -256,6 +264,12 @@ def _no_gateway(address: str) -> InvalidSettings:
     return InvalidSettings(
         f"{shown!r} is not the address of a gateway: it is like https://gateway.example.", value=shown
     )
+
+
+def _took_too_long(error: Exception) -> bool:
+    """Whether there was a connection, and not in time an answer to this one question."""
+    waited = isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError)
+    return waited and not isinstance(error, urllib3.exceptions.ConnectTimeoutError)
 
 
 def _reason(error: Exception) -> str:

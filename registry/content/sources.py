@@ -17,7 +17,14 @@ from typing import Final
 
 from registry.content.cid import Cid
 from registry.content.store import BlockSource, HasSources
-from registry.errors import BlockMismatch, BlockNotFound, ContentError, SourceChanged, StoreUnavailable
+from registry.errors import (
+    BlockMismatch,
+    BlockNotFound,
+    BlockNotInTime,
+    ContentError,
+    SourceChanged,
+    StoreUnavailable,
+)
 
 HEDGE_SECONDS: Final = 0.5
 """A block that has not come after so long is asked of the next source too."""
@@ -56,7 +63,10 @@ class _Asked:
 
 
 class Sources:
-    """Several sources as one. One that lies or fails is not asked again, or only after `again_after` seconds."""
+    """Several sources as one. One that lies or fails is not asked again, or only after `again_after` seconds.
+
+    To lack a block is no failure, also where it takes a source too long to say so: what nobody has, anyone can ask for.
+    """
 
     def __init__(
         self, sources: Sequence[BlockSource], *, again_after: float = math.inf, hedge_seconds: float = HEDGE_SECONDS
@@ -83,10 +93,15 @@ class Sources:
             return [asked.source for asked in self._all if asked.dropped is None]
 
     def get_block(self, cid: Cid) -> bytes:
-        """The block. Raises BlockMismatch when a source lied and no other has it, StoreUnavailable, BlockNotFound."""
+        """The block.
+
+        Raises BlockMismatch when a source lied and no other has it, StoreUnavailable, BlockNotInTime, BlockNotFound.
+        The error is `unasked` when a source was not asked.
+        """
         order = self._in_order()
         answers: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
         gone: SourceChanged | None = None
+        late: BlockNotInTime | None = None
         started = answered = 0
         while answered < len(order):
             if started < len(order):
@@ -102,9 +117,13 @@ class Sources:
                 return answer
             if isinstance(answer, SourceChanged):
                 gone = answer  # of this block alone: the store has others
+            elif isinstance(answer, BlockNotInTime):
+                late = answer
             elif not isinstance(answer, ContentError):
                 raise answer
-        raise gone or self._nowhere(cid)
+        error = gone or self._nowhere(cid, late)
+        error.unasked = len(order) < len(self._all)
+        raise error
 
     def get_blocks(self, cids: Sequence[Cid]) -> Iterator[bytes]:
         """The blocks in this order, some asked for before their turn. Raises, at a block's turn, as `get_block`."""
@@ -163,7 +182,11 @@ class Sources:
             taken = time.monotonic() - started
             asked.seconds = taken if not asked.seconds else asked.seconds + _WEIGHT * (taken - asked.seconds)
             asked.misses = 0 if isinstance(answer, bytes) else asked.misses + 1
-            if isinstance(answer, BlockMismatch | StoreUnavailable) and asked.dropped is None:
+            if (
+                isinstance(answer, BlockMismatch | StoreUnavailable)
+                and not isinstance(answer, BlockNotInTime)
+                and asked.dropped is None
+            ):
                 asked.dropped, asked.since = answer, time.monotonic()
         return answer
 
@@ -182,10 +205,12 @@ class Sources:
                 if asked.at_once:
                     asked.seconds = max(2 * asked.seconds, self._hedge_seconds)
 
-    def _nowhere(self, cid: Cid) -> ContentError:
+    def _nowhere(self, cid: Cid, late: BlockNotInTime | None) -> ContentError:
         for kind in (BlockMismatch, StoreUnavailable):
             for earlier in self.dropped:
                 if isinstance(earlier, kind):
                     return kind(earlier.message, **earlier.details)
+        if late is not None:
+            return late
         holds = "does not hold" if len(self._all) == 1 else "do not hold" if self._all else "does not give"
         return BlockNotFound(f"{self.name} {holds} the block {cid}.", cid=str(cid))

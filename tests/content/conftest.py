@@ -66,6 +66,13 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
+def hanging() -> Iterator[str]:
+    """An address where connections are accepted and nothing is ever answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
 def sharing_disk(tmp_path: Path, btrfs_maker: Path) -> Iterator[Path]:
     """A file system whose files can share blocks."""
     if os.geteuid() != 0:

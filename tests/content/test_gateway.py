@@ -8,7 +8,7 @@ import pytest
 from registry.content.cid import RAW, Cid
 from registry.content.gateway import GatewaySource
 from registry.content.unixfs import LARGEST_BLOCK
-from registry.errors import BlockMismatch, BlockNotFound, InvalidSettings, StoreUnavailable
+from registry.errors import BlockMismatch, BlockNotFound, BlockNotInTime, InvalidSettings, StoreUnavailable
 from tests.content.conftest import Serve
 from tests.trickling import trickling
 
@@ -32,10 +32,23 @@ def test_other_bytes_are_a_mismatch_that_names_the_gateway(serve: Serve, body: b
         gateway.get_block(CID)
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, BlockNotFound), (410, BlockNotFound), (500, StoreUnavailable)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, BlockNotFound), (410, BlockNotFound), (500, StoreUnavailable), (504, BlockNotInTime)]
+)
 def test_answers_that_are_no_block(serve: Serve, status: int, error: type[Exception]) -> None:
-    with GatewaySource(serve(lambda path: (status, {}, BLOCK))) as gateway, pytest.raises(error):
+    with GatewaySource(serve(lambda path: (status, {}, BLOCK))) as gateway, pytest.raises(error) as raised:
         gateway.get_block(CID)
+    assert type(raised.value) is error
+
+
+def test_an_answer_that_does_not_come_says_something_of_the_block_and_no_connection_of_the_gateway(
+    hanging: str, unused_port: int
+) -> None:
+    with GatewaySource(hanging, read_seconds=0.1) as gateway, pytest.raises(BlockNotInTime, match="in time"):
+        gateway.get_block(CID)
+    with GatewaySource(f"http://127.0.0.1:{unused_port}") as gateway, pytest.raises(StoreUnavailable) as raised:
+        gateway.get_block(CID)
+    assert type(raised.value) is StoreUnavailable
 
 
 def test_a_redirect_on_the_same_host_is_followed(serve: Serve) -> None:

@@ -1,9 +1,7 @@
 """Several sources as one: a block from whoever gives it, and nobody is waited for while another has it."""
 
-import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from registry.content.kubo import KuboStore
 from registry.content.reader import fetch_artifact
 from registry.content.several import SeveralStores
 from registry.content.sources import Sources, each_source
-from registry.errors import BlockMismatch, BlockNotFound, StoreUnavailable
+from registry.errors import BlockMismatch, BlockNotFound, BlockNotInTime, StoreUnavailable
 
 
 class Source:
@@ -56,13 +54,6 @@ def artifact(tmp_path: Path) -> Artifact:
 @pytest.fixture
 def blocks(artifact: Artifact) -> dict[str, bytes]:
     return every_block(artifact)
-
-
-@pytest.fixture
-def hanging() -> Iterator[str]:
-    """An address where connections are accepted and nothing is ever answered."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_a_slow_source_is_not_waited_for_in_the_walk(
@@ -139,6 +130,39 @@ def test_what_failed_is_asked_again_after_a_while(blocks: dict[str, bytes]) -> N
     time.sleep(0.2)
     assert for_a_while.get_block(cid) == blocks[str(cid)]
     assert for_a_while.dropped == ()
+
+
+def test_what_one_cannot_find_in_time_is_no_reason_not_to_ask_it_for_another(blocks: dict[str, bytes]) -> None:
+    class Searching(Source):
+        def get_block(self, cid: Cid) -> bytes:
+            try:
+                return super().get_block(cid)
+            except BlockNotFound as error:
+                raise BlockNotInTime("it did not find it in time") from error
+
+    sources = Sources([Searching(blocks, "one"), Source({}, "other")])
+    with pytest.raises(BlockNotInTime) as raised:
+        sources.get_block(Cid.of(RAW, b"nobody has this"))
+    assert not raised.value.unasked
+    cid = Cid.parse(next(iter(blocks)))
+    assert sources.get_block(cid) == blocks[str(cid)]
+    assert sources.dropped == ()
+
+
+def test_an_error_says_whether_a_source_was_left_out(blocks: dict[str, bytes]) -> None:
+    class Down(Source):
+        def get_block(self, cid: Cid) -> bytes:
+            self.asked.append(cid)
+            raise StoreUnavailable("it is down")
+
+    down = Down({}, "down")
+    sources = Sources([down, Source(blocks, "other")])
+    lacked = Cid.of(RAW, b"nobody has this")
+    for unasked in (False, True):
+        with pytest.raises(StoreUnavailable, match="it is down") as raised:
+            sources.get_block(lacked)
+        assert raised.value.unasked is unasked
+    assert down.asked == [lacked]
 
 
 def test_a_lie_that_comes_late_is_told(blocks: dict[str, bytes]) -> None:
