@@ -32,7 +32,7 @@ from registry.errors import (
 from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
-from registry.index.keeping import has_record, keep, pause, storable
+from registry.index.keeping import has_record, keep, postponed, storable
 from registry.index.manifest_facts import kept_facts
 from registry.index.queries import chunks
 from registry.index.schema import COUNTED, lineage, manifests, release_files, releases, terms_documents
@@ -182,14 +182,12 @@ class DocumentReader:
         except (InvalidManifest, InvalidDag, InvalidIdentifier) as error:
             return self._settle_manifest(row, "invalid", error.message)
         except ContentError as error:
-            self._postpone_manifest(row, error.message)
-            return 0
+            return self._postpone_manifest(row, error)
         except IndexUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one document that trips its reader must not keep the others unread
             _log.exception("The manifest of release:0x%s cannot be read", row.release_id.hex())
-            self._postpone_manifest(row, f"It cannot be read here: {type(error).__name__}.")
-            return 0
+            return self._postpone_manifest(row, ContentError(f"It cannot be read here: {type(error).__name__}."))
         return self._settle_manifest(row, "available", "", read)
 
     def _try_terms(self, source: BlockSource, row: Any) -> int:
@@ -200,11 +198,11 @@ class DocumentReader:
         except (InvalidDocument, InvalidDag) as error:
             return self._settle_terms(row, "invalid", error.message)
         except ContentError as error:
-            return self._settle_terms(row, "unavailable", error.message)
+            return self._postpone_terms(row, error)
         except Exception as error:  # noqa: BLE001 - as above
             _log.exception("The terms %s cannot be read", cid)
-            return self._settle_terms(row, "unavailable", f"They cannot be read here: {type(error).__name__}.")
-        return self._settle_terms(row, "available", "", {cid: data}, terms)
+            return self._postpone_terms(row, ContentError(f"They cannot be read here: {type(error).__name__}."))
+        return self._settle_terms(row, "available", "", data, terms)
 
     def _due_manifests(self, due_by: float, ids: list[bytes] | None) -> Sequence[Any]:
         """What is due of all, or of some releases, in turns of their publishers."""
@@ -340,14 +338,13 @@ class DocumentReader:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             connection.execute(insert(release_files), rows[start : start + _ROWS_AT_ONCE])
 
-    def _postpone_manifest(self, row: Any, detail: str) -> None:
+    def _postpone_manifest(self, row: Any, error: ContentError) -> int:
         with self._database.write() as connection:
             connection.execute(
-                update(manifests)
-                .where(*self._unread(row))
-                .values(detail=storable(detail), attempts=row.attempts + 1, retry_at=self._now() + pause(row.attempts))
+                update(manifests).where(*self._unread(row)).values(postponed(error, row.attempts, self._now()))
             )
             answers_change(connection)
+        return 0
 
     def _unread(self, row: Any) -> tuple[ColumnElement[bool], ...]:
         """The manifest of a release whose record is the one that the manifest was held against."""
@@ -359,36 +356,33 @@ class DocumentReader:
         )
 
     def _settle_terms(
-        self,
-        row: Any,
-        state: str,
-        detail: str,
-        documents: dict[Cid, bytes] | None = None,
-        terms: Terms | None = None,
+        self, row: Any, state: str, detail: str, data: bytes | None = None, terms: Terms | None = None
     ) -> int:
         with self._database.write() as connection:
             changed = connection.execute(
                 update(terms_documents)
-                .where(
-                    terms_documents.c.terms_id == row.terms_id,
-                    terms_documents.c.cid == row.cid,
-                    terms_documents.c.state == "unavailable",
-                )
+                .where(*_same_unread_terms(row))
                 .values(
                     state=state,
                     detail=storable(detail),
                     license=None if terms is None else terms.license,
-                    size=sum(map(len, (documents or {}).values())),
+                    size=len(data or b""),
                     attempts=row.attempts + 1,
-                    retry_at=self._now() + pause(row.attempts),
                 )
             )
-            if changed.rowcount == 0:  # it was read by another process
+            if changed.rowcount == 0:  # they were read by another process
                 return 0
-            for cid, data in (documents or {}).items():
-                keep(connection, cid, data)
+            if data is not None:
+                keep(connection, Cid.from_bytes(row.cid), data)
             answers_change(connection)
-        return int(state != "unavailable")
+        return 1
+
+    def _postpone_terms(self, row: Any, error: ContentError) -> int:
+        with self._database.write() as connection:
+            again = postponed(error, row.attempts, self._now())
+            connection.execute(update(terms_documents).where(*_same_unread_terms(row)).values(again))
+            answers_change(connection)
+        return 0
 
     def _keep_known_terms(self, documents: list[bytes]) -> None:
         known = [(document_shape(data).cid, terms_id(data, parse_terms(data)), data) for data in documents]
@@ -407,6 +401,14 @@ class DocumentReader:
                     .values(state="available", detail="", license=parse_terms(data).license, size=len(data))
                 )
             answers_change(connection)
+
+
+def _same_unread_terms(row: Any) -> tuple[ColumnElement[bool], ...]:
+    return (
+        terms_documents.c.terms_id == row.terms_id,
+        terms_documents.c.cid == row.cid,
+        terms_documents.c.state == "unavailable",
+    )
 
 
 def _available_terms(cids: list[Cid]) -> Any:

@@ -1,10 +1,11 @@
 """Documents that were read are kept by their CID; one that is not there is asked for again after pauses that grow."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, insert, select
 
 from registry.content.cid import Cid
+from registry.errors import ContentError
 from registry.index.schema import contents, releases
 
 _FIRST_PAUSE: Final = 1.0
@@ -40,6 +41,16 @@ def has_record(deployment: int, release_id: bytes, record_hash: bytes) -> Column
 def storable(detail: str) -> str:
     """A sentence that may quote a stranger's document: PostgreSQL keeps no NUL in text."""
     return detail.replace("\0", "\ufffd")
+
+
+def postponed(error: ContentError, attempts: int, now: float) -> dict[str, Any]:
+    """What to note of a document that did not come, of which there were so many attempts before.
+
+    Where a source was left out there was no attempt: it is due again as soon as the source may be asked.
+    """
+    if error.unasked:
+        return {"retry_at": now + _FIRST_PAUSE}
+    return {"detail": storable(error.message), "attempts": attempts + 1, "retry_at": now + pause(attempts)}
 
 
 def pause(attempts: int) -> float:

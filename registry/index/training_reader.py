@@ -30,7 +30,7 @@ from registry.errors import (
 from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
 from registry.index.fair_queue import FairQueue, in_turns
-from registry.index.keeping import has_record, keep, kept_bytes, pause, storable
+from registry.index.keeping import has_record, keep, kept_bytes, postponed, storable
 from registry.index.queries import chunks
 from registry.index.schema import manifests, releases
 from registry.index.training_keeping import is_declared, keep_declared
@@ -94,12 +94,12 @@ class TrainingDataReader:
         except (InvalidDocument, InvalidDag, InvalidIdentifier) as error:
             return self._settle(row, "invalid", error.message)
         except ContentError as error:
-            return self._postpone(row, error.message)
+            return self._postpone(row, error)
         except IndexUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one document that trips its reader must not keep the others unread
             _log.exception("The training data of release:0x%s cannot be read", row.release_id.hex())
-            return self._postpone(row, f"It cannot be read here: {type(error).__name__}.")
+            return self._postpone(row, ContentError(f"It cannot be read here: {type(error).__name__}."))
         return self._settle(row, "available", "", found)
 
     def manifest_is_read(self, connection: Connection, release_id: bytes, manifest: Manifest) -> None:
@@ -138,10 +138,9 @@ class TrainingDataReader:
                 keep_declared(connection, row.digest, read.cid, read.declared)
         return 1
 
-    def _postpone(self, row: Any, detail: str) -> int:
+    def _postpone(self, row: Any, error: ContentError) -> int:
         with self._database.write() as connection:
-            again = self._now() + pause(row.attempts)
-            self._changed(connection, row, detail=storable(detail), attempts=row.attempts + 1, retry_at=again)
+            self._changed(connection, row, **postponed(error, row.attempts, self._now()))
         return 0
 
     def _changed(self, connection: Connection, row: Any, **values: Any) -> bool:

@@ -16,11 +16,12 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.records import Release
 from registry.content.cid import RAW, Cid
 from registry.content.embedded import EmbeddedStore
-from registry.errors import BlockMismatch, BlockNotFound
+from registry.content.sources import Sources
+from registry.errors import BlockMismatch, BlockNotFound, StoreUnavailable
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
 from registry.index.queries import Reader
-from registry.index.schema import contents, release_files, terms_documents
+from registry.index.schema import contents, manifests, release_files, terms_documents
 from registry.policy.catalogue import catalogue
 from registry.policy.terms import parse_terms, write_terms
 
@@ -43,6 +44,7 @@ class Partial:
         self.name = "a partial store"
         self.lost: set[Cid] = set()
         self.lied: set[Cid] = set()
+        self.down: set[Cid] = set()
         self.asked: list[Cid] = []
         self.when_asked: dict[Cid, Callable[[], None]] = {}
 
@@ -51,6 +53,8 @@ class Partial:
         self.when_asked.pop(cid, lambda: None)()
         if cid in self.lost:
             raise BlockNotFound(f"{self.name} does not hold {cid}.")
+        if cid in self.down:
+            raise StoreUnavailable(f"{self.name} is down.")
         if cid in self.lied:
             raise BlockMismatch(f"{self.name} gave other bytes for {cid}.")
         return self._store.get_block(cid)
@@ -149,6 +153,25 @@ def test_a_manifest_that_is_missing_is_asked_for_again_after_growing_pauses(
     assert documents.step() == 1
     with reader.snapshot() as snapshot:
         assert snapshot.release(release_id).manifest_state.state == "available"
+
+
+def test_no_attempt_is_counted_where_a_source_was_left_out(
+    publisher, store, source, follower, database, reader, clock, tmp_path
+):
+    ids = [publish(publisher, store, folder(tmp_path / n, {"a": n.encode()}), n, license="mit")[0] for n in "abc"]
+    follower.catch_up()
+    with reader.snapshot() as snapshot:
+        source.down = {Cid(RAW, snapshot.release(one).record.release.manifest) for one in ids}
+    DocumentReader(database, publisher.deployment, Sources([source]), now=clock).catch_up()
+    assert len(source.asked) == 1  # it was down, so that it was not asked for the others
+    with reader.snapshot() as snapshot:
+        details = sorted(snapshot.release(one).manifest_state.detail for one in ids)
+    assert details == ["It has not been asked for yet."] * 2 + ["a partial store is down."]
+    with database.read() as connection:
+        assert sorted(connection.execute(select(manifests.c.attempts)).scalars()) == [0, 0, 1]
+    source.down = set()
+    clock.now += 1
+    assert DocumentReader(database, publisher.deployment, Sources([source]), now=clock).catch_up() == 3
 
 
 @pytest.mark.parametrize(
