@@ -7,6 +7,7 @@ import time
 import pytest
 from newcomers import address_of
 from releases import folder, publish
+from sqlalchemy import event
 
 from registry.chain.deployment import Registries
 from registry.chain.devnode import dev_signer
@@ -195,6 +196,28 @@ def test_disputes_about_files_are_read_by_their_hash_and_by_their_cid(people, as
     stating(arbiter, Kind.RULING_UPHELD, *about(OTHER["more.bin"])[0])
     assert codes(ask(artifact, asked)) == ["ruling-upheld", "use-allowed"]
     assert codes(ask(artifact, trusting(author))) == ["use-allowed"]
+
+
+def test_disputed_files_are_looked_for_from_the_releases_side(people, released, ask, reader):
+    """An issuer may have disputed a million files: each statement would be looked up otherwise."""
+    author, issuer, arbiter, *_ = people
+    artifact, _ = released
+    asked = trusting(author, disputes=[caip10(issuer)], rulings=[caip10(arbiter)])
+    ask(artifact, asked)
+    for as_of in (None, author.chain.latest().number):
+        with reader.snapshot(as_of=as_of) as snapshot:
+            said: list[tuple[str, object]] = []
+            event.listen(snapshot.connection, "before_cursor_execute", lambda *one, to=said: to.append(one[2:4]))
+            gather(snapshot, ArtifactSubject(artifact.root), asked)
+            joined = [one for one in said if "release_files JOIN statements" in one[0]]
+            assert len(joined) == 4
+            if snapshot.connection.dialect.name != "sqlite":
+                continue
+            for query, parameters in joined:
+                plan = snapshot.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)
+                steps = [row.detail for row in plan if row.detail.startswith(("SEARCH", "SCAN"))]
+                assert "(deployment=? AND release_id=?)" in steps[0], steps
+                assert "statements_by_subject_and_issuer (deployment=? AND subject=? AND issuer=?" in steps[1], steps
 
 
 def test_a_dispute_about_a_file_that_no_release_holds_is_read_for_whoever_asks_about_it(people, released, ask, reader):
