@@ -13,7 +13,7 @@ from api.caching import answered
 from api.dependencies import ServiceOf
 from api.examples.verdicts import BATCH
 from api.models import BatchRequest, body_schema
-from api.problems import explained, problem_document, responses, shown
+from api.problems import error_document, explained, responses, shown
 from api.questions import read_json, read_question
 from api.rates import charge
 from api.service import Service
@@ -120,5 +120,5 @@ def _question(service: Service, item: Any, policy: Policy | None) -> tuple[Subje
 
 def _result(service: Service, found: Answer | ProvenanceError) -> bytes:
     if isinstance(found, ProvenanceError):
-        return canonical({"problem": problem_document(found.code, found.status, found.message, found.details)})
+        return canonical({"problem": error_document(found)})
     return counted(service, found)

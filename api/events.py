@@ -20,8 +20,9 @@ from api.problems import responses
 from api.service import Service
 from api.subjects import address_here
 from registry.chain.identifiers import parse_identifier, parse_release_id
+from registry.chain.records import check_name
 from registry.content.cid import DAG_PB, Cid
-from registry.errors import InvalidIdentifier, InvalidQuery, ProvenanceError, ServiceBusy
+from registry.errors import InvalidIdentifier, InvalidQuery, InvalidRelease, ProvenanceError, ServiceBusy
 from registry.index.changes import Change, Place, Watched, changes, here, parse_place
 
 router = APIRouter(tags=["events"])
@@ -92,6 +93,11 @@ def _watched(
     address = None if publisher is None else address_here(service, publisher)
     if name is not None and address is None:
         raise InvalidQuery("A name is its publisher's: say `publisher` too.")
+    if name is not None:
+        try:
+            check_name(name)
+        except InvalidRelease as error:
+            raise InvalidQuery(error.message) from None
     cid = None if artifact is None else parse_identifier(artifact)
     if cid is not None and (not isinstance(cid, Cid) or cid.codec != DAG_PB):
         raise InvalidIdentifier("An artifact is named by the CID of its root (bafybei…).")

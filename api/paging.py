@@ -38,10 +38,15 @@ def parse_cursor(kind: str, text: str | None, form: Sequence[type]) -> list[Any]
         isinstance(value, list)
         and value[:1] == [kind]
         and [type(part) for part in value[1:]] == list(form)
-        and all(abs(part) < 1 << 53 for part in value[1:] if isinstance(part, int))
+        and all(_may_be_asked(part) for part in value[1:])
     ):
         return value[1:]
     raise InvalidQuery(_OTHER_LIST)
+
+
+def _may_be_asked(part: Any) -> bool:
+    """Whether a database takes it: keys hold names, addresses and hexadecimal characters, and numbers of JSON."""
+    return part.isascii() and part.isprintable() if isinstance(part, str) else abs(part) < 1 << 53
 
 
 def listed(kind: str, page: Page[Any, Any], entry: Callable[[Any], Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Errors over HTTP: RFC 9457 problem documents with the codes of `registry.errors`."""
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,9 @@ from starlette.exceptions import HTTPException
 
 from api.examples.problems import PROBLEMS
 from registry.content.names import printable
-from registry.errors import MalformedRequest, ProvenanceError, TooManyRequests
+from registry.errors import IndexUnavailable, MalformedRequest, ProvenanceError, TooManyRequests
+
+_log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -62,6 +65,14 @@ def problem_document(code: str, status: int, detail: str, details: dict[str, Any
     return document.model_dump(exclude_none=True)
 
 
+def error_document(error: ProvenanceError) -> dict[str, Any]:
+    """The problem document of an error of ours. Where the index is, and as whom it is used, the log alone says."""
+    if isinstance(error, IndexUnavailable) and "database" in error.details:
+        _log.warning("%s: %s", error.code, error.message)
+        return problem_document(error.code, error.status, "The index cannot be used just now.")
+    return problem_document(error.code, error.status, error.message, error.details)
+
+
 def problem(code: str, status: int, detail: str, details: dict[str, Any] | None = None) -> JSONResponse:
     """The response for one error."""
     document = problem_document(code, status, detail, details)
@@ -105,7 +116,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProvenanceError)
     async def _ours(_request: Request, error: ProvenanceError) -> JSONResponse:
-        return problem(error.code, error.status, error.message, error.details)
+        document = error_document(error)
+        return _Response(document, status_code=error.status, media_type=MEDIA_TYPE)
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:

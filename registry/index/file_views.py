@@ -55,5 +55,5 @@ def _places(snapshot: Snapshot, file: Cid | FileHash, after: FileKey | None, lim
     key = (release_files.c.publisher, release_files.c.release_id, release_files.c.position)
     query = select(release_files).where(snapshot.files_here(), is_asked)
     if after is not None:
-        query = query.where(tuple_(*key) > after)
+        query = query.where(tuple_(*key) > tuple_(*after))
     return snapshot.connection.execute(query.order_by(*key).limit(limit)).all()

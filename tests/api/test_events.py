@@ -175,6 +175,7 @@ def assert_told_anew(events: Iterator[Event]) -> None:
     ("asked", "headers"),
     [
         ({"name": "m"}, {}),
+        ({"publisher": "eip155:31337:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "name": "No Model"}, {}),
         ({"publisher": "0x1"}, {}),
         ({"publisher": "eip155:7:0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"}, {}),
         ({"artifact": "sha256:" + "ab" * 32}, {}),

@@ -39,6 +39,8 @@ class ModelQueries(ReleaseQueries):
         self, prefix: str, *, limit: int = 100, after: tuple[str, str] | None = None
     ) -> Page[Model, tuple[str, str]]:
         """Models of anyone whose name starts so, by name and publisher; `after` is such a pair."""
+        if not prefix.isprintable():  # PostgreSQL takes no text with a NUL
+            return Page((), None)
         name, publisher = releases.c.name, releases.c.publisher
         query = _MODELS.where(self.here(releases), name >= prefix, name < prefix + _ABOVE_NAMES)
         if after is not None:
@@ -50,6 +52,8 @@ class ModelQueries(ReleaseQueries):
         self, publisher: str, name: str, *, limit: int = 100, after: int | None = None
     ) -> Page[ClaimedRelease, int]:
         """The releases of a model, newest first, without documents. `after` is a place in the log."""
+        if not name.isprintable():  # PostgreSQL takes no text with a NUL
+            return Page((), None)
         query = select(releases.c.release_id).where(
             self.here(releases), releases.c.publisher == publisher, releases.c.name == name
         )

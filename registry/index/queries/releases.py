@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, exists, func, literal, select
 
 from registry.artifacts.manifest import Manifest
 from registry.chain.events import EventLocation
@@ -190,7 +190,7 @@ class ReleaseQueries(DocumentQueries):
             .where(
                 release_files.c.deployment == self.key,
                 release_files.c.release_id == identifier,
-                release_files.c.position >= start,
+                release_files.c.position >= literal(start, BigInteger),
             )
             .order_by(release_files.c.position)
             .limit(limit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import Select, and_, func, select, tuple_
+from sqlalchemy import BigInteger, Select, and_, func, literal, select, tuple_
 
 from registry.artifacts.training.document import Dataset
 from registry.chain.records import ZERO
@@ -262,7 +262,7 @@ class TrainingQueries(LineageQueries, DocumentQueries, ProgressQueries):
     def _sizes(self, digest: bytes, start: int, limit: int) -> list[int]:
         query = (
             select(datasets.c.size)
-            .where(datasets.c.digest == digest, datasets.c.position >= start)
+            .where(datasets.c.digest == digest, datasets.c.position >= literal(start, BigInteger))
             .order_by(datasets.c.position)
             .limit(limit)
         )
