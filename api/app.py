@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import (
@@ -25,6 +24,7 @@ from api import (
 )
 from api.limiter import WINDOW_SECONDS, Limiter, TokenBuckets
 from api.limits import BodyLimit
+from api.origins import Origins
 from api.quick import QuickVerdicts
 from api.rates import RateLimit
 from api.service import Service, open_service
@@ -109,7 +109,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Observed, metrics=app.state.metrics)
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            Origins,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=_ASKED_WITH,

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import problem
 from registry.errors import InputError, RequestTooLarge, RequestTooSlow
 
+_BODILESS = frozenset({"GET", "HEAD"})
 _DRAINED = 4
 _DRAIN_SECONDS = 5.0
 
@@ -25,6 +26,9 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if scope["method"] in _BODILESS:
+            await self._without_body(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.longest:
@@ -62,6 +66,34 @@ class BodyLimit:
                 await self._refuse(scope, receive, send, why)
 
         await self.app(scope, counted, watched)
+
+    async def _without_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A question whose body means nothing (RFC 9110, 9.3.1): it is answered as without one, and the connection
+        closed behind the answer where one was announced."""
+        names = dict(scope["headers"])
+        if names.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in names:
+            await self.app(scope, receive, send)
+            return
+        begun, seen = False, 0
+
+        async def empty() -> Message:
+            nonlocal begun, seen
+            if not begun:
+                begun = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            while seen <= self.longest:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return message
+                seen += len(message.get("body", b""))
+            return {"type": "http.disconnect"}
+
+        async def last(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", []).append((b"connection", b"close"))
+            await send(message)
+
+        await self.app(scope, empty, last)
 
     def _too_large(self) -> InputError:
         sentence = f"The body is longer than {self.longest:,} bytes. Ask in smaller parts."

@@ -6,6 +6,7 @@ connection has `HEAD_SECONDS` for each head, and `HEAD_BYTES`.
 
 import asyncio
 import contextlib
+import json
 import socket
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app
+from api.problems import MEDIA_TYPE, problem_document
 from api.sending import TRANSPORT
 from api.service import Service
 from api.telemetry import log_as_json
@@ -55,6 +57,16 @@ class PatientProtocol(HttpToolsProtocol):
             self.send_400_response("The head of the request is too long.")
         elif self._waiting is None and self._head_begun:
             self._await_head()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as a request is refused with a problem document, too."""
+        document = json.dumps(problem_document("http.400", 400, msg)).encode("ascii")
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(document)}\r\n"
+        self.transport.write(head.encode("ascii") + b"connection: close\r\n\r\n" + document)
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Who asks for another protocol is answered in this one (RFC 9110, 7.8), and fills no log."""
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -107,6 +119,7 @@ def make_server(settings: Settings, host: str, port: int, *, follow: bool = True
         "host": host,
         "port": port,
         "http": PatientProtocol,
+        "ws": "none",
         "log_level": "warning",
         "log_config": None if settings.log_format == "json" else uvicorn.config.LOGGING_CONFIG,
         "proxy_headers": False,  # who is believed is said by our settings alone

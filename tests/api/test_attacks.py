@@ -1,6 +1,7 @@
 """Peers that mean harm: while they do what they do, the service answers everybody else."""
 
 import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,3 +84,38 @@ def test_names_of_a_hundred_thousand_characters(service: httpx.Client, path: str
     assert answer.split(b" ", 2)[1] in (b"400", b"404", b"422"), answer[:200]
     assert len(answer) < 10_000
     answers_others(service)
+
+
+@pytest.mark.parametrize("length", [b"content-length: 99999999", b"content-length: 10", b"transfer-encoding: chunked"])
+def test_a_question_that_has_no_body_is_answered_whatever_body_it_announces(
+    service: httpx.Client, length: bytes
+) -> None:
+    with connected(service) as connection:
+        connection.sendall(b"GET /v1/artifacts/none HTTP/1.1\r\nhost: x\r\n" + length + b"\r\n\r\n")
+        answer = all_of(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"input.identifier" in answer
+    answers_others(service)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/log HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /% \xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_a_problem_document(service: httpx.Client, head: bytes) -> None:
+    with connected(service) as connection:
+        connection.sendall(head)
+        answer = all_of(connection)
+    told, _, body = answer.partition(b"\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 ") and b"content-type: application/problem+json" in told
+    assert json.loads(body)["status"] == int(told.split()[1])
+
+
+def test_who_asks_for_a_websocket_is_answered_in_http(service: httpx.Client) -> None:
+    upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAA\r\n"
+    with connected(service) as connection:
+        connection.sendall(b"GET /v1/artifacts/none HTTP/1.1\r\nhost: x\r\n" + upgrade + b"\r\n")
+        assert b"input.identifier" in connection.recv(65536)

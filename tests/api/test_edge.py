@@ -126,6 +126,9 @@ def test_pages_of_the_configured_origins_may_ask_and_no_others(tmp_path: Path) -
         preflight = client.options("/v1/verify", headers=asking | {"access-control-request-headers": "content-type"})
         assert preflight.headers["access-control-allow-origin"] == "https://app.example"
         assert "access-control-allow-credentials" not in preflight.headers
+        refused = client.options("/v1/verify", headers=asking | {"origin": "https://other.example"})
+        assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
+        assert refused.json()["detail"] == "Disallowed CORS origin." and "origin" in refused.headers["vary"].lower()
         other = client.get("/healthz", headers={"origin": "https://other.example"})
         assert "access-control-allow-origin" not in other.headers
         for _ in range(2):
