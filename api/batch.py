@@ -23,6 +23,7 @@ from registry.artifacts.canonical import canonical
 from registry.errors import MalformedRequest, ProvenanceError, RequestTooLarge
 from registry.index.answers import Answer
 from registry.index.verify import answers_in
+from registry.policy.document import accounts_named
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
 from registry.policy.rendering import as_of_json
@@ -32,6 +33,7 @@ router = APIRouter(tags=["verify"])
 MAX_ITEMS: Final = 1000
 MAX_BYTES: Final = 16 << 20
 _ITEMS_A_REQUEST: Final = 10
+_ACCOUNTS_A_REQUEST: Final = 100
 
 
 @router.post(
@@ -50,12 +52,13 @@ async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = No
     """The verdicts on up to 1,000 subjects, in the order of `items`, all as of one block: the newest, or `as_of`.
 
     An item that cannot be answered has a `problem` in its place; the others are answered all the same. `policy` is for
-    the items that have none of their own. Towards the rate limit ten items count as one request.
+    the items that have none of their own. Towards the rate limit ten items count as one request, and so do a
+    hundred accounts in policies.
     """
     block = parse_block(as_of)
     body = await whole_body(request)
-    items, policy = _read(body, service)
-    await charge(request.scope, len(items) / _ITEMS_A_REQUEST)
+    items, policy, accounts = await service.answer(lambda *, quick: _read(body, service), quick=False)
+    await charge(request.scope, len(items) / _ITEMS_A_REQUEST + accounts / _ACCOUNTS_A_REQUEST)
 
     def work(*, quick: bool) -> bytes:
         return _answers(service, items, policy, block)
@@ -63,8 +66,8 @@ async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = No
     return answered(request, await service.answer(work, quick=False))
 
 
-def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None]:
-    """The items as they are, and the policy that they share.
+def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None, int]:
+    """The items as they are, the policy that they share, and how many accounts all the policies name.
 
     Raises MalformedRequest, RequestTooLarge, InvalidPolicy.
     """
@@ -83,7 +86,8 @@ def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None]:
             f"The items list {files:,} files together, and at most {service.settings.max_files:,} are taken.",
             limit=service.settings.max_files,
         )
-    return asked.items, None if asked.policy is None else service.policies.read(asked.policy)
+    accounts = accounts_named(asked.policy) + sum(accounts_named(item.get("policy")) for item in asked.items)
+    return asked.items, None if asked.policy is None else service.policies.read(asked.policy), accounts
 
 
 def _answers(service: Service, items: list[Any], policy: Policy | None, block: int | bytes | None) -> bytes:

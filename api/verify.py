@@ -20,6 +20,7 @@ from api.shapes.verdicts import VerdictOf
 from registry.index.answers import Answer
 from registry.index.queries import NotQuick
 from registry.index.verify import answer
+from registry.policy.document import accounts_named
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy
 
@@ -28,6 +29,7 @@ router = APIRouter(tags=["verify"])
 _QUICK_BYTES = 16 << 10
 _QUICK_FILES = 100
 _QUICK_PUBLISHERS = 16
+_QUICK_ACCOUNTS = 64
 _TAKES_LONG = "registry.takes_long"
 _QUESTION = b"body:"
 """Stands before a body, which so is no other kind of question."""
@@ -93,7 +95,10 @@ def _verdict(service: Service, body: bytes, block: int | bytes | None, *, quick:
     """The bytes of the verdict. Raises NotQuick for a question that may take long."""
 
     def ask() -> tuple[Subject, Policy | None]:
-        question = read_question(read_json(body), service.settings.max_files, service.policies)
+        value = read_json(body)
+        if quick and isinstance(value, dict) and accounts_named(value.get("policy")) > _QUICK_ACCOUNTS:
+            raise NotQuick  # also to read
+        question = read_question(value, service.settings.max_files, service.policies)
         if quick and is_long(question):
             raise NotQuick
         return question.subject, question.policy

@@ -15,8 +15,7 @@ Hex is read in either case and written in lower case; addresses are written in E
 import re
 from dataclasses import dataclass
 
-from eth_utils.address import to_checksum_address
-
+from registry.chain.static import checksummed
 from registry.content.cid import Cid
 from registry.errors import InvalidIdentifier
 
@@ -139,13 +138,13 @@ def parse_address(text: str) -> str:
         raise InvalidIdentifier(
             f"“{_shown(text)}” is not an address: 0x and 40 hexadecimal characters.", given=_shown(text)
         )
-    checksummed = str(to_checksum_address(text))
+    written = checksummed(bytes.fromhex(text[2:]))
     digits = text[2:]
-    if digits not in (digits.lower(), digits.upper()) and text != checksummed:
+    if digits not in (digits.lower(), digits.upper()) and text != written:
         raise InvalidIdentifier(
             f"“{text}” has a wrong checksum in its capital letters; it looks mistyped. Copy it again.", given=text
         )
-    return checksummed
+    return written
 
 
 def _account(text: str, rest: str) -> Account:

@@ -13,10 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar, Final, Self
 
-from eth_utils.address import is_checksum_address
-
 from registry.chain.keccak import keccak
-from registry.chain.static import StaticRecord
+from registry.chain.static import StaticRecord, checksummed
 from registry.errors import InvalidRelease, UnknownLabel
 
 ZERO: Final = bytes(32)
@@ -42,6 +40,7 @@ RELEASE_TYPEHASH: Final = keccak(_RELEASE_TYPE + _PARENT_TYPE)
 RECORD_TYPEHASH: Final = keccak(_RECORD_TYPE + _PARENT_TYPE + _RELEASE_TYPE)
 _NO_PARENTS: Final = keccak(b"")
 
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
 _VERSION = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*", re.ASCII)
 
@@ -281,7 +280,7 @@ def check_version(version: str) -> None:
 
 @lru_cache(maxsize=4096)  # a keccak-256 for each address otherwise
 def _is_account(address: str) -> bool:
-    return is_checksum_address(address)
+    return bool(_ADDRESS.fullmatch(address)) and checksummed(bytes.fromhex(address[2:])) == address
 
 
 def _uint(value: int) -> bytes:

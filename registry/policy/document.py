@@ -16,6 +16,8 @@ from registry.policy.globs import MAX_PATTERNS, check_pattern, check_patterns
 
 _MANY = 1000
 _MAX_REQUIREMENTS = 20
+MAX_ACCOUNTS = 3000
+"""In all lists of a policy together."""
 
 
 class _Document(BaseModel):
@@ -120,8 +122,24 @@ class TrainingDataDocument(_Document):
         return self
 
 
+def accounts_named(value: Any) -> int:
+    """How many accounts the lists of a policy name, before any of it is read: what reading it will take."""
+    if not isinstance(value, dict):
+        return 0
+    requirements, training = value.get("require"), value.get("training_data")
+    lists = [value.get(name) for name in ("publishers", "disputes", "rulings")]
+    if isinstance(requirements, list):
+        lists += [one.get("issuers") for one in requirements if isinstance(one, dict)]
+    if isinstance(training, dict):
+        lists.append(training.get("teachers"))
+    return sum(len(one) for one in lists if isinstance(one, list))
+
+
 class PolicyDocument(_Document):
-    """The policy as it is written. A publisher is an account, or an object with `id` and `until_block`."""
+    """The policy as it is written. A publisher is an account, or an object with `id` and `until_block`.
+
+    Its lists of accounts name at most 3,000 together.
+    """
 
     version: Annotated[Literal[1], BeforeValidator(_whole_number)]
     publishers: Annotated[list[_AccountText | PublisherDocument], Field(max_length=_MANY)] = []
@@ -148,6 +166,13 @@ class PolicyDocument(_Document):
     max_age: Annotated[int, Field(ge=1, lt=2**53)] | None = None
     otherwise: Literal["unknown", "refuse"] = "unknown"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_not_too_many(cls, value: Any) -> Any:
+        if (named := accounts_named(value)) > MAX_ACCOUNTS:
+            raise ValueError(f"Its lists name {named:,} accounts together, and at most {MAX_ACCOUNTS:,} are taken.")
+        return value
+
 
 _FORMS: dict[str, type[BaseModel]] = {"require": RequirementDocument, "training_data": TrainingDataDocument}
 
@@ -167,6 +192,8 @@ def explained(error: ValidationError) -> InvalidPolicy:
             return InvalidPolicy(f"The policy has the key “{where}”, which is not known. Known are {known}.", key=where)
         case "missing":
             return InvalidPolicy(f"The policy lacks the key “{where}”.", key=where)
+        case "value_error" if not where:
+            return InvalidPolicy(f"The policy cannot be used. {first['ctx']['error']}")
         case "value_error":
             return InvalidPolicy(f"The policy's {where} cannot be used. {first['ctx']['error']}", key=where)
     if not where:

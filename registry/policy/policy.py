@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
@@ -285,15 +286,15 @@ def _publishers(given: list[str | PublisherDocument]) -> tuple[TrustedPublisher,
         account = parse_account(item if isinstance(item, str) else item.id)
         until = None if isinstance(item, str) else item.until_block
         found.add(TrustedPublisher(account.chain_id, account.address, until))
-    accounts = [(publisher.chain_id, publisher.address) for publisher in found]
-    for chain_id, address in sorted(accounts):
-        if accounts.count((chain_id, address)) > 1:
+    ordered = sorted(found, key=lambda publisher: (publisher.chain_id, publisher.address))
+    for one, other in pairwise(ordered):
+        if (chain_id := one.chain_id, address := one.address) == (other.chain_id, other.address):
             raise InvalidPolicy(
                 f"The policy names the publisher {Account(chain_id, address)} twice with different until_block; "
                 "name it once.",
                 key="publishers",
             )
-    return tuple(sorted(found, key=lambda publisher: (publisher.chain_id, publisher.address)))
+    return tuple(ordered)
 
 
 def _accounts(given: Iterable[str]) -> tuple[Account, ...]:

@@ -1,11 +1,16 @@
 """POST /v1/verify/batch: one block, errors per item, and bounds."""
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import Model, Publish
+from registry.policy.policy import parse_policy
+from registry.settings import load_settings
+from tests.api.conftest import Model, Publish, serving
 
 NOBODY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
 
@@ -97,3 +102,33 @@ def test_answers_that_are_too_long_together_are_asked_for_again(
     results = api.post("/v1/verify/batch", json=asked).json()["results"]
     assert [result.get("verdict") for result in results] == ["allow"] * 3 + [None] * 2
     assert [result["problem"]["code"] for result in results[3:]] == ["input.too-large"] * 2
+
+
+def accounts(count: int) -> list[str]:
+    return [f"eip155:1:0x{number:040x}" for number in range(count)]
+
+
+@pytest.mark.parametrize("path", ["/v1/verify", "/v1/verify/batch"])
+def test_policies_that_name_many_are_read_beside_the_event_loop(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    where: list[str] = []
+
+    def noted(*given: Any) -> Any:
+        where.append(threading.current_thread().name)
+        return parse_policy(*given)
+
+    monkeypatch.setattr("api.questions.parse_policy", noted)
+    item = {"what": NOBODY, "policy": {"version": 1, "publishers": accounts(250)}}
+    assert api.post(path, json=item if path == "/v1/verify" else {"items": [item], "policy": {"version": 1}}).is_success
+    assert where and all(name.startswith("verify") for name in where)
+
+
+def test_accounts_count_towards_the_rate_limit(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, rpc_url="http://127.0.0.1:9", chain_id=1, rate_limit=60)
+    shared = {"version": 1, "publishers": accounts(1000), "disputes": accounts(1000), "rulings": accounts(1000)}
+    own = {"version": 1, "require": [{"kind": "audit", "issuers": accounts(1000)}]}
+    with serving(settings, follow=False) as client:
+        body = {"items": [{"what": NOBODY, "policy": own}], "policy": shared}
+        for expected in (503, 429):  # the index has read nothing; the second time there is too little left
+            assert client.post("/v1/verify/batch", json=body).status_code == expected

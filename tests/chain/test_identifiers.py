@@ -2,7 +2,9 @@
 
 import contextlib
 
+import eth_hash.auto
 import pytest
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +105,18 @@ def test_one_kind_is_not_taken_for_another():
         parse_terms_id("release:0x" + "ab" * 32)
     with pytest.raises(InvalidIdentifier, match="eip155:CHAIN"):
         parse_account("release:0x" + "ab" * 32)
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_addresses_are_written_as_eth_utils_writes_them(raw):
+    assert parse_address("0x" + raw.hex()) == to_checksum_address(raw)
+
+
+def test_no_address_is_hashed_in_python(monkeypatch):
+    def slow(_data):
+        raise AssertionError("a millisecond each")
+
+    monkeypatch.setattr(eth_hash.auto.keccak, "hasher", slow, raising=False)
+    parse_address(ADDRESS.lower())
+    for number in range(3):
+        parse_account(f"eip155:1:0x{number + 77:040x}")

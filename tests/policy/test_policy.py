@@ -10,6 +10,7 @@ from world import ALICE, BOB, account
 from registry.chain.records import Deployment
 from registry.errors import InvalidPolicy
 from registry.policy.catalogue import catalogue, catalogue_ids
+from registry.policy.document import MAX_ACCOUNTS
 from registry.policy.policy import MAX_POLICY_BYTES, Policy, parse_policy, parse_policy_json, parse_policy_toml
 from registry.policy.terms import Use
 
@@ -210,3 +211,22 @@ def test_the_finality_that_is_not_given_is_that_of_the_chain() -> None:
     here = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
     assert [read().finality_on(Deployment(chain, here)) for chain in (1, 1337, 31337)] == ["safe", "latest", "latest"]
     assert read(finality="finalized").finality_on(Deployment(31337, here)) == "finalized"
+
+
+def test_the_accounts_of_all_lists_together_are_bounded_before_any_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def accounts(count: int) -> list[str]:
+        return [f"eip155:1:0x{number:040x}" for number in range(count)]
+
+    requirement = {"kind": "audit", "issuers": accounts(999)}
+    lists = {"publishers": accounts(1000), "disputes": accounts(1000), "require": [requirement]}
+    most = read(rulings=accounts(1), **lists)
+    assert (len(most.publishers), len(most.disputes), len(most.require[0].issuers)) == (1000, 1000, 999)
+
+    def unread(_text: str) -> Any:
+        raise AssertionError("read")
+
+    monkeypatch.setattr("registry.policy.document.parse_account", unread)
+    teachers = {"outputs": "permitted", "teachers": accounts(2)}
+    for more in ({"rulings": accounts(2)}, {"training_data": teachers}):
+        with pytest.raises(InvalidPolicy, match=f"3,001 accounts together, and at most {MAX_ACCOUNTS:,} are taken"):
+            read(**lists, **more)
