@@ -19,7 +19,8 @@ from registry.index.queries import Snapshot
 
 router = APIRouter(tags=["registry"])
 
-_KIND: Final = "history"
+KIND: Final = "history"
+"""Of its cursors."""
 
 
 @router.get(
@@ -51,7 +52,7 @@ async def get_history(
     """
     chain = service.deployment.chain_id
     kind, digest = parse_stated_subject(id, chain)
-    found = parse_cursor(_KIND, after, [int, int])
+    found = parse_cursor(KIND, after, [int, int])
     key = None if found is None else (found[0], found[1])
 
     def told(entry: Entry) -> dict[str, Any]:
@@ -59,6 +60,6 @@ async def get_history(
         return {"event": event} | said
 
     def view(snapshot: Snapshot) -> dict[str, Any]:
-        return listed(_KIND, snapshot.history_of(kind, digest, limit=limit, after=key), told)
+        return listed(KIND, snapshot.history_of(kind, digest, limit=limit, after=key), told)
 
     return await answered_dated(request, service, as_of, view)

@@ -8,12 +8,15 @@ from api.as_of import AsOfQuery, answered_as_of, parse_block
 from api.caching import FOREVER, REVALIDATE, answered
 from api.dependencies import ServiceOf
 from api.examples.records import ARTIFACT, OMS, RECORD, RELEASE
+from api.history import KIND as HISTORY
 from api.models import EXAMPLE_CID, EXAMPLE_OMS, EXAMPLE_RELEASE
+from api.paging import cursor
 from api.problems import responses, shown
 from api.shapes.records import ArtifactOf, OmsOf, RecordOf, ReleaseOf
 from registry.chain.identifiers import OmsRoot, parse_identifier, parse_release_id
 from registry.content.cid import DAG_PB, Cid
 from registry.errors import InvalidIdentifier
+from registry.index.queries import Snapshot
 from registry.index.record_views import record_view
 from registry.index.views import artifact_view, oms_view, release_view
 
@@ -40,9 +43,13 @@ async def get_release(
 ) -> Any:
     """A release with its record, documents, status and its history, parents and children, and its first files."""
     identifier = parse_release_id(id)
-    return await answered_as_of(
-        request, service, as_of, lambda snapshot: release_view(snapshot, identifier, files_from)
-    )
+
+    def view(snapshot: Snapshot) -> dict[str, Any]:
+        found = release_view(snapshot, identifier, files_from)
+        key = found["status_history_next"]
+        return found | {"status_history_next": None if key is None else cursor(HISTORY, key)}
+
+    return await answered_as_of(request, service, as_of, view)
 
 
 @router.get(

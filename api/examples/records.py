@@ -101,6 +101,7 @@ RELEASE: dict[str, Any] = CLAIM | {
             "seq": 3,
         }
     ],
+    "status_history_next": None,
     "record": {
         "seq": 0,
         "timestamp": 1796004269,

@@ -198,7 +198,11 @@ class ReleaseOf(Claim):
     files: list[FileOf] | None
     files_total: int | None
     files_next: Annotated[int | None, Field(description="The first that is not shown: `files_from` of the next page")]
-    status_history: list[StatusChange]
+    status_history: Annotated[list[StatusChange], Field(description="The newest 100 changes, of them the oldest first")]
+    status_history_next: Annotated[
+        str | None,
+        Field(description="Where there are more: `after` for `/v1/history/{id}`, which tells all from the oldest on"),
+    ]
     record: RecordPlace
     hashed_record: HashedRecord
     as_of: AsOf

@@ -13,17 +13,23 @@ from registry.policy.rendering import as_of_json
 from registry.standards.oms import NAMES_NOT_BOUND, oms_json
 
 _CLAIMS_SHOWN = 100
+STATUSES_SHOWN = 100
 FILES_SHOWN = 1_000
 """Files in one view of a release; the others are asked for from a position on."""
 
 
 def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> dict[str, Any]:
-    """Everything about one release, of its files those from a position on. Raises RecordNotFound, IndexUnavailable."""
+    """Everything about one release, of its files those from a position on, of changes of its status the newest.
+
+    Where there are more of these, `status_history_next` is the key behind which its history tells all of them.
+    Raises RecordNotFound, IndexUnavailable.
+    """
     as_of = snapshot.as_of()
     claim = snapshot.release(identifier, "none")
     manifest = snapshot.manifest(identifier)
     said = None if manifest is None else manifest.predicate
     place = snapshot.location(identifier)
+    changes = snapshot.status_history(identifier, STATUSES_SHOWN + 1)
     release = claim.record.release
     return claim_view(claim, as_of) | {
         "training_data": _training_data(claim, said),
@@ -52,8 +58,9 @@ def release_view(snapshot: Snapshot, identifier: bytes, files_from: int = 0) -> 
                 "successor": None if event.record.successor == ZERO else str(ReleaseId(event.record.successor)),
                 "seq": event.record.seq,
             }
-            for event in snapshot.status_history(identifier)
+            for event in changes[-STATUSES_SHOWN:]
         ],
+        "status_history_next": (place.block_number, place.log_index) if len(changes) > STATUSES_SHOWN else None,
         "record": {
             "seq": claim.record.seq,
             "timestamp": claim.record.timestamp,

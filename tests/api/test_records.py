@@ -7,8 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from waiting import wait_until
 
-from registry.chain.devnode import DevNode
+from registry.chain.devnode import DevNode, dev_signer
+from registry.chain.model_registry import open_model_registry
+from registry.chain.records import Reason, Status
 from registry.content.cid import Cid
 from registry.settings import load_settings
 from tests.api.conftest import Model, Publish, serving
@@ -28,6 +31,24 @@ def test_a_release_shows_its_record_and_its_documents(api: httpx.Client, model: 
     assert release["training_data"] == {"disclosure": "undisclosed"}
     assert {file["path"] for file in release["files"]} == {"config.json", "page.html"}
     assert release["status"]["status"] == "active" and release["status_history"] == []
+
+
+def test_changes_of_a_status_that_are_not_shown_are_in_the_history(
+    api: httpx.Client, model: Model, node: DevNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = open_model_registry(node.chain, signer=dev_signer(0), timeout=60)
+    path = f"/v1/releases/{model.release}"
+    for shown, (status, reason) in enumerate(
+        [(Status.DEPRECATED, Reason.UNSPECIFIED), (Status.REVOKED, Reason.UNSPECIFIED)], 1
+    ):
+        registry.set_status("m", "1", status, reason)
+        wait_until(lambda shown=shown: len(api.get(path).json()["status_history"]) == shown)  # type: ignore[misc]
+    assert api.get(path).json()["status_history_next"] is None
+    monkeypatch.setattr("registry.index.views.STATUSES_SHOWN", 1)
+    cut = api.get(path).json()
+    assert [one["status"] for one in cut["status_history"]] == ["revoked"]
+    told = api.get(f"/v1/history/{model.release}", params={"after": cut["status_history_next"]}).json()["items"]
+    assert [one["status"] for one in told] == ["deprecated", "revoked"]
 
 
 def test_parents_and_children_are_linked(

@@ -2,6 +2,7 @@
 
 import pytest
 from newcomers import address_of
+from sqlalchemy import select
 from whole_registry import DIGEST, DOCUMENT, LARGEST, World, recorded
 
 from registry.chain.artifact import CONTRACTS
@@ -14,7 +15,10 @@ from registry.chain.statements import Kind, SubjectKind
 from registry.errors import BlockNotInChain, InvalidIdentifier, RecordNotFound
 from registry.index.database import open_database
 from registry.index.follower import Follower
-from registry.index.queries import Reader
+from registry.index.queries import NotQuick, Reader
+from registry.index.queries.releases import _statuses
+from registry.index.schema import manifests, statuses
+from registry.index.views import STATUSES_SHOWN, release_view
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +34,15 @@ def reader(world, tmp_path_factory):
     for _ in range(4):
         follower.catch_up()
     yield Reader(database, world.alice.models.deployment)
+    database.close()
+
+
+@pytest.fixture
+def own(world, tmp_path):
+    """An index of the test's own, which it may write to."""
+    database = open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")
+    Follower(world.alice.models, database).catch_up()
+    yield database, Reader(database, world.alice.models.deployment)
     database.close()
 
 
@@ -312,3 +325,51 @@ def test_a_delegate_without_scopes_is_shown_as_such(world, reader):
     assert found[address_of(world.bob)].given.record.scopes == Scope.PUBLISH | Scope.GRANT
     assert found[address_of(world.bob)].in_force
     assert (found[address_of(world.carol)].given.record.scopes, found[address_of(world.carol)].in_force) == (0, False)
+
+
+def test_how_many_manifests_are_read_at_any_block_is_counted_without_a_look_at_all(world, own):
+    database, reader = own
+    ways = (
+        "USING COVERING INDEX releases_by_block",
+        "manifests_by_state (deployment=? AND state=?)",
+        "manifests_to_read",
+    )
+    with database.write() as connection:
+        ids = list(connection.execute(select(manifests.c.release_id).order_by(manifests.c.block_number)).scalars())
+        connection.execute(manifests.update().where(manifests.c.release_id.in_(ids[::2])).values(state="invalid"))
+    asked: list[str] = []
+    for number in blocks(world):
+        with reader.snapshot(as_of=number) as snapshot:
+            known = select(manifests.c.state).where(snapshot.here(manifests))
+            rows = snapshot.connection.execute(known).scalars().all()
+            driver = snapshot.connection.connection.driver_connection
+            driver.set_trace_callback(asked.append)
+            found = snapshot.coverage() if snapshot.is_newest else [snapshot.coverage() for _ in range(3)][-1]
+            driver.set_trace_callback(None)
+            if not snapshot.is_newest:
+                assert (found.read, found.of) == (sum(state == "invalid" for state in rows), len(rows))
+                counts = [one for one in asked if "count(" in one]
+                assert len(counts) == 2, "counted once in a snapshot"
+                for one in counts:
+                    plan = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {one}")]
+                    assert all(any(way in step for way in ways) for step in plan), plan
+            asked.clear()
+    assert len(ids) > 2
+    with reader.snapshot(quick=True, as_of=world.head - 1) as snapshot, pytest.raises(NotQuick):
+        snapshot.coverage()
+
+
+def test_of_very_many_changes_of_a_status_the_last_is_read_and_the_newest_are_shown(world, own):
+    database, reader = own
+    release = world.releases["base 1"]
+    with database.write() as connection:
+        (row,) = connection.execute(select(statuses).where(statuses.c.release_id == release)).mappings().all()
+        made = [dict(row) | {"seq": 1000 + count, "timestamp": count} for count in range(STATUSES_SHOWN + 20)]
+        connection.execute(statuses.insert(), made)
+    with reader.snapshot() as snapshot:
+        assert snapshot.release(release, "none").status.since == made[-1]["timestamp"]
+        assert len(snapshot.by_key(_statuses, "release_id", [release])[release]) == 1
+        view = release_view(snapshot, release)
+        place = snapshot.location(release)
+    assert [one["seq"] for one in view["status_history"]] == [one["seq"] for one in made[20:]]
+    assert view["status_history_next"] == (place.block_number, place.log_index)

@@ -6,8 +6,8 @@ by key (`Page`): what is added meanwhile moves nothing.
 """
 
 from registry.index.queries.anchors import AnchorState
-from registry.index.queries.base import Located, Page, chunks
-from registry.index.queries.documents import Allowance, Documents, NotQuick
+from registry.index.queries.base import Located, NotQuick, Page, chunks
+from registry.index.queries.documents import Allowance, Documents
 from registry.index.queries.history import EventKey
 from registry.index.queries.lineage import Direction, Edge, EdgeKey, Graph
 from registry.index.queries.models import Model

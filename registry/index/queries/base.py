@@ -9,6 +9,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    FromClause,
     Result,
     Row,
     RowMapping,
@@ -42,7 +43,7 @@ class Here:
 
     newest: bool
 
-    def __call__(self, table: Table) -> ColumnElement[bool]:
+    def __call__(self, table: FromClause) -> ColumnElement[bool]:
         mine = table.c.deployment == bindparam("deployment")
         return mine if self.newest else and_(mine, table.c.block_number <= bindparam("at"))
 
@@ -71,6 +72,10 @@ class Page(Generic[T, K]):
 
 
 Rows = Sequence[Row[Any]]
+
+
+class NotQuick(Exception):
+    """A snapshot that was to be quick would have to read long documents that are not in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from registry.chain.records import ZERO
 from registry.content.cid import RAW, Cid
 from registry.errors import IndexUnavailable
 from registry.index.manifest_facts import known_facts
-from registry.index.queries.base import Here, Rows, among, chunks
+from registry.index.queries.base import Here, NotQuick, Rows, among, chunks
 from registry.index.queries.progress import ProgressQueries
 from registry.index.schema import contents, terms_documents
 from registry.policy.evidence import DocumentState
@@ -22,10 +22,6 @@ _AHEAD_BYTES: Final = 4 << 20
 
 Documents = Literal["none", "described", "whole"]
 """What is wanted of the documents: none of them, terms and the manifest without its files, or with them."""
-
-
-class NotQuick(Exception):
-    """A snapshot that was to be quick would have to read long documents that are not in memory."""
 
 
 class Allowance:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, Table, bindparam, func, select
+from sqlalchemy import Row, Select, Table, bindparam, func, select, text
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
 from registry.errors import IndexUnavailable
 from registry.index.counters import DocumentStates, counters_of, document_states
 from registry.index.lasting import node_is_behind
-from registry.index.queries.base import Base, Build, Here, K, Rows
-from registry.index.schema import COUNTED, cursors, events, heads, terms_documents
+from registry.index.queries.base import Base, Build, Here, K, NotQuick, Rows
+from registry.index.schema import COUNTED, cursors, events, heads, manifests, releases, terms_documents
 from registry.policy.evidence import AsOf, Block, Coverage, Finality
 
 _ROW_BYTES: Final = 1 << 10
@@ -110,6 +110,25 @@ class ProgressQueries(Base):
         }
         return counted | {"terms": document_states(self.connection, terms_documents)}
 
+    def coverage(self) -> Coverage:
+        """Of how many manifests the files are known. Counted when they are written, but for an older block.
+
+        Raises NotQuick for that.
+        """
+        row = self._cursor
+        if row is None:
+            return Coverage(0, 0)
+        if self.is_newest:
+            return Coverage(read=row.manifests_read, of=row.manifests)
+        if self.is_quick:
+            raise NotQuick
+        known = self.once(_recorded_later)
+        if not known:  # of later releases and of what is not read, each by an index that has nothing else
+            total = row.manifests - self.ask(_recorded_later).scalar_one()
+            known[()] = Coverage(read=total - self.ask(_unread).scalar_one(), of=total)
+        found: Coverage = known[()]
+        return found
+
     def as_of(self, finality: Finality = "latest") -> AsOf:
         """The block that every answer of this snapshot is of. Raises `IndexUnavailable` while none was read."""
         known = self._as_of.get(finality)
@@ -205,3 +224,13 @@ def _coverage(table: Table, cursor: Row[Any]) -> Coverage:
 
 def _cursor(_here: Here) -> Select[Any]:
     return select(cursors).where(cursors.c.deployment == bindparam("deployment"))
+
+
+def _recorded_later(_here: Here) -> Select[Any]:
+    query = select(func.count()).select_from(releases)
+    return query.where(releases.c.deployment == bindparam("deployment"), releases.c.block_number > bindparam("at"))
+
+
+def _unread(here: Here) -> Select[Any]:
+    # As text, as it stands in the index of what is unread: SQLite takes that for no other than the same condition.
+    return select(func.count()).select_from(manifests).where(here(manifests), text("state = 'unavailable'"))

@@ -21,11 +21,10 @@ from registry.chain.records import (
 )
 from registry.content.cid import Cid
 from registry.errors import RecordNotFound
-from registry.index.counters import documents_where
 from registry.index.queries.base import Here, Rows, among, location_of
 from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
 from registry.index.schema import grants, lineage, manifests, release_files, releases, statuses
-from registry.policy.evidence import ClaimedRelease, Coverage, DocumentState, StatusState
+from registry.policy.evidence import ClaimedRelease, DocumentState, StatusState
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,20 +212,15 @@ class ReleaseQueries(DocumentQueries):
         )
         return self.connection.execute(query).scalar()
 
-    def status_history(self, identifier: bytes) -> list[StatusEvent]:
-        """Every change of a release's status, oldest first."""
+    def status_history(self, identifier: bytes, limit: int = 100) -> list[StatusEvent]:
+        """The newest changes of a release's status, of them the oldest first."""
         query = (
-            select(statuses).where(self.here(statuses), statuses.c.release_id == identifier).order_by(statuses.c.seq)
+            select(statuses)
+            .where(self.here(statuses), statuses.c.release_id == identifier)
+            .order_by(statuses.c.seq.desc())
+            .limit(limit)
         )
-        return [_status_event(row) for row in self.connection.execute(query)]
-
-    def coverage(self) -> Coverage:
-        """Of how many manifests the files are known. Counted when they are written, but for an older block."""
-        if self.is_newest:
-            row = self._cursor
-            return Coverage(0, 0) if row is None else Coverage(read=row.manifests_read, of=row.manifests)
-        total, read = documents_where(self.connection, manifests, self.here(manifests))
-        return Coverage(read=read, of=total)
+        return [_status_event(row) for row in reversed(self.connection.execute(query).all())]
 
     def _releases(
         self, ids: Sequence[bytes], documents: Documents, allowance: Allowance
@@ -296,7 +290,7 @@ class ReleaseQueries(DocumentQueries):
 
     def _statuses(self, rows: Iterable[Any]) -> dict[bytes, StatusState]:
         found = self.by_key(_statuses, "release_id", [row.release_id for row in rows if row.changed])
-        return {identifier: _status_state(changes[-1]) for identifier, changes in found.items()}
+        return {identifier: _status_state(changes[0]) for identifier, changes in found.items()}
 
     def _first_claims(self, artifacts: Iterable[bytes]) -> dict[bytes, bytes]:
         known = self.once(_first_claim)
@@ -327,8 +321,16 @@ def _parents(here: Here) -> Select[Any]:
 
 
 def _statuses(here: Here) -> Select[Any]:
-    query = select(statuses).where(here(statuses), statuses.c.release_id.in_(among("keys")))
-    return query.order_by(statuses.c.release_id, statuses.c.seq)
+    """The last change of each: of one release there may be very many."""
+    one = statuses.alias()
+    last = select(one.c.seq).where(here(one), one.c.release_id == releases.c.release_id)
+    of_release = (statuses.c.deployment == releases.c.deployment) & (statuses.c.release_id == releases.c.release_id)
+    query = select(statuses).select_from(releases).join(statuses, of_release)
+    return query.where(
+        here(releases),
+        releases.c.release_id.in_(among("keys")),
+        statuses.c.seq == last.order_by(one.c.seq.desc()).limit(1).scalar_subquery(),
+    )
 
 
 def _first_claim(here: Here) -> Select[Any]:
