@@ -182,8 +182,11 @@ class Sources:
             taken = time.monotonic() - started
             asked.seconds = taken if not asked.seconds else asked.seconds + _WEIGHT * (taken - asked.seconds)
             asked.misses = 0 if isinstance(answer, bytes) else asked.misses + 1
-            failed = isinstance(answer, BlockMismatch | StoreUnavailable) and not isinstance(answer, BlockNotInTime)
-            if failed and asked.dropped is None:
+            if (
+                isinstance(answer, BlockMismatch | StoreUnavailable)
+                and not isinstance(answer, BlockNotInTime)
+                and asked.dropped is None
+            ):
                 asked.dropped, asked.since = answer, time.monotonic()
         return answer
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from registry.index.ground import Ground
 from registry.index.looked_for import (
     Shared,
     Wanted,
@@ -33,9 +34,7 @@ from registry.index.standing import (
     read_statements,
     read_trusted,
 )
-from registry.policy.case import Span
 from registry.policy.evidence import (
-    AsOf,
     ClaimedRelease,
     Evidence,
     Frozen,
@@ -82,20 +81,6 @@ _QUICK_GENERATIONS: Final = 8
 class _Found:
     ids: list[bytes] = field(default_factory=list)
     cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What is the same for every question under a policy in one snapshot: whom it trusts, and how they ended.
-
-    `named` are in order, and `worth_asking` those of them of whom there may be releases; `frozen` has issuers too.
-    """
-
-    policy: Policy
-    as_of: AsOf
-    named: Mapping[str, Span]
-    worth_asking: Sequence[str]
-    frozen: Mapping[str, Frozen | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +133,15 @@ def _sought(snapshot: Snapshot, subject: Subject, wanted: Wanted, policy: Policy
 
 
 def _ground(snapshot: Snapshot, policy: Policy) -> Ground:
-    known = snapshot.once(Ground)
-    ground: Ground | None = known.get(policy.digest)
+    ground = snapshot.kept_ground(policy.digest)
     if ground is None:
         as_of = snapshot.as_of(policy.finality_on(snapshot.deployment))
         spans, freezes = read_trusted(snapshot, policy, as_of)
         named = {address: spans[address] for address in sorted(spans)}
         heard = {*policy.publishers_on(snapshot.deployment), *policy.issuers_on(snapshot.deployment)}
         freezes |= read_freezes(snapshot, heard - freezes.keys())
-        ground = known[policy.digest] = Ground(
-            policy, as_of, named, _publishers_with_releases(snapshot, list(named)), freezes
-        )
+        ground = Ground(policy, as_of, named, _publishers_with_releases(snapshot, list(named)), freezes)
+        snapshot.keep_ground(policy.digest, ground, len(freezes))
     return ground
 
 

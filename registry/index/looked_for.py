@@ -1,6 +1,6 @@
 """Which releases share something with what is looked for, by indexes that begin with it and go on with a publisher."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ class Wanted:
     cids: tuple[bytes, ...]
     sha256: tuple[bytes, ...]
     is_folder: bool
+    by_hash: Sequence[tuple[str, Sequence[bytes]]]
+    """The contents in parts, each with the column that they stand in."""
 
     @property
     def contents(self) -> int:
@@ -32,13 +34,6 @@ class Wanted:
     def is_root(self) -> bool:
         """Whether an artifact is looked for by its root alone, which no manifest need be read for."""
         return self.artifact is not None and not self.is_folder
-
-    @property
-    def by_hash(self) -> Iterator[tuple[str, Sequence[bytes]]]:
-        """The contents in parts, each with the column that they stand in."""
-        for name, contents in (("cid", self.cids), ("sha256", self.sha256)):
-            for part in chunks(contents):
-                yield name, part
 
 
 @dataclass(slots=True)
@@ -54,16 +49,22 @@ def wanted_of(subject: Subject) -> Wanted:
     match subject:
         case ArtifactSubject(cid):
             artifact = cid.digest if cid.codec == DAG_PB else None
-            return Wanted(artifact, (cid.to_bytes(),), (), is_folder=False)
+            return _wanted(artifact, (cid.to_bytes(),), (), is_folder=False)
         case FileSubject(sha256, cid):
             if cid is not None:
-                return Wanted(None, (cid.to_bytes(),), (), is_folder=False)
-            return Wanted(None, (), (sha256,) if sha256 is not None else (), is_folder=False)
+                return _wanted(None, (cid.to_bytes(),), (), is_folder=False)
+            return _wanted(None, (), (sha256,) if sha256 is not None else (), is_folder=False)
         case FilesSubject(files, root):
             cids = {file.cid.to_bytes() for file in files if file.cid is not None}
             plain = {file.sha256 for file in files if file.cid is None and file.sha256 is not None}
             plain -= {Cid.from_bytes(cid).digest for cid in cids if Cid.from_bytes(cid).codec == RAW}
-            return Wanted(root.digest if root else None, tuple(sorted(cids)), tuple(sorted(plain)), is_folder=True)
+            return _wanted(root.digest if root else None, tuple(sorted(cids)), tuple(sorted(plain)), is_folder=True)
+
+
+def _wanted(artifact: bytes | None, cids: tuple[bytes, ...], sha256: tuple[bytes, ...], *, is_folder: bool) -> Wanted:
+    columns = (("cid", cids), ("sha256", sha256))
+    parts = tuple((name, part) for name, contents in columns if contents for part in chunks(contents))
+    return Wanted(artifact, cids, sha256, is_folder, parts)
 
 
 def look_together(snapshot: Snapshot, all_wanted: Iterable[Wanted], limit: int) -> None:
@@ -121,7 +122,8 @@ def of_files(
     shared: dict[str, dict[bytes, Shared]] = {}
     for name, contents in wanted.by_hash:
         if not wanted.is_folder:
-            rows = [row for found in _having(snapshot, name, contents, counted).values() for row in found]
+            found = _having(snapshot, name, contents, counted)
+            rows = [row for one in contents for row in found[one]]
             if len(rows) < counted:
                 named = set(publishers)
                 for row in rows:
@@ -144,10 +146,11 @@ def all_releases(snapshot: Snapshot, wanted: Wanted, limit: int) -> Iterator[Seq
         if wanted.is_folder:
             yield snapshot.ask(_HAVING_ANY[name], contents=contents, most=limit).all()
         else:
-            yield from _having(snapshot, name, contents, limit).values()
+            found = _having(snapshot, name, contents, limit)
+            yield from (found[one] for one in contents)
 
 
-def _having(snapshot: Snapshot, name: str, contents: Sequence[bytes], limit: int) -> dict[bytes, Rows]:
+def _having(snapshot: Snapshot, name: str, contents: Sequence[bytes], limit: int) -> Mapping[bytes, Rows]:
     """Files with these contents in anybody's releases, at most so many of each."""
     return snapshot.first_by_key(_HAVING[name], _HAVING_ONE[name], name, contents, limit)
 

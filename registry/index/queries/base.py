@@ -1,6 +1,6 @@
 """What all queries share: one read transaction, one deployment, and the block that the answers are of."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
@@ -23,6 +23,7 @@ from registry.artifacts.manifest import Manifest
 from registry.chain.events import EventLocation
 from registry.chain.records import Deployment
 from registry.chain.static import StaticRecord
+from registry.index.ground import Ground
 from registry.index.kept import Kept
 from registry.index.queries import prepared
 from registry.index.rows import row_record
@@ -80,12 +81,13 @@ class NotQuick(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shelves:
-    """What is kept between snapshots: parsed documents by digest, and rows by the state of the index and their key."""
+    """What is kept between snapshots: parsed documents by digest, and what holds in one state of the index by that."""
 
     whole: Kept[ManifestFacts]
     described: Kept[Manifest]
     terms: Kept[Terms]
     rows: Kept[Rows]
+    grounds: Kept[Ground]
 
 
 class Base:
@@ -136,28 +138,31 @@ class Base:
 
         Each is read once in a snapshot, which is of one state: who asks for many together spares them their queries.
         """
+        wanted = dict.fromkeys(keys)
+        if not wanted:
+            return {}
         known = self.once(build)
-        wanted = list(dict.fromkeys(keys))
         lacking = [key for key in wanted if key not in known]
         for part in chunks(lacking) if lacking else ():
             self._fill(known, part, column, self.ask(build, keys=part).all())
         return {key: known[key] for key in wanted}
 
-    def first_by_key(self, build: Build, ordered: Build, column: str, keys: Iterable[K], most: int) -> dict[K, Rows]:
+    def first_by_key(self, build: Build, ordered: Build, column: str, keys: Iterable[K], most: int) -> Mapping[K, Rows]:
         """The same of at most so many rows for each key: the first ones in the order of `ordered`.
 
         That is asked for one key, its parameter `key`; `build` for many, where there are few rows. Both take `most`.
+        Other keys that were asked for earlier are there too.
         """
         known = self.once((build, most))
-        wanted = list(dict.fromkeys(keys))
-        for part in chunks([key for key in wanted if key not in known]):
+        lacking = [key for key in keys if key not in known]
+        for part in chunks(list(dict.fromkeys(lacking))) if lacking else ():
             rows = self.ask(build, keys=part, most=most).all() if len(part) > 1 else []
             if len(part) > 1 and len(rows) < most:
                 self._fill(known, part, column, rows)
                 continue
             for key in part:  # each for itself, so that nobody's rows take the places of another's
                 known[key] = self.ask(ordered, key=key, most=most).all()
-        return {key: known[key] for key in wanted}
+        return known
 
     def once(self, what: Hashable) -> dict[Any, Any]:
         """What was read of a kind in this snapshot, by key, to be looked at and added to."""

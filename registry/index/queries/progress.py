@@ -1,6 +1,6 @@
 """How far the index has read, which block its answers are of, and the logs of the contracts as of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -11,6 +11,7 @@ from registry.chain.artifact import CONTRACTS
 from registry.chain.records import genesis_head_of
 from registry.errors import IndexUnavailable
 from registry.index.counters import DocumentStates, counters_of, document_states
+from registry.index.ground import Ground
 from registry.index.lasting import node_is_behind
 from registry.index.queries.base import Base, Build, Here, K, NotQuick, Rows
 from registry.index.schema import COUNTED, cursors, events, heads, manifests, releases, terms_documents
@@ -161,21 +162,35 @@ class ProgressQueries(Base):
         """What answers of the newest block rest on; None while no block was read."""
         return state_of(self._cursor)
 
-    def kept_by_key(self, build: Build, column: str, keys: Iterable[K]) -> dict[K, Rows]:
+    def kept_by_key(self, build: Build, column: str, keys: Collection[K]) -> dict[K, Rows]:
         """What `by_key` gives, for keys that question after question asks for: kept while the state is the same."""
-        state = self._state_name
-        if state is None:
-            return self.by_key(build, column, keys)
         known = self.once(build)
-        lacking = {key: repr((id(build), state, key)).encode() for key in keys if key not in known}
-        for key, name in lacking.items():
+        lacking = [key for key in keys if key not in known]
+        state = self._state_name
+        if not lacking or state is None:
+            return self.by_key(build, column, keys)
+        names = {key: repr((id(build), state, key)).encode() for key in lacking}
+        for key, name in names.items():
             rows = self._kept.rows.get(name)
             if rows is not None:
                 known[key] = rows
         found = self.by_key(build, column, keys)
-        for key, name in lacking.items():
+        for key, name in names.items():
             self._kept.rows.put(name, found[key], _ROW_BYTES * (1 + len(found[key])))
         return found
+
+    def kept_ground(self, policy: bytes) -> Ground | None:
+        """What was found to be the same for all questions under a policy, by its digest."""
+        known: Ground | None = self.once(Ground).get(policy)
+        if known is None and self._state_name is not None:
+            known = self._kept.grounds.get(policy + self._state_name.encode())
+        return known
+
+    def keep_ground(self, policy: bytes, ground: Ground, size: int) -> None:
+        """Keep it while the state is the same; `size` is how many accounts it speaks of."""
+        self.once(Ground)[policy] = ground
+        if self._state_name is not None:
+            self._kept.grounds.put(policy + self._state_name.encode(), ground, _ROW_BYTES * (1 + size))
 
     def log_heads(self) -> tuple[LogHead, ...]:
         """The log of every contract, in the order in which they are deployed; none while no block was read."""

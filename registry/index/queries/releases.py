@@ -1,6 +1,6 @@
 """Releases with their status and documents, and the files in them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,15 +90,21 @@ class ReleaseQueries(DocumentQueries):
         """Those of these releases of which anything was ever granted to anybody."""
         return [identifier for identifier, row in self._rows(list(identifiers)).items() if row.granted]
 
-    def first_claims(self, artifacts: Iterable[bytes], most: int) -> dict[bytes, Rows]:
-        """The first claims on each artifact, at most so many, with the publisher and the place in the log of each."""
-        found = self.first_by_key(_claims, _ordered_claims, "artifact", artifacts, most)
-        firsts = self.once(_first_claim)
-        for artifact, rows in found.items():
-            ordered = found[artifact] = sorted(rows, key=lambda row: (row.since, row.seq))
-            if ordered:
-                firsts[artifact] = ordered[0].release_id
-        return found
+    def first_claims(self, artifacts: Iterable[bytes], most: int) -> Mapping[bytes, Rows]:
+        """The first claims on each artifact, at most so many, with the publisher and the place in the log of each.
+
+        Other artifacts that were asked for earlier are there too.
+        """
+        known = self.once((_in_order, most))
+        lacking = [one for one in artifacts if one not in known]
+        if lacking:
+            firsts = self.once(_first_claim)
+            found = self.first_by_key(_claims, _ordered_claims, "artifact", lacking, most)
+            for artifact in lacking:
+                rows = known[artifact] = sorted(found[artifact], key=_in_order)
+                if rows:
+                    firsts[artifact] = rows[0].release_id
+        return known
 
     def releases_of_artifact(self, artifact: bytes, limit: int = 100) -> list[ClaimedRelease]:
         """Claims on an artifact by its digest, the first claim first."""
@@ -340,6 +346,10 @@ def _first_claim(here: Here) -> Select[Any]:
 
 def _claims(here: Here) -> Select[Any]:
     return _CLAIMS.where(here(releases), releases.c.artifact.in_(among("keys"))).limit(bindparam("most"))
+
+
+def _in_order(claim: Any) -> tuple[int, int]:
+    return claim.since, claim.seq
 
 
 def _ordered_claims(here: Here) -> Select[Any]:

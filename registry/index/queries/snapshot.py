@@ -58,6 +58,7 @@ class Reader:
             Kept(_MANIFEST_CACHE_BYTES // 4),
             Kept(_TERMS_CACHE_BYTES),
             Kept(_ROWS_CACHE_BYTES),
+            Kept(_ROWS_CACHE_BYTES),
         )
 
     def state(self) -> State | None:
