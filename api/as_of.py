@@ -23,7 +23,8 @@ AsOfQuery = Annotated[
     Query(
         max_length=80,
         description="A block by number or hash; unset: the newest that was read. A number stands for the last block up "
-        "to it that holds records, or is the newest: `as_of` of the answer names it.",
+        "to it that the index remembers, as it does all that hold records: `as_of` of the answer names it, and its "
+        "time is the one that counts. Where a time limit may have ended between the two: 409.",
         examples=["1"],
     ),
 ]

@@ -594,7 +594,8 @@ class RecordNotFound(RegistryIndexError):
 
 
 class BlockNotInChain(RegistryIndexError):
-    """The block that an answer was to be of is not one that the index has read, or not in the chain any more."""
+    """The block that an answer was to be of is not one that the index has read, or not in the chain any more, or the
+    answer depends on its time, which the index does not remember."""
 
     code = "index.block-not-in-chain"
     status = 409

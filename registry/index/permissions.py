@@ -26,6 +26,7 @@ def permission_view(
     release = claim.record.release
     freeze = snapshot.freezes([release.publisher]).get(release.publisher)
     given = {one.record.grantee: one.record for one in snapshot.grants_for([identifier], account).get(identifier, ())}
+    snapshot.expect_known(limit for one in given.values() for limit in (one.from_, one.until))
     declared = Declared(
         terms=_terms(snapshot, release.terms, names),
         grants=[StandingGrant(who, given[who], given[who].timestamp) for who in grantees_of(account) if who in given],

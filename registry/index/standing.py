@@ -84,6 +84,7 @@ def read_grants(
             rows = snapshot.ask(_grants, ids=ids, grantees=names, most=room.left + 1).mappings().all()
             for row in room.take(rows):
                 grant = located(GrantRecord, row)
+                snapshot.expect_known((grant.record.from_, grant.record.until))
                 found.setdefault(grant.record.release_id, []).append(
                     RecordedGrant(grant.record, grant.location.block_number)
                 )
@@ -194,6 +195,7 @@ def _upheld(
 def _statements(snapshot: Snapshot, query: Select[Any], room: Room) -> list[RecordedStatement]:
     query = query.where(snapshot.here(statements)).order_by(statements.c.seq).limit(room.left + 1)
     rows = room.take(snapshot.connection.execute(query).mappings().all())
+    snapshot.expect_known(row["expires"] for row in rows)
     taken_back: dict[bytes, Any] = {}
     for part in chunks([row["statement_id"] for row in rows]):
         retracted = select(retractions).where(snapshot.here(retractions), retractions.c.statement_id.in_(part))

@@ -23,6 +23,7 @@ from registry.artifacts.manifest import Manifest
 from registry.chain.events import EventLocation
 from registry.chain.records import Deployment
 from registry.chain.static import StaticRecord
+from registry.errors import BlockNotInChain
 from registry.index.ground import Ground
 from registry.index.kept import Kept
 from registry.index.queries import prepared
@@ -47,6 +48,15 @@ class Here:
     def __call__(self, table: FromClause) -> ColumnElement[bool]:
         mine = table.c.deployment == bindparam("deployment")
         return mine if self.newest else and_(mine, table.c.block_number <= bindparam("at"))
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A block that was asked for, and the remembered ones next to it: its own time is not known."""
+
+    asked: int
+    before: Block
+    behind: Block
 
 
 Build = Callable[[Here], Select[Any]]
@@ -91,7 +101,9 @@ class Shelves:
 
 
 class Base:
-    """One state of the database. `at` is the block that answers are of where it is not the newest that was read."""
+    """One state of the database. `at` is the block that answers are of where it is not the newest that was read,
+    `between` what is known of the one that was asked for, where that is another.
+    """
 
     def __init__(
         self,
@@ -101,6 +113,7 @@ class Base:
         kept: Shelves,
         at_once: int | None = None,
         at: Block | None = None,
+        between: Between | None = None,
     ) -> None:
         self.connection = connection
         self.deployment = deployment
@@ -108,6 +121,7 @@ class Base:
         self._kept = kept
         self._at_once = at_once
         self._at = at
+        self._between = between
         self._once: dict[Hashable, dict[Any, Any]] = {}
 
     @property
@@ -119,6 +133,21 @@ class Base:
     def is_quick(self) -> bool:
         """Whether an answer that may take long is to be a `NotQuick`."""
         return self._at_once is not None
+
+    def expect_known(self, times: Iterable[int]) -> None:
+        """Raises `BlockNotInChain` where it is not known of one of these times, in seconds since the epoch, whether it
+        had come by the block that was asked for. Whoever compares a time with that of the block says so here.
+        """
+        gap = self._between
+        if gap is None or not any(gap.before.timestamp < time <= gap.behind.timestamp for time in times):
+            return
+        raise BlockNotInChain(
+            f"The index does not remember the time of block {gap.asked}, and what was asked depends on it: a time "
+            f"limit ends between the blocks {gap.before.number} and {gap.behind.number}. Ask for one of these.",
+            block=gap.asked,
+            before=gap.before.number,
+            behind=gap.behind.number,
+        )
 
     def ask(self, build: Build, **values: Any) -> Result[Any]:
         """The rows of a query that is made once and not for each question, which takes longer than asking does.

@@ -47,6 +47,7 @@ class PublisherQueries(ProgressQueries):
         ended = [one.record for one in self.freezes_of(publisher)]
         named = [one.record for one in self.guardians_of(publisher)]
         now = self.as_of().block.timestamp
+        self.expect_known(one.from_ for one in named)
         return PublisherState(publisher, freeze_of(ended), guardian_of(named, ended, now))
 
     def freezes(self, publishers: Iterable[str]) -> dict[str, Freeze]:
@@ -89,6 +90,7 @@ class PublisherQueries(ProgressQueries):
         )
         now = self.as_of().block.timestamp
         found = [self._delegate(located(DelegateRecord, row), now) for row in self.connection.execute(query).mappings()]
+        self.expect_known(one.given.record.expires for one in found)
         return page(found, limit, lambda state: state.given.record.delegate)
 
     def _delegate(self, given: Located[DelegateRecord], now: int) -> DelegateState:

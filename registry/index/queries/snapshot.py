@@ -12,7 +12,7 @@ from registry.index.answers import Answers
 from registry.index.database import Database
 from registry.index.kept import Kept
 from registry.index.queries.anchors import AnchorQueries
-from registry.index.queries.base import Shelves
+from registry.index.queries.base import Between, Shelves
 from registry.index.queries.history import HistoryQueries
 from registry.index.queries.licenses import LicenseQueries
 from registry.index.queries.models import ModelQueries
@@ -78,20 +78,21 @@ class Reader:
         """The index at one moment. One that is quick raises `NotQuick` instead of reading long documents.
 
         `as_of` is an older block by its number or hash, None the newest that was read. A number stands for the last
-        block up to it that the index remembers, which holds the same records: those with records and the newest are
-        remembered. Raises `IndexUnavailable`, `BlockNotInChain`.
+        block up to it that the index remembers, which holds the same records, and is the one whose time counts: those
+        with records and the newest are remembered. Where a time limit that an answer rests on may have ended between
+        the two, the answer is a `BlockNotInChain` too. Raises `IndexUnavailable`, `BlockNotInChain`.
         """
         with self._database.read() as connection:
-            at = None if as_of is None else _block(connection, self._key, as_of)
+            at, between = (None, None) if as_of is None else _block(connection, self._key, as_of)
             at_once = _AT_ONCE_BYTES if quick else None
-            yield Snapshot(connection, self.deployment, self._key, self._kept, at_once, at)
+            yield Snapshot(connection, self.deployment, self._key, self._kept, at_once, at, between)
 
 
-def _block(connection: Connection, key: int, as_of: int | bytes) -> Block | None:
-    """The block that is meant; None for the newest one."""
+def _block(connection: Connection, key: int, as_of: int | bytes) -> tuple[Block | None, Between | None]:
+    """The block that is meant, None for the newest one; and what is known of the one asked for if that is another."""
     cursor = connection.execute(select(cursors).where(cursors.c.deployment == key)).first()
     if cursor is None or not cursor.hash:
-        return None  # whoever asks what the answers are of is told that nothing was read
+        return None, None  # whoever asks what the answers are of is told that nothing was read
     query = select(blocks).where(blocks.c.deployment == key)
     if isinstance(as_of, bytes):
         row = connection.execute(query.where(blocks.c.hash == as_of)).first()
@@ -119,4 +120,10 @@ def _block(connection: Connection, key: int, as_of: int | bytes) -> Block | None
                 block=as_of,
                 newest=cursor.number,
             )
-    return None if row.number == cursor.number else Block(row.number, row.hash, row.timestamp)
+    if row.number == cursor.number:
+        return None, None
+    found = Block(row.number, row.hash, row.timestamp)
+    if isinstance(as_of, bytes) or row.number == as_of:
+        return found, None
+    behind = connection.execute(query.where(blocks.c.number > as_of).order_by(blocks.c.number).limit(1)).one()
+    return found, Between(as_of, found, Block(behind.number, behind.hash, behind.timestamp))

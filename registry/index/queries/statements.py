@@ -98,6 +98,7 @@ class StatementQueries(ProgressQueries):
 
     def _states(self, query: Select[Any]) -> list[StatementState]:
         rows = self.connection.execute(query.where(self.here(statements))).mappings().all()
+        self.expect_known(row["expires"] for row in rows)
         retracted = self._retractions([row["statement_id"] for row in rows])
         frozen = self._compromised_since([row["issuer"] for row in rows])
         now = self.as_of().block.timestamp if rows else 0
