@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -62,12 +63,7 @@ def parse_json(data: bytes, limit: int, *, exact: bool = False) -> Any:
         raise InvalidDocument(f"This document has {len(data)} bytes; at most {limit} are read.")
     _check_brackets(data)
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_exact if exact else _number,
-            parse_constant=_refuse_constant,
-        )
+        value = _decoder(exact).decode(data.decode("utf-8"))
         if _SURROGATE.search(data):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:  # RFC 7493, section 2.1
@@ -75,6 +71,13 @@ def parse_json(data: bytes, limit: int, *, exact: bool = False) -> Any:
     except ValueError as error:
         raise InvalidDocument(f"This is not JSON: {error}.") from error
     return value
+
+
+@cache
+def _decoder(exact: bool) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_object, parse_int=_exact if exact else _number, parse_constant=_refuse_constant
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -111,6 +114,8 @@ def _refuse_constant(text: str) -> Any:
 
 def _check_brackets(data: bytes) -> None:
     """Count the levels before parsing: the parser recurses, and can take the process with it."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return
     depth = 0
     for token in _TOKENS.finditer(data):
         first = token[0][0]
