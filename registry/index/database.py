@@ -58,23 +58,31 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state. Raises `IndexUnavailable`."""
-        with _wrapped(self.name), self._reading() as connection, connection.begin():
+        with _wrapped(self.name), self._reading_file() if self.is_sqlite else self._reading_server() as connection:
             yield connection
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """A connection for one read. That to a file is kept for the next: taking one out of the pool takes as long as
-        some queries do."""
-        if not self.is_sqlite:
-            with self._engine.connect() as connection:
-                yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return
+    def _reading_server(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            reading = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with reading.begin():
+                yield reading
+
+    @contextlib.contextmanager
+    def _reading_file(self) -> Iterator[Connection]:
+        """The connection is kept for the next read, and the driver itself begins and ends the transaction, in which
+        SQLAlchemy's own then are: each of these takes as long as some queries do otherwise."""
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._own.connect()
         try:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("BEGIN").close()
             yield connection
+            if connection.in_transaction():
+                connection.rollback()
+            driver.rollback()
         except BaseException:
             connection.close()
             raise

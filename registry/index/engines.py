@@ -115,6 +115,8 @@ def _configure_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         # By the driver itself: SQLAlchemy's way to it takes ten times as long.
         driver: Any = connection.connection.driver_connection
+        if driver.in_transaction:
+            return  # a read, which the driver has begun
         writes = connection.get_execution_options().get("registry_writes", False)
         if writes:
             driver.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}").close()

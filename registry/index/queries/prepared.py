@@ -34,10 +34,10 @@ def run(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -
 
     Columns come as SQLite holds them: a truth is 0 or 1. Raises `sqlite3.Error`.
     """
-    lists = tuple((name, len(value)) for name, value in values.items() if isinstance(value, (list, tuple)))
+    lists = tuple([(name, len(value)) for name, value in values.items() if isinstance(value, (list, tuple))])
     prepared = _prepared(query, lists)
     given = {**prepared.constants, **values}
-    placed = tuple(given[name] if place is None else given[name][place] for name, place in prepared.places)
+    placed = [given[name] if place is None else given[name][place] for name, place in prepared.places]
     driver: Any = connection.connection.driver_connection
     return IteratorResult(prepared.columns, iter(driver.execute(prepared.text, placed).fetchall()))
 
