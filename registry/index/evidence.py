@@ -4,7 +4,7 @@ Releases by publishers that the policy names are looked for on their own, throug
 and continue with the publisher: however many strangers claim the same bytes, they take no place and no time of these.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -160,8 +160,8 @@ def evidence_of(
         if policy.training_data.outputs == "permitted":
             teachers, more = _teachers(snapshot, candidates | related, limits.related - len(related), allowance)
             related, related_cut = related | teachers, related_cut or more
-    strangers = _shared(snapshot, wanted, snapshot.releases(sought.others, "none"))
-    known = candidates | related
+    strangers = _shared(snapshot, wanted, snapshot.releases(sought.others, "none")) if sought.others else {}
+    known = candidates | related if related else candidates
     grants, statements = Room(limits.grants), Room(limits.statements)
     granted = read_grants(snapshot, policy, known, grants)
     stated, stated_files = read_statements(snapshot, policy, known.values(), sought.subject, statements)
@@ -240,7 +240,9 @@ def _shared(snapshot: Snapshot, wanted: Wanted, found: dict[bytes, ClaimedReleas
     return marked
 
 
-def _ordered(found: Iterable[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
+def _ordered(found: Collection[ClaimedRelease]) -> tuple[ClaimedRelease, ...]:
+    if len(found) < 2:
+        return tuple(found)
     return tuple(sorted(found, key=lambda claim: (claim.record.since, claim.record.seq)))
 
 
@@ -331,7 +333,9 @@ def _related(
             for claim in frontier
             if claim.status.successor is not None and claim.record.release.publisher in named
         }
-        new = sorted(identifier for identifier in next_ids if identifier not in found)
+        new = sorted(identifier for identifier in next_ids if identifier not in found) if next_ids else []
+        if not new:
+            return found, False
         room = limits.related - len(found)
         loaded = snapshot.releases(new[:room], "described", allowance)
         found.update(loaded)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, exists, func, literal, select
 
@@ -25,6 +25,8 @@ from registry.index.queries.base import Here, Rows, among, location_of
 from registry.index.queries.documents import TOO_LONG, Allowance, DocumentQueries, Documents
 from registry.index.schema import grants, lineage, manifests, release_files, releases, statuses
 from registry.policy.evidence import ClaimedRelease, DocumentState, StatusState
+
+_NEVER_CHANGED: Final = StatusState()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +236,15 @@ class ReleaseQueries(DocumentQueries):
         rows = self._rows(ids)
         parents = self._parents(rows.values())
         states = self._statuses(rows.values())
-        firsts = self._first_claims({row.artifact for row in rows.values()})
-        terms = self._terms_documents({row.terms for row in rows.values() if row.terms != ZERO})
+        firsts = self._first_claims([row.artifact for row in rows.values()])
+        terms = self._terms_documents([row.terms for row in rows.values() if row.terms != ZERO])
         return {
             identifier: self._claimed(
                 row,
                 documents,
                 allowance,
                 parents.get(identifier, ()),
-                states.get(identifier, StatusState()),
+                states.get(identifier, _NEVER_CHANGED),
                 firsts[row.artifact] == identifier,
                 terms.get(row.terms, ()),
             )
