@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Request, Response
 
 from api.caching import answered
+from api.clients import client_of
 from api.service import Service
 from registry.errors import InvalidQuery
 from registry.index.queries import Snapshot
@@ -57,7 +58,7 @@ async def answered_as_of(
         with service.reader.snapshot(quick=quick, as_of=block) as snapshot:
             return view(snapshot)
 
-    return answered(request, await service.answer(work, quick=quick))
+    return answered(request, await service.answer(work, client_of(request.scope), quick=quick))
 
 
 async def answered_dated(

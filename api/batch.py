@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from api.as_of import AsOfQuery, parse_block
 from api.caching import answered
+from api.clients import client_of
 from api.dependencies import ServiceOf
 from api.examples.verdicts import BATCH
 from api.models import BatchRequest, body_schema
@@ -56,14 +57,14 @@ async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = No
     hundred accounts in policies.
     """
     block = parse_block(as_of)
-    body = await whole_body(request)
-    items, policy, accounts = await service.answer(lambda *, quick: _read(body, service), quick=False)
+    body, client = await whole_body(request), client_of(request.scope)
+    items, policy, accounts = await service.answer(lambda *, quick: _read(body, service), client, quick=False)
     await charge(request.scope, len(items) / _ITEMS_A_REQUEST + accounts / _ACCOUNTS_A_REQUEST)
 
     def work(*, quick: bool) -> bytes:
         return _answers(service, items, policy, block)
 
-    return answered(request, await service.answer(work, quick=False))
+    return answered(request, await service.answer(work, client, quick=False))
 
 
 def _read(body: bytes, service: Service) -> tuple[list[Any], Policy | None, int]:

@@ -10,9 +10,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from api.clients import client_of
 from api.dependencies import ServiceOf
 from api.examples.streams import EVENTS
 from api.models import EXAMPLE_CID, EXAMPLE_PUBLISHER, EXAMPLE_RELEASE
@@ -30,6 +31,9 @@ router = APIRouter(tags=["events"])
 HEARTBEAT_SECONDS: Final = 15.0
 _RETRY_MILLISECONDS: Final = 2000
 _AT_ONCE: Final = 200
+_AGAIN_SECONDS: Final = 0.5
+"""After so long is asked again what could not be answered."""
+_LISTENERS: Final = "listeners"
 
 
 @router.get(
@@ -47,6 +51,7 @@ _AT_ONCE: Final = 200
     },
 )
 async def get_events(
+    request: Request,
     service: ServiceOf,
     publisher: Annotated[str | None, Query(max_length=128, description="CAIP-10", examples=[EXAMPLE_PUBLISHER])] = None,
     name: Annotated[str | None, Query(max_length=64, description="A model of that publisher")] = None,
@@ -65,26 +70,30 @@ async def get_events(
     """
     watched = _watched(service, publisher, name, artifact, release)
     start = None if last_event_id is None else parse_place(last_event_id)
-    end = await service.answer(lambda *, quick: _end(service))
-    if not service.listeners.acquire(blocking=False):
-        raise ServiceBusy("As many clients listen as the service takes. Come back with Last-Event-ID in a while.")
+    client = client_of(request.scope)
+    end = await service.answer(lambda *, quick: _end(service), client)
+    if not service.listeners.take(client):
+        raise ServiceBusy(
+            "As many clients listen as the service takes, or of yours. Come back with Last-Event-ID in a while."
+        )
     stream = _told(service, watched, end if start is None else start)
-    return _Stream(service, stream)
+    return _Stream(service, client, stream)
 
 
 class _Stream(StreamingResponse):
     """Gives its place back however it ends, also where nobody read the first event."""
 
-    def __init__(self, service: Service, stream: AsyncIterator[bytes]) -> None:
+    def __init__(self, service: Service, client: str, stream: AsyncIterator[bytes]) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         super().__init__(stream, media_type="text/event-stream", headers=headers)
         self._service = service
+        self._client = client
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._service.listeners.release()
+            self._service.listeners.give_back(self._client)
 
 
 def _watched(
@@ -121,9 +130,10 @@ async def _told(service: Service, watched: Watched, start: Place) -> AsyncIterat
     while not service.stopping.is_set():
         seen = service.changes.version
         try:
-            found, place = await service.answer(_Next(service, place, watched), quick=False)
+            found, place = await service.looks.look((seen, place, watched), _Next(service, place, watched).ask)
+            patience = HEARTBEAT_SECONDS
         except ProvenanceError:  # busy, or the database is away for a moment: nothing is lost, it is asked again
-            found = []
+            found, patience = [], _AGAIN_SECONDS
         for change in found:
             yield _event(change.kind, change.place, change.document)
         now = asyncio.get_running_loop().time()
@@ -134,7 +144,7 @@ async def _told(service: Service, watched: Watched, start: Place) -> AsyncIterat
             yield b": nothing new\n\n"
             last_said = now
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(last_said + HEARTBEAT_SECONDS - now + 0.01):
+            async with asyncio.timeout(min(patience, last_said + HEARTBEAT_SECONDS - now + 0.01)):
                 await service.changes.wait(seen)
 
 
@@ -143,6 +153,10 @@ class _Next:
 
     def __init__(self, service: Service, place: Place, watched: Watched) -> None:
         self._service, self._place, self._watched = service, place, watched
+
+    async def ask(self) -> tuple[list[Change], Place]:
+        """All who listen wait their turn together, as one client."""
+        return await self._service.answer(self, _LISTENERS, quick=False)
 
     def __call__(self, *, quick: bool) -> tuple[list[Change], Place]:
         with self._service.reader.snapshot() as snapshot:

@@ -3,9 +3,10 @@
 import time
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api.clients import client_of
 from api.dependencies import ServiceOf
 from api.examples.registry import ALIVE, READY
 from api.problems import responses, shown
@@ -25,7 +26,7 @@ async def healthz() -> dict[str, str]:
 @router.get(
     "/readyz", summary="Are its answers recent?", response_model=Ready, responses={**shown(READY), **responses(503)}
 )
-async def readyz(service: ServiceOf) -> JSONResponse:
+async def readyz(request: Request, service: ServiceOf) -> JSONResponse:
     """200 once all that the node said of its chain was read, and from then on while the index is near the head.
 
     Near is at most PROVENANCE_READY_BLOCKS behind. 503 also while events are missing or the node lacks blocks that
@@ -37,7 +38,7 @@ async def readyz(service: ServiceOf) -> JSONResponse:
         with service.reader.snapshot(quick=quick) as snapshot:
             return snapshot.status()
 
-    status = await service.answer(how_far)
+    status = await service.answer(how_far, client_of(request.scope))
     why = service.readiness.why_not(status, time.time())
     if why is not None:
         raise IndexUnavailable(why, **_numbers(status))

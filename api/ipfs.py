@@ -11,13 +11,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.clients import client_of
 from api.dependencies import ServiceOf
 from api.examples.streams import BLOCK, BLOCK_IN_CAR
 from api.models import EXAMPLE_CID
 from api.negotiation import CAR, RAW_BLOCK, CarQuery, byte_range, wanted
 from api.problems import problem, responses
 from api.service import Service
-from api.streams import CarResponse, client_of
+from api.streams import CarResponse
 from registry.chain.identifiers import parse_identifier
 from registry.content import car
 from registry.content.cid import Cid
@@ -144,7 +145,7 @@ def _car(request: Request, service: Service, root: Cid, names: list[str], query:
         response = Response(media_type=query.media_type, headers=headers)
         del response.headers["content-length"]
         return response
-    client = client_of(request)
+    client = client_of(request.scope)
     if not service.cars.take(client):
         raise ServiceBusy("Too many CARs are being sent, or to you. Ask again in a moment, or for raw blocks.")
     blocks = blocks_below(

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from api.clients import is_within
+from api.clients import client_of, is_within
 from api.dependencies import ServiceOf
 from api.examples.streams import METRICS
 from api.problems import responses
@@ -30,5 +30,5 @@ async def get_metrics(request: Request, service: ServiceOf) -> Response:
     if not is_within(request.scope, request.app.state.settings.metrics_from):
         raise HTTPException(403, "This address may not read the metrics: PROVENANCE_METRICS_FROM says who may.")
     metrics: Metrics = request.app.state.metrics
-    body = await service.answer(lambda *, quick: generate_latest(metrics.registry))
+    body = await service.answer(lambda *, quick: generate_latest(metrics.registry), client_of(request.scope))
     return Response(body, media_type=CONTENT_TYPE_LATEST)

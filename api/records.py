@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from api.as_of import AsOfQuery, answered_as_of, parse_block
 from api.caching import FOREVER, REVALIDATE, answered
+from api.clients import client_of
 from api.dependencies import ServiceOf
 from api.examples.records import ARTIFACT, OMS, RECORD, RELEASE
 from api.history import KIND as HISTORY
@@ -77,7 +78,7 @@ async def get_record(
         with service.reader.snapshot(quick=quick, as_of=block) as snapshot:
             return record_view(snapshot, identifier)
 
-    document, finality = await service.answer(view)
+    document, finality = await service.answer(view, client_of(request.scope))
     return answered(request, document, cache=FOREVER if finality == "finalized" else REVALIDATE)
 
 

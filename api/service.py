@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
+from api.looks import Looks
+from api.places import Places
+from api.pool import Pool
 from api.questions import Policies
 from api.readiness import Readiness
-from api.streams import CarPlaces
+from api.streams import CARS_AT_ONCE
 from api.telemetry import Metrics
 from registry.chain.client import connect
 from registry.chain.deploy import contract_address
@@ -23,7 +25,7 @@ from registry.content.denylist import DenylistFiles
 from registry.content.gateway import GatewaySource
 from registry.content.sources import Sources
 from registry.content.store import Store, open_store
-from registry.errors import IndexUnavailable, ProvenanceError, ServiceBusy
+from registry.errors import IndexUnavailable, ProvenanceError
 from registry.index.buckets import Buckets
 from registry.index.database import Database, open_database
 from registry.index.documents import DocumentReader
@@ -40,8 +42,6 @@ _RECONNECT_SECONDS = 2.0
 _AGAIN_SECONDS = 1.0
 """A source of documents that failed is asked again after so long."""
 _LOOK_SECONDS = 0.1
-_WORKERS = 2
-_WAITING = 32
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -68,18 +68,18 @@ class Service:
         self._database = database
         self._ending = contextlib.ExitStack()
         self._reader: Reader | None = None
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
-        self.cars = CarPlaces()
-        self.listeners = threading.BoundedSemaphore(settings.max_streams)
+        self._pool = Pool()
+        self.cars = Places(CARS_AT_ONCE)
+        self.listeners = Places(settings.max_streams)
+        self.looks = Looks()
         self.changes = Changes(self._version)
         self.stopping = asyncio.Event()
-        self._room = threading.BoundedSemaphore(_WORKERS + _WAITING)
 
-    async def answer(self, work: Work[T], *, quick: bool = True) -> T:
-        """The result of `work`: at once, which costs least, or beside the event loop where it may take long.
+    async def answer(self, work: Work[T], client: str, *, quick: bool = True) -> T:
+        """The result of `work` for a client: at once, which costs least, or beside the event loop where it may be long.
 
         A file of SQLite is read on the loop, a server is awaited. Whatever is asked, the loop answers others meanwhile.
-        Raises ServiceBusy when too much waits already.
+        Raises ServiceBusy when too much waits already, or too much of this client's.
         """
         if quick:
             try:
@@ -88,11 +88,7 @@ class Service:
                 return await self._database.awaiting(lambda: work(quick=True))
             except NotQuick:
                 pass
-        if not self._room.acquire(blocking=False):
-            raise ServiceBusy("There is too much work before this question. Ask again in a moment, or by a CID alone.")
-        future = self._pool.submit(work, quick=False)
-        future.add_done_callback(lambda _: self._room.release())
-        return await asyncio.wrap_future(future)
+        return await self._pool.run(lambda: work(quick=False), client)
 
     @property
     def reads_at_once(self) -> bool:
@@ -165,7 +161,7 @@ class Service:
 
     async def close(self) -> None:
         """Give back the database."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
         self._ending.close()
         await self._database.end()
 

@@ -1,64 +1,21 @@
-"""CARs that are sent at once: how many, to whom, and for how long each may hold its place."""
+"""CARs that are sent at once: how many, and for how long each may hold its place."""
 
 import asyncio
-import ipaddress
 import itertools
 import logging
-import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from api.places import Places
 from api.sending import send_frames, transport_of
 
 _log = logging.getLogger(__name__)
 
-_PLACES: Final = 64
+CARS_AT_ONCE: Final = 64
 """CARs sent at once: each holds a block, of 2 MiB at most, for as long as its client takes."""
-_NETWORK_BITS: Final = 64
-"""Of an IPv6 address, what one client is given whole."""
-
-
-class CarPlaces:
-    """The places for CARs, of which nobody has more than are left free: whoever takes all he can leaves half to the
-    others."""
-
-    def __init__(self, places: int = _PLACES) -> None:
-        self._free = places
-        self._taken: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def take(self, client: str) -> bool:
-        """A place for a client, unless it has its share."""
-        with self._lock:
-            if self._taken[client] >= self._free:
-                return False
-            self._free -= 1
-            self._taken[client] += 1
-            return True
-
-    def give_back(self, client: str) -> None:
-        """The end of a CAR."""
-        with self._lock:
-            self._free += 1
-            self._taken[client] -= 1
-            self._taken += Counter()  # keeps nobody who has none
-
-
-def client_of(request: Request) -> str:
-    """Who asks, as far as places are shared: an IPv4 address, or the network of an IPv6 address."""
-    host = request.client.host if request.client is not None else ""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))
-    return str(address)
 
 
 class CarResponse(StreamingResponse):
@@ -71,7 +28,7 @@ class CarResponse(StreamingResponse):
     """
 
     def __init__(
-        self, places: CarPlaces, client: str, seconds: float, pieces: Iterator[Sequence[bytes]], **rest: Any
+        self, places: Places, client: str, seconds: float, pieces: Iterator[Sequence[bytes]], **rest: Any
     ) -> None:
         super().__init__(itertools.chain.from_iterable(pieces), **rest)
         self._pieces = pieces

@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from api.as_of import AsOfQuery, parse_block
 from api.caching import answered
+from api.clients import client_of
 from api.dependencies import ServiceOf
 from api.examples.verdicts import VERDICT
 from api.models import VerifyRequest, body_schema
@@ -58,6 +59,7 @@ async def post_verify(request: Request, service: ServiceOf, as_of: AsOfQuery = N
     body = await whole_body(request)
     verdict = await service.answer(
         lambda *, quick: _verdict(service, body, block, quick=quick),
+        client_of(request.scope),
         quick=len(body) <= _QUICK_BYTES and _TAKES_LONG not in request.scope,
     )
     return answered(request, verdict)

@@ -182,7 +182,9 @@ class Settings(BaseSettings):
         description="Addresses or networks that may read /metrics, separated by commas.",
     )
     max_streams: int = Field(
-        default=100, ge=0, description="How many clients may listen to /v1/events at once, in one process."
+        default=100,
+        ge=0,
+        description="How many may listen to /v1/events at once, in one process. Nobody has more places than are left.",
     )
     log_format: Literal["text", "json"] = Field(
         default="text",

@@ -1,16 +1,20 @@
 """GET /v1/events: what happens, in order, once, also over a lost connection and a reorganised chain."""
 
+import asyncio
 import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from api.events import _told
+from api.looks import Looks
 from registry.chain.deployment import Registries
 from registry.chain.devnode import DevNode, dev_signer
 from registry.chain.licenses import Grant
@@ -18,6 +22,8 @@ from registry.chain.model_registry import open_model_registry
 from registry.chain.publishers import NEVER, Scope
 from registry.chain.records import Reason, Release, Status
 from registry.chain.statements import Kind, Statement, SubjectKind
+from registry.errors import ServiceBusy
+from registry.index.changes import Change, Place, Watched
 from registry.policy.terms import packed_terms_id
 from registry.settings import load_settings
 from tests.api.conftest import Model, Publish, serving
@@ -199,14 +205,27 @@ def test_a_stream_in_which_nothing_happens_shows_that_it_lives(
     assert len(beats) >= 3
 
 
-def test_as_many_listen_as_the_settings_allow_and_who_goes_makes_room(node: DevNode, tmp_path: Path) -> None:
-    settings = load_settings(home=tmp_path, rpc_url=node.url, poll_seconds=0.05, max_streams=2)
-    with serving(settings) as client:
+def test_as_many_listen_as_the_settings_allow_half_of_them_one_client_and_who_goes_makes_room(
+    node: DevNode, tmp_path: Path
+) -> None:
+    settings = load_settings(home=tmp_path, rpc_url=node.url, poll_seconds=0.05, max_streams=4)
+    with serving(settings) as client, contextlib.ExitStack() as others:
         until(lambda: client.get("/readyz").status_code == 200)
+        near, far = (
+            others.enter_context(
+                httpx.Client(base_url=client.base_url, transport=httpx.HTTPTransport(local_address=address))
+            )
+            for address in ("127.0.0.2", "127.0.0.3")
+        )
         with listening(client) as one, listening(client) as two:
             next(one), next(two)
             refused = client.get("/v1/events")
             assert (refused.status_code, refused.json()["code"]) == (503, "service.unavailable.busy")
+            with listening(near) as three:
+                next(three)
+                assert near.get("/v1/events").status_code == 503
+                with listening(far) as four:
+                    next(four)
             assert client.get("/healthz").status_code == 200
 
         def is_free() -> bool:
@@ -214,6 +233,33 @@ def test_as_many_listen_as_the_settings_allow_and_who_goes_makes_room(node: DevN
                 return answer.status_code == 200
 
         until(is_free)
+
+
+def test_a_look_for_which_there_was_no_room_is_tried_again_without_another_block() -> None:
+    place, asked = Place(1, 0, DIGEST), []
+    change = Change(Place(2, 0, DIGEST), "release", {})
+
+    async def answer(*_: Any, **__: Any) -> Any:
+        asked.append(1)
+        if len(asked) < 3:
+            raise ServiceBusy("full")
+        return [change], change.place
+
+    async def no_block(_seen: int) -> None:
+        await asyncio.Event().wait()
+
+    async def listen() -> bytes:
+        service: Any = SimpleNamespace(
+            answer=answer,
+            looks=Looks(),
+            stopping=asyncio.Event(),
+            changes=SimpleNamespace(version=0, wait=no_block),
+        )
+        told = _told(service, Watched(), place)
+        await anext(told)
+        return await asyncio.wait_for(anext(told), 10)  # a heartbeat comes after 15 seconds
+
+    assert b"event: release" in asyncio.run(listen()) and len(asked) == 3
 
 
 def test_a_service_that_stops_ends_its_streams_at_once(node: DevNode, tmp_path: Path) -> None:
