@@ -15,7 +15,7 @@ from api.dependencies import ServiceOf
 from api.examples.verdicts import BATCH
 from api.models import BatchRequest, body_schema
 from api.problems import error_document, explained, responses, shown
-from api.questions import read_json, read_question
+from api.questions import ACCOUNTS_A_REQUEST, read_json, read_question
 from api.rates import charge
 from api.service import Service
 from api.shapes.verdicts import BatchOf
@@ -34,7 +34,6 @@ router = APIRouter(tags=["verify"])
 MAX_ITEMS: Final = 1000
 MAX_BYTES: Final = 16 << 20
 _ITEMS_A_REQUEST: Final = 10
-_ACCOUNTS_A_REQUEST: Final = 100
 
 
 @router.post(
@@ -59,7 +58,7 @@ async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = No
     block = parse_block(as_of)
     body, client = await whole_body(request), client_of(request.scope)
     items, policy, accounts = await service.answer(lambda *, quick: _read(body, service), client, quick=False)
-    await charge(request.scope, len(items) / _ITEMS_A_REQUEST + accounts / _ACCOUNTS_A_REQUEST)
+    await charge(request.scope, len(items) / _ITEMS_A_REQUEST + accounts / ACCOUNTS_A_REQUEST)
 
     def work(*, quick: bool) -> bytes:
         return _answers(service, items, policy, block)

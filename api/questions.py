@@ -12,10 +12,13 @@ from api.problems import explained
 from registry.artifacts.canonical import parse_json
 from registry.errors import InvalidDocument, MalformedRequest, RequestTooLarge
 from registry.index.kept import Kept
+from registry.policy.document import MAX_ACCOUNTS
 from registry.policy.evidence import Subject
 from registry.policy.policy import Policy, parse_policy
 from registry.policy.subjects import parse_subject
 
+ACCOUNTS_A_REQUEST: Final = 100
+"""So many accounts in policies count as one request towards the rate limit."""
 _POLICIES_BYTES: Final = 4 << 20
 
 
@@ -52,6 +55,11 @@ def read_json(body: bytes) -> Any:
         return parse_json(body, len(body))
     except InvalidDocument as error:
         raise MalformedRequest(f"The body is not JSON that can be read. {error.message}") from error
+
+
+def accounts_at_most(body: bytes) -> int:
+    """A bound on the accounts that a body can name, without reading it: each has a `0x`, as it is or escaped."""
+    return min(MAX_ACCOUNTS, body.count(b"0x") + body.count(b"\\u"))
 
 
 def read_question(value: Any, max_files: int, policies: Policies, shared: Policy | None = None) -> Question:

@@ -15,7 +15,8 @@ from api.dependencies import ServiceOf
 from api.examples.verdicts import VERDICT
 from api.models import VerifyRequest, body_schema
 from api.problems import responses, shown
-from api.questions import Question, read_json, read_question
+from api.questions import ACCOUNTS_A_REQUEST, Question, accounts_at_most, read_json, read_question
+from api.rates import charge
 from api.service import Service
 from api.shapes.verdicts import VerdictOf
 from registry.index.answers import Answer
@@ -53,10 +54,13 @@ async def post_verify(request: Request, service: ServiceOf, as_of: AsOfQuery = N
 
     The same records, policy and documents give the same bytes. The question changes nothing, and so `If-None-Match`
     with the `ETag` of an earlier answer is answered by 304 while the answer is the same. With `as_of` it is the verdict
-    as of an older block; `max_age` is then about how far the index is behind.
+    as of an older block; `max_age` is then about how far the index is behind. Beyond a hundred accounts in the policy,
+    each hundred counts as one more request towards the rate limit.
     """
     block = parse_block(as_of)
     body = await whole_body(request)
+    if (accounts := accounts_at_most(body)) > ACCOUNTS_A_REQUEST:
+        await charge(request.scope, accounts / ACCOUNTS_A_REQUEST)
     verdict = await service.answer(
         lambda *, quick: _verdict(service, body, block, quick=quick),
         client_of(request.scope),

@@ -1,5 +1,6 @@
 """POST /v1/verify/batch: one block, errors per item, and bounds."""
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +133,15 @@ def test_accounts_count_towards_the_rate_limit(tmp_path: Path) -> None:
         body = {"items": [{"what": NOBODY, "policy": own}], "policy": shared}
         for expected in (503, 429):  # the index has read nothing; the second time there is too little left
             assert client.post("/v1/verify/batch", json=body).status_code == expected
+
+
+@pytest.mark.parametrize("written", ["0x", "0\\u0078"])
+def test_accounts_of_one_question_count_however_they_are_written(tmp_path: Path, written: str) -> None:
+    settings = load_settings(home=tmp_path, rpc_url="http://127.0.0.1:9", chain_id=1, rate_limit=20)
+    named = {"version": 1, "publishers": accounts(1000)}
+    body = json.dumps({"what": NOBODY, "policy": named}).replace("0x", written)
+    few = {"what": NOBODY, "policy": named | {"publishers": accounts(90)}}
+    with serving(settings, follow=False) as client:
+        for expected in (503, 429):  # the index has read nothing; the second time there is too little left
+            assert client.post("/v1/verify", content=body).status_code == expected
+        assert client.post("/v1/verify", json=few).status_code == 503
