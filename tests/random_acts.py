@@ -66,9 +66,15 @@ class Acts:
             self._dice.choice(self._kinds)(self._dice.choice(self._people))
 
     def move(self) -> None:
-        """A block without records, other blocks in the place of some, or a chain that has become shorter."""
+        """A block without records, other blocks in the place of some, or a chain that has become shorter.
+
+        It keeps what is final: nobody believes that to be gone who is not shown other blocks.
+        """
         depth = min(self._dice.randint(1, 5), self._node.chain.latest().number - self._floor)
         move = self._dice.choice([mine, reorganise, rewind])
+        final = self._node.chain.block("finalized")
+        if move is rewind and final is not None:
+            depth = min(depth, self._node.chain.latest().number - final.number)
         if move is mine or depth == 0:
             mine(self._node)
         else:
