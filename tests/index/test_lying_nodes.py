@@ -118,7 +118,7 @@ def test_what_was_final_stays_so_whichever_node_is_asked_of_it(node, publisher, 
         before = snapshot.as_of()
 
     def lagging(ask, params):
-        return ask() if params[0] == "latest" else faulty._inner.request("eth_getBlockByNumber", ["0x1", False])
+        return ask() if params[0] == "latest" else faulty._inner.request("eth_getBlockByNumber", ["0x0", False])
 
     faulty.faults["eth_getBlockByNumber"] = lagging
     assert through_faulty.step() == 0
