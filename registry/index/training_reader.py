@@ -5,7 +5,6 @@ names it: a release that names a document which was read before costs nothing, a
 """
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,10 +21,7 @@ from registry.content.store import BlockSource
 from registry.content.unixfs import decode_data
 from registry.errors import (
     ContentError,
-    IndexUnavailable,
-    InvalidDag,
     InvalidDocument,
-    InvalidIdentifier,
 )
 from registry.index.counters import answers_change, count_documents
 from registry.index.database import Database
@@ -36,8 +32,6 @@ from registry.index.schema import manifests, releases
 from registry.index.training_keeping import is_declared, keep_declared
 from registry.index.training_rows import Declared, read_declared, table_of
 from registry.index.training_schema import training_data
-
-_log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 100
 
@@ -52,7 +46,7 @@ class _Read:
 
 
 class TrainingDataReader:
-    """Reads what is due of one deployment, given by its key. Several processes may: who is second changes nothing."""
+    """A `DocumentKind`: the training data of the releases of one deployment, given by its key."""
 
     def __init__(self, database: Database, key: int, now: Callable[[], float]) -> None:
         self._database = database
@@ -60,6 +54,14 @@ class TrainingDataReader:
         self._now = now
         self._order = (training_data.c.retry_at, training_data.c.block_number, training_data.c.release_id)
         self._queue = FairQueue(training_data, self._order, training_data.c.deployment == key)
+
+    def name_of(self, row: Any) -> str:
+        """What to call it in the log."""
+        return f"The training data of release:0x{row.release_id.hex()}"
+
+    def document_of(self, row: Any) -> bytes:
+        """What it is fetched by."""
+        return bytes(row.digest)
 
     def due(self, due_by: float, ids: Sequence[bytes] | None) -> Sequence[Any]:
         """What is due of all, or of some releases, in turns of their publishers; and the hash of each one's record."""
@@ -84,23 +86,13 @@ class TrainingDataReader:
             ]
         return list(in_turns(found))
 
-    def read(self, source: BlockSource, row: Any) -> int:
-        """Try the document of a release once: 1 where it is known now what it says, 0 where it is still to be read."""
-        try:
-            with self._database.read() as connection:
-                known = is_declared(connection, row.digest)
-                named = None if known else self._named_place(connection, row)
-            found = None if known else _read(source, row.digest, named or Cid(RAW, row.digest))
-        except (InvalidDocument, InvalidDag, InvalidIdentifier) as error:
-            return self._settle(row, "invalid", error.message)
-        except ContentError as error:
-            return self._postpone(row, error)
-        except IndexUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - one document that trips its reader must not keep the others unread
-            _log.exception("The training data of release:0x%s cannot be read", row.release_id.hex())
-            return self._postpone(row, ContentError(f"It cannot be read here: {type(error).__name__}."))
-        return self._settle(row, "available", "", found)
+    def fetch(self, source: BlockSource, row: Any) -> _Read | None:
+        """The document of a release, None where it is known what it declares. Raises InvalidDocument and others."""
+        with self._database.read() as connection:
+            if is_declared(connection, row.digest):
+                return None
+            place = self._named_place(connection, row)
+        return _read(source, row.digest, place or Cid(RAW, row.digest))
 
     def manifest_is_read(self, connection: Connection, release_id: bytes, manifest: Manifest) -> None:
         """A manifest may name where the document is, which the chain does not: then it is asked for at once."""
@@ -127,18 +119,20 @@ class TrainingDataReader:
         data = None if digest is None else kept_bytes(connection, Cid(RAW, digest))
         return None if data is None else _place_in(describe_manifest(data))
 
-    def _settle(self, row: Any, state: str, detail: str, read: _Read | None = None) -> int:
+    def settle(self, row: Any, state: str, detail: str, found: _Read | None = None) -> int:
+        """Note for good what the document is: 1, or 0 where its row is not what it was."""
         with self._database.write() as connection:
             if not self._changed(connection, row, state=state, detail=storable(detail), attempts=row.attempts + 1):
                 return 0  # its record was replaced meanwhile, or it was read by another process
             count_documents(connection, training_data, self._key, 0, 1)
-            if read is not None:
-                for cid, data in read.documents.items():
+            if found is not None:
+                for cid, data in found.documents.items():
                     keep(connection, cid, data)
-                keep_declared(connection, row.digest, read.cid, read.declared)
+                keep_declared(connection, row.digest, found.cid, found.declared)
         return 1
 
-    def _postpone(self, row: Any, error: ContentError) -> int:
+    def postpone(self, row: Any, error: ContentError) -> int:
+        """Note that the document is to be asked for again: 0."""
         with self._database.write() as connection:
             self._changed(connection, row, **postponed(error, row.attempts, self._now()))
         return 0

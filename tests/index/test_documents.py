@@ -20,6 +20,7 @@ from registry.content.sources import Sources
 from registry.errors import BlockMismatch, BlockNotFound, StoreUnavailable
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
+from registry.index.manifest_reader import ManifestReader
 from registry.index.queries import Reader
 from registry.index.schema import contents, manifests, release_files, terms_documents
 from registry.policy.catalogue import catalogue
@@ -384,9 +385,9 @@ def test_a_second_reader_of_documents_changes_nothing(publisher, store, follower
         publish(publisher, store, folder(tmp_path / f"m{index}", {"a": bytes([index])}), f"m{index}")
     follower.catch_up()
     other = DocumentReader(database, publisher.deployment, store)
-    rows = documents._due_manifests(1e12, None)
+    due = documents._due(1e12, None)
     assert other.catch_up() == 3
-    assert [documents._settle_manifest(row, "invalid", "too late") for row in rows] == [0, 0, 0]
+    assert [one.kind.settle(one.row, "invalid", "too late") for one in due] == [0, 0, 0]
     reader = Reader(database, publisher.deployment)
     with reader.snapshot() as snapshot:
         assert snapshot.coverage().read == 3
@@ -453,14 +454,14 @@ def test_a_document_that_trips_its_reader_keeps_no_other_unread(
     first, _ = publish(publisher, store, folder(tmp_path / "m", FILES), "m")
     second, _ = publish(publisher, store, folder(tmp_path / "n", {"a": b"a"}), "n")
     follower.catch_up()
-    read = DocumentReader._read_manifest
+    fetch = ManifestReader.fetch
 
     def tripped(self, source, row):
         if row.release_id == first:
             raise AssertionError("a defect")
-        return read(self, source, row)
+        return fetch(self, source, row)
 
-    monkeypatch.setattr(DocumentReader, "_read_manifest", tripped)
+    monkeypatch.setattr(ManifestReader, "fetch", tripped)
     assert documents.catch_up() == 1
     with reader.snapshot() as snapshot:
         assert snapshot.release(first).manifest_state.detail == "It cannot be read here: AssertionError."
