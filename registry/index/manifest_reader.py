@@ -169,7 +169,8 @@ class ManifestReader:
             connection.execute(
                 update(manifests).where(*self._unread(row)).values(postponed(error, row.attempts, self._now()))
             )
-            answers_change(connection)
+            if not error.unasked:
+                answers_change(connection)
         return 0
 
     def _insert_files(self, connection: Connection, row: Any, manifest: Manifest) -> None:

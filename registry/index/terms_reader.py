@@ -93,7 +93,8 @@ class TermsReader:
         with self._database.write() as connection:
             again = postponed(error, row.attempts, self._now())
             connection.execute(update(terms_documents).where(*_unread(row)).values(again))
-            answers_change(connection)
+            if not error.unasked:
+                answers_change(connection)
         return 0
 
     def keep_known(self, documents: Iterable[bytes]) -> None:

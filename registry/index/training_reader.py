@@ -125,6 +125,7 @@ class TrainingDataReader:
             if not self._changed(connection, row, state=state, detail=storable(detail), attempts=row.attempts + 1):
                 return 0  # its record was replaced meanwhile, or it was read by another process
             count_documents(connection, training_data, self._key, 0, 1)
+            answers_change(connection)
             if found is not None:
                 for cid, data in found.documents.items():
                     keep(connection, cid, data)
@@ -135,6 +136,8 @@ class TrainingDataReader:
         """Note that the document is to be asked for again: 0."""
         with self._database.write() as connection:
             self._changed(connection, row, **postponed(error, row.attempts, self._now()))
+            if not error.unasked:
+                answers_change(connection)
         return 0
 
     def _changed(self, connection: Connection, row: Any, **values: Any) -> bool:
@@ -148,7 +151,6 @@ class TrainingDataReader:
             )
             .values(**values)
         )
-        answers_change(connection)
         return changed.rowcount > 0
 
 

@@ -22,7 +22,7 @@ from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
 from registry.index.manifest_reader import ManifestReader
 from registry.index.queries import Reader
-from registry.index.schema import contents, manifests, release_files, terms_documents
+from registry.index.schema import contents, cursors, manifests, release_files, terms_documents
 from registry.policy.catalogue import catalogue
 from registry.policy.terms import parse_terms, write_terms
 
@@ -163,7 +163,12 @@ def test_no_attempt_is_counted_where_a_source_was_left_out(
     follower.catch_up()
     with reader.snapshot() as snapshot:
         source.down = {Cid(RAW, snapshot.release(one).record.release.manifest) for one in ids}
-    DocumentReader(database, publisher.deployment, Sources([source]), now=clock).catch_up()
+    documents = DocumentReader(database, publisher.deployment, Sources([source]), now=clock)
+    with database.read() as connection:
+        learnt = connection.execute(select(cursors.c.documents)).scalar_one()
+    documents.catch_up()
+    with database.read() as connection:  # of the others nothing was learnt, so that answers that were kept stand
+        assert connection.execute(select(cursors.c.documents)).scalar_one() == learnt + 1
     assert len(source.asked) == 1  # it was down, so that it was not asked for the others
     with reader.snapshot() as snapshot:
         details = sorted(snapshot.release(one).manifest_state.detail for one in ids)
