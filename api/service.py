@@ -145,7 +145,7 @@ class Service:
 
     @contextlib.contextmanager
     def following(self) -> Iterator[None]:
-        """Follow the chain in two threads of this process, one for records and one for documents.
+        """Follow the chain in threads of this process, one for records and some for documents.
 
         Of several processes on one index one follows; when it ends, another does.
         """

@@ -26,25 +26,25 @@ from registry.index.schema import blocks, events, releases, statuses
 _OF_RELEASES: Final = (ReleasePublished, StatusChanged)
 _END: Final = (1 << 31) - 1
 _PLACE: Final = re.compile(r"(\d{1,16})\.(\d{1,10})\.([0-9a-f]{64})(?:\.(\d{1,16})\.([0-9a-f]{16}))?", re.ASCII)
-_GROUND_HASH_BYTES: Final = 8
+_OLDER_HASH_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in the log, behind which changes are told: a block, a log index in it, and the block's hash.
 
-    `ground` is the newest block with events that is at least `UNSETTLED` blocks older, with the first 8 bytes of its
+    `older` is the newest block with events that is at least `UNSETTLED` blocks older, with the first 8 bytes of its
     hash; None: there is none. It follows from the chain alone: a place is the same whenever it is told.
     """
 
     block_number: int
     log_index: int
     block_hash: bytes
-    ground: tuple[int, bytes] | None = None
+    older: tuple[int, bytes] | None = None
 
     def __str__(self) -> str:
-        ground = "" if self.ground is None else f".{self.ground[0]}.{self.ground[1].hex()}"
-        return f"{self.block_number}.{self.log_index}.{self.block_hash.hex()}{ground}"
+        older = "" if self.older is None else f".{self.older[0]}.{self.older[1].hex()}"
+        return f"{self.block_number}.{self.log_index}.{self.block_hash.hex()}{older}"
 
 
 START: Final = Place(0, 0, ZERO)
@@ -75,8 +75,8 @@ def parse_place(text: str) -> Place:
     match = _PLACE.fullmatch(text.strip())
     if match is None or int(match[2]) > _END or int(match[1]) >= 1 << 53:
         raise InvalidQuery("Last-Event-ID is not the id of an event of this service.")
-    ground = None if match[4] is None else (int(match[4]), bytes.fromhex(match[5]))
-    return Place(int(match[1]), int(match[2]), bytes.fromhex(match[3]), ground)
+    older = None if match[4] is None else (int(match[4]), bytes.fromhex(match[5]))
+    return Place(int(match[1]), int(match[2]), bytes.fromhex(match[3]), older)
 
 
 def here(snapshot: Snapshot) -> Place:
@@ -104,8 +104,8 @@ def changes(snapshot: Snapshot, after: Place, watched: Watched, limit: int = 200
 
 def _still_there(snapshot: Snapshot, place: Place) -> Place:
     """Behind a block before a place that is gone, of which is known that the chain was the same up to it."""
-    if place.ground is not None:
-        number, begins = place.ground
+    if place.older is not None:
+        number, begins = place.older
         hash_ = _hash(snapshot, number)
         if hash_ is not None and hash_.startswith(begins):
             return _Places(snapshot).behind(number, hash_)
@@ -128,18 +128,18 @@ def _last_block(snapshot: Snapshot, up_to: int) -> tuple[int, bytes] | None:
 
 
 class _Places:
-    """The places of one snapshot; their grounds, which many have together, are looked for once."""
+    """The places of one snapshot; their older places, which many have together, are looked for once."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._grounds: dict[int, tuple[int, bytes] | None] = {}
+        self._older: dict[int, tuple[int, bytes] | None] = {}
 
     def at(self, number: int, log_index: int, block_hash: bytes) -> Place:
         """The place of an event."""
-        if number not in self._grounds:
+        if number not in self._older:
             found = _last_block(self._snapshot, number - UNSETTLED)
-            self._grounds[number] = None if found is None else (found[0], found[1][:_GROUND_HASH_BYTES])
-        return Place(number, log_index, block_hash, self._grounds[number])
+            self._older[number] = None if found is None else (found[0], found[1][:_OLDER_HASH_BYTES])
+        return Place(number, log_index, block_hash, self._older[number])
 
     def behind(self, number: int, block_hash: bytes) -> Place:
         """The place behind all events of a block."""

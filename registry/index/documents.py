@@ -106,6 +106,8 @@ class DocumentReader:
                     continue
             except ProvenanceError as error:
                 _log.warning("%s: %s", error.code, error.message)
+            except Exception:  # noqa: BLE001 - nor does what nobody thought of end who reads
+                _log.exception("Documents cannot be read just now.")
             wake.wait(poll_seconds)
 
     def _until_none_is_due(self, ids: list[bytes] | None, deadline: float | None) -> int:

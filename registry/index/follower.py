@@ -12,7 +12,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final
@@ -24,12 +24,13 @@ from registry.chain.heads import Heads
 from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange, LogsAhead
 from registry.chain.together import Together
-from registry.errors import InvalidLog, InvalidSettings, LogGap, NodeBehind, ProvenanceError, RpcRefused
+from registry.errors import InvalidLog, LogGap, NodeBehind, ProvenanceError, RpcRefused
 from registry.index.behind import Behind
 from registry.index.database import Database
 from registry.index.fold import Gap, Logs, advance
 from registry.index.lasting import UNSETTLED
 from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
+from registry.index.places import check_from_block, check_places
 
 _log = logging.getLogger(__name__)
 
@@ -316,7 +317,7 @@ class Follower:
         entries = self.followed.entries(given)
         if entries and not self._has(entries[-1].log, end):  # they may be of a chain that there was when they were read
             raise _ForeignBlock(entries[-1].log)
-        _check_places((entry.log for entry in entries), first, end)
+        check_places((entry.log for entry in entries), first, end)
         states, state = advance(cursor.logs, entries)
         verified = self._check_heads(state, end, at_tip=last == head.number)
         return Batch(entries, states, state, BlockRow(end.number, end.hash, end.timestamp), verified)
@@ -368,33 +369,6 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def check_from_block(first: int, head: int) -> None:
-    """Raises `InvalidSettings` for a first block that the chain does not have: nothing would be read."""
-    if first > head:
-        raise InvalidSettings(
-            f"PROVENANCE_FROM_BLOCK is {first}, beyond the head of the chain, which is block {head}: nothing "
-            "can be read from there on. Leave it unset, and reading begins where the contract was deployed.",
-            setting="PROVENANCE_FROM_BLOCK",
-            from_block=first,
-            chain_head=head,
-        )
-
-
-def _check_places(logs: Iterable[Log], first: int, end: Block) -> None:
-    """Raises `InvalidLog` for a log outside the range, twice, or of two blocks with one number."""
-    hashes: dict[int, bytes] = {end.number: end.hash}
-    seen: set[tuple[int, int]] = set()
-    for log in logs:
-        place = log.location
-        if not first <= place.block_number <= end.number:
-            raise InvalidLog(f"The node gave a log of block {place.block_number}, which was not asked for.")
-        if hashes.setdefault(place.block_number, place.block_hash) != place.block_hash:
-            raise InvalidLog(f"The node gave logs of two different blocks {place.block_number}. Try again.")
-        if (place.block_number, place.log_index) in seen:
-            raise InvalidLog(f"The node gave a log of block {place.block_number} twice. Try again.")
-        seen.add((place.block_number, place.log_index))
 
 
 def _report(error: Exception) -> None:

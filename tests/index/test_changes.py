@@ -98,7 +98,7 @@ def test_a_place_is_the_same_whenever_it_is_told_and_fits_into_a_header(node, pu
     publish(publisher, "second")
     follower.catch_up()
     places = [change.place for change in told(START)]
-    assert [place.ground and place.ground[0] for place in places] == [None, places[0].block_number]
+    assert [place.older and place.older[0] for place in places] == [None, places[0].block_number]
     mine(node, 100)
     follower.catch_up()
     assert [change.place for change in told(START)] == places
