@@ -49,7 +49,7 @@ def create_app(settings: Settings, *, follow: bool = False) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = open_service(settings, app.state.metrics, upgrade=follow)
+        service = open_service(settings, app.state.metrics, follows=follow)
         app.state.service = service
         try:
             app.state.limiter = limiter_of(settings.rate_limit, service)

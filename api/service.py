@@ -56,8 +56,11 @@ class Work(Protocol[T_co]):
 class Service:
     """One process's parts, from `open_service` to `close`."""
 
-    def __init__(self, settings: Settings, database: Database, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, store: Store, metrics: Metrics, *, follows: bool = True
+    ) -> None:
         self.settings = settings
+        self.follows = follows
         self.readiness = Readiness(settings, time.time())
         self.metrics = metrics
         self.store = store
@@ -100,14 +103,20 @@ class Service:
         """The deployment that is followed. Raises IndexUnavailable until it is known which one that is."""
         if self._reader is not None:
             return self._reader.deployment
-        if self.settings.chain_id is None:
-            raise IndexUnavailable(
-                "The service does not know its chain yet: its node has not answered. Setting PROVENANCE_CHAIN_ID "
-                "lets it answer from its index meanwhile."
-            )
-        address = self.settings.model_registry
+        address, chain_id = self.settings.model_registry, self.settings.chain_id
         place = contract_address("ModelRegistry") if address is None else parse_address(address)
-        return Deployment(self.settings.chain_id, place)
+        if chain_id is None and not self.follows:
+            chain_id = self._database.only_chain_of(place)
+        if chain_id is None:
+            raise IndexUnavailable(
+                "The service does not know its chain yet: "
+                + (
+                    "its node has not answered. Setting PROVENANCE_CHAIN_ID lets it answer from its index meanwhile."
+                    if self.follows
+                    else "its index has this registry on no chain yet, or on several. PROVENANCE_CHAIN_ID names one."
+                )
+            )
+        return Deployment(chain_id, place)
 
     @property
     def reader(self) -> Reader:
@@ -257,10 +266,11 @@ class Changes:
             await asyncio.sleep(self._pause)
 
 
-def open_service(settings: Settings, metrics: Metrics | None = None, *, upgrade: bool = True) -> Service:
-    """The service of these settings, which brings an older index up to date or (`upgrade` False) leaves that to others.
+def open_service(settings: Settings, metrics: Metrics | None = None, *, follows: bool = True) -> Service:
+    """The service of these settings. One that does not follow the chain leaves it to others to bring an older index up
+    to date, too, and takes the chain from the index where the settings do not say it.
 
     Raises InvalidSettings, IndexUnavailable, IndexOutdated, StoreUnavailable.
     """
-    database = open_database(settings.database_location, upgrade=upgrade)
-    return Service(settings, database, open_store(settings.store_location), metrics or Metrics())
+    database = open_database(settings.database_location, upgrade=follows)
+    return Service(settings, database, open_store(settings.store_location), metrics or Metrics(), follows=follows)

@@ -23,6 +23,7 @@ from registry.artifacts.scan import scan
 from registry.chain.identifiers import parse_identifier
 from registry.cli.judging import question_about, verdict_of
 from registry.cli.parts import Parts
+from registry.cli.policies import chosen_policy
 from registry.content.cid import DAG_PB, Cid
 from registry.content.reader import fetch_artifact
 from registry.content.scratch import Draft, open_regular
@@ -47,13 +48,17 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @contextlib.contextmanager
 def guard(
-    what: str | os.PathLike[str], policy: Policy | Mapping[str, Any], *, settings: Settings | None = None
+    what: str | os.PathLike[str],
+    policy: Policy | Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    settings: Settings | None = None,
 ) -> Iterator[Path]:
     """A folder that holds exactly what the policy allows, for as long as the `with` block lasts.
 
     `what` is a folder, a file or the CID of an artifact, which is fetched from the store and the gateways of the
     settings. What reads as such a CID is never a folder that happens to be called so; `./bafybei…` is one. `policy` is
-    a policy, or the document of one. A base and its adapter are two guards of one policy.
+    a policy, the document of one, or a file that holds it (TOML by its ending, else JSON). A base and its adapter are
+    two guards of one policy.
 
     Raises:
         NotAllowed: the verdict, in `details["verdict"]`, is refuse or unknown. Nothing is left on disk.
@@ -61,7 +66,7 @@ def guard(
         ProvenanceError: the files or the registry cannot be read.
     """
     parts = Parts(load_settings() if settings is None else settings)
-    asked = policy if isinstance(policy, Policy) else parse_policy(dict(policy), catalogue_ids(catalogue()))
+    asked = _policy(policy)
     with _private_folder(parts.settings.home_folder / "guarded") as private:
         path = Path(what)
         if not _is_root(os.fspath(what)) and _exists(path):
@@ -76,6 +81,15 @@ def guard(
         _set_modes(folder, files=0o400, folders=0o500)
         _check(verdict_of(parts, question_about(digest_artifact(folder, sha256=False)), asked), asked)
         yield folder
+
+
+def _policy(given: Policy | Mapping[str, Any] | str | os.PathLike[str]) -> Policy:
+    """Raises InvalidPolicy."""
+    if isinstance(given, Policy):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return chosen_policy(Path(given), {}) or Policy()
+    return parse_policy(given if isinstance(given, dict) else dict(given), catalogue_ids(catalogue()))
 
 
 def _check(verdict: Mapping[str, Any], policy: Policy) -> None:

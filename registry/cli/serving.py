@@ -29,7 +29,7 @@ ACCOUNTS = {"publisher-1": 1, "publisher-2": 2, "stranger": 3}
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Follow the chain here, or serve what another process indexes.")
     ] = True,
@@ -48,8 +48,8 @@ def serve(
 
 
 def dev(
-    port: Annotated[int, typer.Option(help="Port of the local node.")] = 8545,
-    api_port: Annotated[int, typer.Option(help="Port of the service.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the local node.")] = 8545,
+    api_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the service.")] = 8000,
     as_json: Json = False,
 ) -> None:
     """Run a whole local stack until Ctrl-C: node, contract, index, service. It starts again where it stopped."""

@@ -34,8 +34,8 @@ def show(
 
     oms:HEX, the root that a signature of OpenSSF Model Signing is over, shows the releases whose manifest declares it.
 
-    Of a release also what the chain holds beside it: its publisher's freeze, grants in force, statements about it. No
-    verdict reads these yet, and a service (--api-url) is not asked for them.
+    Of a release also what the chain holds beside it: its publisher's freeze, grants in force, statements about it. A
+    service (--api-url) is not asked for these.
     """
     output = Output(as_json=as_json)
     parts = Parts(configured(api_url=api_url, rpc_url=rpc_url, store=store))

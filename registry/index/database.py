@@ -150,6 +150,14 @@ class Database:
             return self._awaited.sync_engine
         return self._own
 
+    def only_chain_of(self, model_registry: str) -> int | None:
+        """The chain on which the index has a registry of this address; None where there is none, or more than one."""
+        with self.read() as connection:
+            found = connection.execute(
+                select(deployments.c.chain_id).where(deployments.c.model_registry == model_registry).limit(2)
+            ).all()
+        return int(found[0].chain_id) if len(found) == 1 else None
+
     def deployment_key(self, deployment: Deployment) -> int:
         """The key of a deployment in every table; made when it is new."""
         where = (

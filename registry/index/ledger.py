@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.chain.artifact import CONTRACTS
 from registry.chain.followed import Contracts, Entry
-from registry.errors import IndexOutdated
+from registry.errors import IndexOutdated, InvalidLog
 from registry.index.counters import answers_change, count_documents, documents_where, recount_documents
 from registry.index.database import Database
 from registry.index.fold import Logs, LogState, empty_logs, fold
@@ -27,7 +27,7 @@ from registry.index.schema import (
     heads,
     releases,
 )
-from registry.index.stored import stored_events
+from registry.index.stored import proven_events
 from registry.index.unread import insert_unread, unread_where_none_is
 
 _RECENT_BLOCKS: Final = 1024
@@ -330,16 +330,25 @@ class Ledger:
 def rebuild_fold(connection: Connection, contracts: Contracts, key: int) -> int:
     """Build the folded tables of a deployment again from its stored events, in the caller's transaction. How many.
 
-    Documents are counted again, and no answer that was kept before is given after it.
+    Documents are counted again, and no answer that was kept before is given after it. Raises `InvalidLog` where the
+    events are not whole: from what is left of them something revoked could be active.
     """
     for table in FOLDED:
         connection.execute(delete(table).where(table.c.deployment == key))
-    count = 0
-    for part in stored_events(connection, contracts, key):
-        folded = fold(key, (entry.event for entry, _ in part))
-        for table in FOLDED:
-            insert_rows(connection, table.name, folded[table.name])
-        count += len(part)
+    count, logs = 0, empty_logs(contracts)
+    try:
+        for entries, logs in proven_events(connection, contracts, key):  # noqa: B007 - the last ones are compared
+            folded = fold(key, (entry.event for entry in entries))
+            for table in FOLDED:
+                insert_rows(connection, table.name, folded[table.name])
+            count += len(entries)
+        for row in connection.execute(select(heads).where(heads.c.deployment == key)):
+            if logs[CONTRACTS[row.contract]] != LogState(row.head, row.size):
+                raise InvalidLog(f"the last of the {row.size} records of the {CONTRACTS[row.contract]} are missing")
+    except InvalidLog as error:
+        raise InvalidLog(
+            f"The stored events are damaged ({error.message}). Delete the index: it is made again from the chain."
+        ) from error
     unread_where_none_is(connection, key)
     recount_documents(connection, key)
     answers_change(connection)

@@ -9,6 +9,8 @@ from registry.chain.artifact import CONTRACTS
 from registry.chain.events import EventLocation, Log
 from registry.chain.followed import Contracts, Entry
 from registry.chain.records import Deployment
+from registry.errors import InvalidLog
+from registry.index.fold import Gap, Logs, advance, empty_logs
 from registry.index.schema import events, heads
 
 _ROWS_AT_ONCE: Final = 5_000
@@ -39,3 +41,21 @@ def stored_events(connection: Connection, contracts: Contracts, key: int) -> Ite
     )
     for part in rows.partitions():
         yield [(stored_entry(contracts, row), row.head) for row in part]
+
+
+def proven_events(connection: Connection, contracts: Contracts, key: int) -> Iterator[tuple[list[Entry], Logs]]:
+    """The same, part by part, with the logs after each: every record in its place, and leading to the head beside it.
+
+    Raises `InvalidLog` for the first event that is missing, there twice or changed.
+    """
+    logs = empty_logs(contracts)
+    for part in stored_events(connection, contracts, key):
+        entries = [entry for entry, _ in part]
+        try:
+            states, logs = advance(logs, entries)
+        except Gap as gap:
+            raise InvalidLog(str(gap)) from gap
+        for (entry, head), state in zip(part, states, strict=True):
+            if head != state.head:
+                raise InvalidLog(f"the head beside record {entry.event.seq} of the {entry.contract} is another")
+        yield entries, logs

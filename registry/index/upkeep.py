@@ -13,12 +13,12 @@ from registry.chain.records import Deployment
 from registry.errors import BlockNotInChain, IndexUnavailable, InvalidLog, RpcRefused
 from registry.index.counters import counters_of, documents_where
 from registry.index.database import Database
-from registry.index.fold import Gap, advance, empty_logs, fold
+from registry.index.fold import empty_logs, fold
 from registry.index.ledger import rebuild_fold
 from registry.index.manifest_facts import facts_again, keep_facts_again
 from registry.index.rows import Row
 from registry.index.schema import BY_RELEASE, COUNTED, FOLDED, contents, cursors, events, heads, manifests, releases
-from registry.index.stored import stored_contracts, stored_events
+from registry.index.stored import proven_events, stored_contracts
 from registry.index.training_keeping import DECLARED, declare_again, declared_again
 from registry.index.training_schema import training_data
 from registry.index.unread import IDENTIFIED, training_data_rows
@@ -176,17 +176,13 @@ def _replay(
     """The heads that the stored events lead to, and what is wrong with them; their fold is added to `fresh`."""
     logs = empty_logs(contracts)
     try:
-        for part in stored_events(connection, contracts, key):
-            states, logs = advance(logs, [entry for entry, _ in part])
-            for (entry, head), state in zip(part, states, strict=True):
-                if head != state.head:
-                    return None, f"the head beside record {entry.event.seq} of the {entry.contract} is another"
-            folded = fold(key, (entry.event for entry, _ in part))
+        for entries, logs in proven_events(connection, contracts, key):  # noqa: B007 - the last ones are the answer
+            folded = fold(key, (entry.event for entry in entries))
             for name, rows in folded.items():
                 fresh[name].add(rows)
             fresh[training_data.name].add(training_data_rows(key, folded[releases.name]))
-    except (Gap, InvalidLog) as error:
-        return None, str(error)
+    except InvalidLog as error:
+        return None, error.message
     return {name: state.head for name, state in logs.items()}, None
 
 

@@ -103,3 +103,17 @@ def test_a_release_is_served_without_waiting_for_a_poll(
         made = publish("m", {"config.json": b"{}"})
         body = {"what": made.cid, "policy": {"version": 1, "publishers": [made.publisher]}}
         until(lambda: client.post("/v1/verify", json=body).json()["verdict"] == "allow")
+
+
+def test_who_follows_nothing_takes_the_chain_from_the_index(node: DevNode, tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "home", rpc_url=node.url)
+    with serving(settings, follow=False) as client:
+        answer = client.get("/v1/log")
+        assert (answer.status_code, answer.json()["code"]) == (503, "index.unavailable")
+        assert "PROVENANCE_CHAIN_ID names one" in answer.json()["detail"]
+        database = open_database(settings.database_location)
+        Follower(open_model_registry(node.chain), database).catch_up()
+        database.close()
+        answer = client.get("/v1/log")
+        assert answer.status_code == 200
+        assert answer.json()["as_of"]["chain_id"] == node.chain.chain_id

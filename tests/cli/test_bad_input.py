@@ -45,6 +45,7 @@ PUBLISHER = f"eip155:31337:{dev_signer(0).address}"
         (("reserve", "nofolder"), "artifact.path-missing", "no folder “nofolder”"),
         (("publish", "model", "--name", "m"), "input", "--version"),
         (("no-such-command",), "usage", "no-such-command"),
+        (("serve", "--port", "99999999"), "usage", "65535"),
     ],
 )  # fmt: skip
 def test_bad_input_is_a_sentence_with_a_code_and_exit_2(

@@ -95,6 +95,17 @@ def test_an_artifact_is_fetched_by_its_cid_and_only_if_it_is_allowed(model: Path
 
 
 @pytest.mark.usefixtures("release")
+def test_a_policy_may_be_a_file(model: Path, tmp_path: Path) -> None:
+    document = tmp_path / "policy.toml"
+    document.write_text(f'version = 1\npublishers = ["eip155:31337:{PUBLISHER}"]\n')
+    for given in (document, str(document)):
+        with guard(model, given) as folder:
+            assert contents(folder) == contents(model)
+    with pytest.raises(InvalidPolicy, match="cannot be read"), guard(model, tmp_path / "nowhere.toml"):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.usefixtures("release")
 def test_a_folder_that_is_called_as_an_artifact_does_not_stand_for_it(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

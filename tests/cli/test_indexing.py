@@ -171,6 +171,19 @@ def test_a_rebuild_of_damaged_events_changes_nothing(provenance: Provenance, rea
     assert provenance("index", "status", "--json").json["rows"] == before
 
 
+@pytest.mark.parametrize("missing", ["0", "(SELECT max(seq) FROM events WHERE contract = 1)"])
+def test_a_rebuild_of_events_that_are_not_whole_changes_nothing(
+    provenance: Provenance, read: str, tmp_path: Path, missing: str
+) -> None:
+    """Without its last record a revoked release would be active."""
+    spoil(tmp_path / "home", f"DELETE FROM events WHERE contract = 1 AND seq = {missing}")
+    before = provenance("index", "status", "--json").json["rows"]
+    done = provenance("index", "rebuild", "--json")
+    assert done.code == 2 and done.json["error"]["code"] == "chain.invalid-log"
+    assert "Delete the index" in done.json["error"]["message"]
+    assert provenance("index", "status", "--json").json["rows"] == before
+
+
 def dumped(home: Path) -> list[str]:
     """Everything in the index, its tables' form included."""
     with sqlite3.connect(home / "index.sqlite") as connection:
