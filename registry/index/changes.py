@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, literal, null, or_, select, union_all
+from sqlalchemy import and_, cast, literal, null, or_, select, union_all
 
 from registry.chain.events import ReleasePublished, StatusChanged
 from registry.chain.followed import Entry
@@ -24,6 +24,7 @@ from registry.index.queries import Snapshot
 from registry.index.schema import blocks, events, releases, statuses
 
 _OF_RELEASES: Final = (ReleasePublished, StatusChanged)
+_OF_STATUS: Final = (statuses.c.status, statuses.c.reason, statuses.c.successor)
 _END: Final = (1 << 31) - 1
 _PLACE: Final = re.compile(r"(\d{1,16})\.(\d{1,10})\.([0-9a-f]{64})(?:\.(\d{1,16})\.([0-9a-f]{16}))?", re.ASCII)
 _OLDER_HASH_BYTES: Final = 8
@@ -197,11 +198,7 @@ def _of_releases(snapshot: Snapshot, places: _Places, after: Place, watched: Wat
             releases.c.name,
             releases.c.version,
             releases.c.artifact,
-            *(
-                (statuses.c.status, statuses.c.reason, statuses.c.successor)
-                if is_status
-                else (null().label("status"), null().label("reason"), null().label("successor"))
-            ),
+            *(one if is_status else cast(null(), one.type).label(one.name) for one in _OF_STATUS),
             literal(is_status).label("is_status"),
         ]
         query = select(*columns).where(*named)
