@@ -569,7 +569,7 @@ class RegistryIndexError(ProvenanceError):
 
 
 class IndexUnavailable(RegistryIndexError):
-    """The database cannot be opened, or holds nothing yet."""
+    """The database cannot be opened, holds nothing yet or not of a known chain, or its node was not heard of lately."""
 
     code = "index.unavailable"
 
