@@ -158,7 +158,8 @@ def fill(registry: ModelRegistryClient, database: Database, count: int) -> None:
     for first in range(PUBLISHED, count, _AT_ONCE):
         models = [model(deployment, number) for number in range(first, min(count, first + _AT_ONCE))]
         cursor = ledger.cursor()
-        ledger.append(cursor, _batch(contracts, cursor, [one.release for one in models]))
+        batch = _batch(contracts, cursor, [one.release for one in models])
+        ledger.append(cursor, batch, ledger.rows(batch))
         _write(database, ledger.key, [document_rows(ledger.key, deployment, one) for one in models])
 
 
