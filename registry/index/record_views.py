@@ -3,9 +3,9 @@
 from typing import Any
 
 from registry.chain.hashed_record import hashed_record_json
-from registry.chain.identifiers import Account, FileHash, ReleaseId, TermsId
-from registry.chain.records import ZERO, record_hash
-from registry.content.cid import DAG_PB, Cid
+from registry.chain.identifiers import Account, ReleaseId
+from registry.chain.listed import as_listed
+from registry.chain.records import record_hash
 from registry.index.queries import Snapshot
 
 
@@ -23,16 +23,7 @@ def record_view(snapshot: Snapshot, identifier: bytes) -> tuple[dict[str, Any], 
         "chain_id": snapshot.deployment.chain_id,
         "model_registry": snapshot.deployment.model_registry,
         "publisher": str(Account(snapshot.deployment.chain_id, release.publisher)),
-        "name": release.name,
-        "version": release.version,
-        "artifact": str(Cid(DAG_PB, release.artifact)),
-        "manifest": str(FileHash(release.manifest)),
-        "terms": None if release.terms == ZERO else str(TermsId(release.terms)),
-        "training_data": None if release.training_data == ZERO else str(FileHash(release.training_data)),
-        "parents": [
-            {"release": str(ReleaseId(parent.release_id)), "relation": parent.relation.label}
-            for parent in release.parents
-        ],
+        **as_listed(release),
         "seq": record.seq,
         "timestamp": record.timestamp,
         "actor": record.actor,
