@@ -21,7 +21,7 @@ from registry.errors import RpcUnavailable
 from registry.index.database import open_database
 from registry.index.documents import DocumentReader
 from registry.index.follower import Follower
-from registry.index.places import check_from_block
+from registry.index.log_places import check_from_block
 from registry.index.queries import Reader, Snapshot
 from registry.settings import Settings
 

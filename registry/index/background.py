@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 
-class Behind:
+class Background:
     """For one thread at a time. Nothing that failed is forgotten: `wait` raises it."""
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class Behind:
     def do(self, work: Callable[[], Any]) -> None:
         """Begin with this when what was handed over before is done. Returns at once."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="background")
         self._handed.append(self._pool.submit(work))
 
     def wait(self) -> None:

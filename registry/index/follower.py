@@ -25,12 +25,12 @@ from registry.chain.model_registry import ModelRegistryClient
 from registry.chain.ranges import LogRange, LogsAhead
 from registry.chain.together import Together
 from registry.errors import InvalidLog, LogGap, NodeBehind, ProvenanceError, RpcRefused
-from registry.index.behind import Behind
+from registry.index.background import Background
 from registry.index.database import Database
 from registry.index.fold import Gap, Logs, advance
 from registry.index.lasting import UNSETTLED
 from registry.index.ledger import Batch, BlockRow, Cursor, CursorMoved, Ledger
-from registry.index.places import check_from_block, check_places
+from registry.index.log_places import check_from_block, check_places
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Follower:
         self._on_events = on_events or (lambda: None)
         self._heads = heads or Heads(registry.chain)
         self._together = Together()
-        self._writing = Behind()
+        self._writing = Background()
         self._written_to: Cursor | None = None
         self._now = now
         self._head: Block | None = None
@@ -364,7 +364,10 @@ def _rare_collections() -> Iterator[None]:
     Not none: other threads may make cycles meanwhile, for as long as a node lets a step wait.
     """
     before = gc.get_threshold()
-    gc.set_threshold(max(_OBJECTS_A_COLLECTION, before[0]) if before[0] else 0, *before[1:])
+    if not 0 < before[0] < _OBJECTS_A_COLLECTION:  # there are none, or another follower of this process made them rare
+        yield
+        return
+    gc.set_threshold(_OBJECTS_A_COLLECTION, *before[1:])
     try:
         yield
     finally:

@@ -25,8 +25,19 @@ def insert_unread(connection: Connection, deployment: int, after: int) -> dict[s
 
 
 def training_data_rows(deployment: int, released: Iterable[Any]) -> list[dict[str, Any]]:
-    """Those of the releases that name training data; the others are undisclosed, and have no row."""
-    return [_row(deployment, row, row["training_data"]) for row in released if row["training_data"] != ZERO]
+    """The columns of `IDENTIFIED` for those of the releases that name training data; the others are undisclosed, and
+    have no row."""
+    named = (row for row in released if row["training_data"] != ZERO)
+    return [
+        {
+            "deployment": deployment,
+            "release_id": row["release_id"],
+            "publisher": row["publisher"],
+            "block_number": row["block_number"],
+            "digest": row["training_data"],
+        }
+        for row in named
+    ]
 
 
 def unread_where_none_is(connection: Connection, deployment: int) -> None:
@@ -51,14 +62,3 @@ def _insert(connection: Connection, table: Table, digest: Column[bytes], *where:
     rows = select(*columns, *unread).where(*where, digest != ZERO)
     made = insert(table).from_select([*IDENTIFIED, *_UNREAD], rows).execution_options(preserve_rowcount=True)
     return connection.execute(made).rowcount
-
-
-def _row(deployment: int, row: Any, digest: bytes) -> dict[str, Any]:
-    return {
-        "deployment": deployment,
-        "release_id": row["release_id"],
-        "publisher": row["publisher"],
-        "block_number": row["block_number"],
-        "digest": digest,
-        **_UNREAD,
-    }

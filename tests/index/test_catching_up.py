@@ -78,7 +78,7 @@ def test_batches_are_written_behind_and_the_newest_at_once(registry, database, e
     follower = Follower(registry, database)
     assert follower.catch_up() > 150 * RANGES
     assert tables(database) == expected
-    assert sum(name.startswith("behind") for name in written) > 3
+    assert sum(name.startswith("background") for name in written) > 3
     assert written[-1] == threading.current_thread().name
 
 
