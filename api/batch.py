@@ -51,9 +51,9 @@ _ITEMS_A_REQUEST: Final = 10
 async def post_batch(request: Request, service: ServiceOf, as_of: AsOfQuery = None) -> Any:
     """The verdicts on up to 1,000 subjects, in the order of `items`, all as of one block: the newest, or `as_of`.
 
-    An item that cannot be answered has a `problem` in its place; the others are answered all the same. `policy` is for
-    the items that have none of their own. Towards the rate limit ten items count as one request, and so do a
-    hundred accounts in policies.
+    An item that cannot be answered has a `problem` in its place, and so has each behind answers that are 16 MiB
+    together; the others are answered all the same. `policy` is for the items that have none of their own. Towards the
+    rate limit ten items count as one request, and so do a hundred accounts in policies.
     """
     block = parse_block(as_of)
     body, client = await whole_body(request), client_of(request.scope)
