@@ -6,9 +6,9 @@ and indexes of our table of releases, and checks no heads; its seconds are those
 `whole process` is with it for both. Index growth is the size of the database for each release, all tables and indexes:
 ours keeps every event and the state of every manifest beside the releases, Ponder what it has fetched.
 
-What limits: a batch is written while the next is read. Reading takes a release as much processor time for parsing and
-decoding (a third of that Keccak) as SQLite takes for its row in four tables with 20 trees, which are written without
-the interpreter; what holds the interpreter is some three fifths of the whole. anvil takes a seventh as much, beside it.
+What limits: a batch is written while the next is read. Of the processor time that the index takes for a release, nearly
+half is SQLite's, whose rows in four tables with 20 trees are written without the interpreter; more than a quarter is
+parsing and decoding, a twentieth fetching. anvil takes a tenth as much, beside it.
 """
 
 import statistics
