@@ -5,6 +5,18 @@ import socket
 import threading
 from collections.abc import Iterator
 
+_OK = b"HTTP/1.1 200 OK\r\n"
+TRICKLES = {
+    "header": (_OK + b"X-A: ", b"a"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (_OK + b"Content-Length: 100000\r\n\r\n", b" "),
+    "chunks": (_OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    "chunk extension": (_OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    "chunk extension of an error": (b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    "trailer": (_OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n", b"X-T: a\r\n"),
+}
+"""Where an answer may go on for ever: its start, and what comes again and again."""
+
 
 @contextlib.contextmanager
 def trickling(start: bytes, step: bytes) -> Iterator[tuple[str, threading.Event]]:

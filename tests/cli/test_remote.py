@@ -22,7 +22,7 @@ from registry.policy.policy import parse_policy
 from registry.settings import load_settings
 from tests.api.conftest import serving
 from tests.cli.conftest import Provenance
-from tests.trickling import trickling
+from tests.trickling import TRICKLES, trickling
 
 PUBLISHER, OTHER = (f"eip155:31337:{dev_signer(account).address}" for account in range(2))
 
@@ -218,16 +218,7 @@ def test_whatever_a_service_answers_is_an_error_and_no_defect(
     assert "allow" not in done.err.splitlines() and "\x1b" not in done.err
 
 
-@pytest.mark.parametrize(
-    ("start", "step"),
-    [
-        (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
-        (b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
-    ],
-    ids=["header", "continue", "body", "chunk extension"],
-)
+@pytest.mark.parametrize(("start", "step"), TRICKLES.values(), ids=TRICKLES)
 def test_a_service_that_trickles_is_given_up_in_time(tmp_path: Path, start: bytes, step: bytes) -> None:
     with trickling(start, step) as (address, hung_up):
         service = Service(load_settings(home=tmp_path, api_url=address), answer_seconds=0.5)

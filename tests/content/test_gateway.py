@@ -10,7 +10,7 @@ from registry.content.gateway import GatewaySource
 from registry.content.unixfs import LARGEST_BLOCK
 from registry.errors import BlockMismatch, BlockNotFound, BlockNotInTime, InvalidSettings, StoreUnavailable
 from tests.content.conftest import Serve
-from tests.trickling import trickling
+from tests.trickling import TRICKLES, trickling
 
 BLOCK = b"a block"
 CID = Cid.of(RAW, BLOCK)
@@ -115,17 +115,7 @@ def test_what_is_no_address(address: str) -> None:
         GatewaySource(address)
 
 
-@pytest.mark.parametrize(
-    ("start", "step"),
-    [
-        (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n", b"X-T: a\r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
-    ],
-    ids=["header", "continue", "trailer", "body", "chunk extension"],
-)
+@pytest.mark.parametrize(("start", "step"), TRICKLES.values(), ids=TRICKLES)
 @pytest.mark.parametrize(
     "ask",
     [lambda gateway: gateway.get_block(CID), lambda gateway: list(gateway.get_leaves(CID, 0, 2))],
